@@ -1,0 +1,279 @@
+//! The one public error type: opaque, cheap to clone, asked by predicates.
+
+use crate::codec;
+use crate::task::Failure;
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::sync::Arc;
+
+/// Why a future failed, an executor refused, or an option was not accepted.
+///
+/// The message comes first when the error is displayed; behind it stand the place of a panic, the worker, its host and
+/// the task. [`Debug`](fmt::Debug) adds the causes and, where one was recorded, the backtrace, so that a `main` that
+/// returns this error prints all that is known.
+///
+/// What kind of error it is, is asked by predicates: new kinds can then be added without breaking programs.
+///
+/// # Examples
+///
+/// ```
+/// use futures_mpi_core::{ThreadPoolExecutor, remote_task};
+///
+/// #[remote_task]
+/// fn halve(n: u32) -> Result<u32, String> {
+///     if n % 2 == 0 { Ok(n / 2) } else { Err(format!("{n} is odd")) }
+/// }
+///
+/// let executor = ThreadPoolExecutor::builder().max_workers(1).build()?;
+/// let error = executor.submit(halve::ID, 3).result().unwrap_err();
+/// assert!(error.is_task_error());
+/// assert_eq!(error.message(), "3 is odd");
+/// assert_eq!(error.downcast::<String>().as_deref(), Some("3 is odd"));
+/// # Ok::<(), futures_mpi_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+/// The result of this library's fallible functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+struct Inner {
+    kind: Kind,
+    message: String,
+    location: Option<String>,
+    origin: Option<Origin>,
+    source: Option<Cause>,
+    typed: Option<Typed>,
+    backtrace: Option<String>,
+}
+
+/// The kinds of errors; private, so that a new one breaks nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The future was cancelled before its task was started.
+    Cancelled,
+    /// A wait ended before what it waited for.
+    Timeout,
+    /// The pool can run nothing any more.
+    Broken,
+    /// The executor was shut down before the call.
+    Shutdown,
+    /// The task function returned `Err`.
+    TaskError,
+    /// The task function panicked.
+    Panic,
+    /// An argument, a result or an error could not be encoded or decoded, or was too large.
+    Codec,
+    /// No such task function, two of one id, or a task of another signature.
+    Registry,
+    /// An option or a variable has a value that is not accepted.
+    Configuration,
+    /// The worker that held the task is gone.
+    WorkerLost,
+    /// MPI could not do what was asked of it.
+    Mpi,
+}
+
+/// Which worker ran which task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The number of the worker in its pool, from 0.
+    pub worker: usize,
+    /// The host on which the worker runs.
+    pub host: String,
+    /// The id of the task function.
+    pub task: String,
+}
+
+/// A typed error in encoded form.
+struct Typed {
+    type_name: String,
+    bytes: Vec<u8>,
+}
+
+impl Error {
+    /// An error of `kind` that says `message`.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Error(Arc::new(Inner {
+            kind,
+            message: message.into(),
+            location: None,
+            origin: None,
+            source: None,
+            typed: None,
+            backtrace: None,
+        }))
+    }
+
+    /// What a worker reported of a failed task.
+    pub(crate) fn from_failure(failure: Failure, origin: Origin) -> Self {
+        Error(Arc::new(Inner {
+            kind: failure.kind.into(),
+            message: failure.message,
+            location: failure.location,
+            origin: Some(origin),
+            source: Cause::chain(failure.causes),
+            typed: failure.typed.map(|(type_name, bytes)| Typed { type_name, bytes }),
+            backtrace: failure.backtrace,
+        }))
+    }
+
+    /// The message alone, without place, worker and causes.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Whether the future was cancelled before its task was started.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.kind == Kind::Cancelled
+    }
+
+    /// Whether a wait ended before what it waited for; the future itself may still be fulfilled.
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == Kind::Timeout
+    }
+
+    /// Whether the pool is broken: it runs nothing any more, and every further call fails with this same reason.
+    pub fn is_broken(&self) -> bool {
+        self.0.kind == Kind::Broken
+    }
+
+    /// Whether the executor had been shut down before the call.
+    pub fn is_shutdown(&self) -> bool {
+        self.0.kind == Kind::Shutdown
+    }
+
+    /// Whether the task function returned `Err`; [`downcast`](Self::downcast) may give its value back.
+    pub fn is_task_error(&self) -> bool {
+        self.0.kind == Kind::TaskError
+    }
+
+    /// Whether the task function panicked.
+    pub fn is_panic(&self) -> bool {
+        self.0.kind == Kind::Panic
+    }
+
+    /// Whether an argument, a result or an error could not be encoded or decoded, or was larger than the limit.
+    pub fn is_codec(&self) -> bool {
+        self.0.kind == Kind::Codec
+    }
+
+    /// Whether task functions are the reason: an unknown id, two functions of one id, a difference between the
+    /// functions of master and workers.
+    pub fn is_registry(&self) -> bool {
+        self.0.kind == Kind::Registry
+    }
+
+    /// Whether an option or an environment variable has a value that is not accepted.
+    pub fn is_configuration(&self) -> bool {
+        self.0.kind == Kind::Configuration
+    }
+
+    /// Whether the worker that held the task is gone.
+    pub fn is_worker_lost(&self) -> bool {
+        self.0.kind == Kind::WorkerLost
+    }
+
+    /// Whether MPI could not do what was asked of it.
+    pub fn is_mpi(&self) -> bool {
+        self.0.kind == Kind::Mpi
+    }
+
+    /// The number of the worker on which the task failed, from 0.
+    pub fn worker(&self) -> Option<usize> {
+        self.0.origin.as_ref().map(|origin| origin.worker)
+    }
+
+    /// The host on which the task failed.
+    pub fn host(&self) -> Option<&str> {
+        self.0.origin.as_ref().map(|origin| origin.host.as_str())
+    }
+
+    /// The id of the task function that failed.
+    pub fn task(&self) -> Option<&str> {
+        self.0.origin.as_ref().map(|origin| origin.task.as_str())
+    }
+
+    /// The place of a panic, as `file:line:column`.
+    pub fn location(&self) -> Option<&str> {
+        self.0.location.as_deref()
+    }
+
+    /// The backtrace of a panic, recorded when `RUST_BACKTRACE` is set for the worker.
+    pub fn backtrace(&self) -> Option<&str> {
+        self.0.backtrace.as_deref()
+    }
+
+    /// The value that the task function returned as `Err`, if it was an `E` that serde can carry.
+    ///
+    /// `None` if the error is of another type or kind, or if its type does not implement serde's traits.
+    pub fn downcast<E: DeserializeOwned + 'static>(&self) -> Option<E> {
+        let typed = self.0.typed.as_ref()?;
+        if typed.type_name != std::any::type_name::<E>() {
+            return None;
+        }
+        codec::decode(&mut typed.bytes.as_slice()).ok()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        if let Some(location) = &self.0.location {
+            write!(f, ", panicked at {location}")?;
+        }
+        if let Some(Origin { worker, host, task }) = &self.0.origin {
+            write!(f, " (worker {worker} on {host}, task {task})")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)?;
+        let mut cause = self.0.source.as_ref();
+        while let Some(Cause { message, source }) = cause {
+            write!(f, "\n  caused by: {message}")?;
+            cause = source.as_deref();
+        }
+        if let Some(backtrace) = &self.0.backtrace {
+            write!(f, "\nbacktrace on the worker:\n{backtrace}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().map(|cause| cause as _)
+    }
+}
+
+/// One link of the chain of causes, of which only the messages travel.
+#[derive(Debug)]
+struct Cause {
+    message: String,
+    source: Option<Box<Cause>>,
+}
+
+impl Cause {
+    fn chain(messages: Vec<String>) -> Option<Cause> {
+        messages
+            .into_iter()
+            .rev()
+            .fold(None, |source, message| Some(Cause { message, source: source.map(Box::new) }))
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Cause {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|cause| cause as _)
+    }
+}

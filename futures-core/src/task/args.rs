@@ -1,0 +1,135 @@
+//! What may be passed for the arguments of a task: the tuple itself, a lone argument, or references to the values.
+
+use serde::Serialize;
+
+/// A value that can be passed for one argument of type `A`: an `A`, a reference to one, a `&str` for a [`String`], a
+/// slice for a [`Vec`]. It encodes to the same bytes as the `A`.
+pub trait Argument<A>: Serialize {}
+
+impl<A: Serialize> Argument<A> for A {}
+impl<A: Serialize> Argument<A> for &A {}
+impl Argument<String> for &str {}
+impl<T: Serialize> Argument<Vec<T>> for &[T] {}
+
+/// What [`submit`](crate::Executor::submit) and [`map`](crate::Executor::map) take for the argument tuple `Args` of a
+/// task.
+///
+/// Accepted are the tuple, with references where copying would be a waste (`&T` for a `T`, `&str` for a `String`,
+/// `&[T]` for a `Vec<T>`), and for a task of one argument also that argument without the tuple.
+///
+/// # Examples
+///
+/// ```
+/// use futures_mpi_core::{ThreadPoolExecutor, remote_task};
+///
+/// #[remote_task]
+/// fn count(text: &str, letters: Vec<char>) -> usize {
+///     text.chars().filter(|letter| letters.contains(letter)).count()
+/// }
+///
+/// #[remote_task]
+/// fn square(x: f64) -> f64 {
+///     x * x
+/// }
+///
+/// let executor = ThreadPoolExecutor::builder().max_workers(1).build()?;
+/// let vowels = vec!['a', 'e', 'i', 'o', 'u'];
+/// assert_eq!(executor.submit(count::ID, ("parallel", &vowels)).result()?, 3);
+/// assert_eq!(executor.submit(square::ID, 3.0).result()?, 9.0);
+/// # Ok::<(), futures_mpi_core::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be passed for the task's arguments `{Args}`",
+    label = "the task takes `{Args}`",
+    note = "pass the arguments as one tuple, as in `submit(power::ID, (2, 10))`; a lone argument needs no tuple"
+)]
+pub trait IntoArgs<Args> {
+    /// What is encoded.
+    #[doc(hidden)]
+    type Encoded: Serialize;
+
+    /// The value to encode.
+    #[doc(hidden)]
+    fn into_args(self) -> Self::Encoded;
+}
+
+impl<A: Serialize> IntoArgs<(A,)> for A {
+    type Encoded = A;
+
+    fn into_args(self) -> A {
+        self
+    }
+}
+
+impl<'a, A: Serialize> IntoArgs<(A,)> for &'a A {
+    type Encoded = &'a A;
+
+    fn into_args(self) -> &'a A {
+        self
+    }
+}
+
+impl<'a> IntoArgs<(String,)> for &'a str {
+    type Encoded = &'a str;
+
+    fn into_args(self) -> &'a str {
+        self
+    }
+}
+
+impl<'a, T: Serialize> IntoArgs<(Vec<T>,)> for &'a [T] {
+    type Encoded = &'a [T];
+
+    fn into_args(self) -> &'a [T] {
+        self
+    }
+}
+
+macro_rules! tuple_of_one {
+    ($([$($generics:tt)*] $given:ty => $argument:ty;)*) => {$(
+        impl<$($generics)*> IntoArgs<($argument,)> for ($given,) {
+            type Encoded = Self;
+
+            fn into_args(self) -> Self {
+                self
+            }
+        }
+    )*};
+}
+
+tuple_of_one! {
+    [A: Serialize] A => A;
+    ['a, A: Serialize] &'a A => A;
+    ['a] &'a str => String;
+    ['a, T: Serialize] &'a [T] => Vec<T>;
+}
+
+macro_rules! tuples {
+    ($(($($given:ident: $argument:ident),*))*) => {$(
+        impl<$($given, $argument),*> IntoArgs<($($argument,)*)> for ($($given,)*)
+        where
+            $($given: Argument<$argument>),*
+        {
+            type Encoded = Self;
+
+            fn into_args(self) -> Self {
+                self
+            }
+        }
+    )*};
+}
+
+tuples! {
+    ()
+    (X1: A1, X2: A2)
+    (X1: A1, X2: A2, X3: A3)
+    (X1: A1, X2: A2, X3: A3, X4: A4)
+    (X1: A1, X2: A2, X3: A3, X4: A4, X5: A5)
+    (X1: A1, X2: A2, X3: A3, X4: A4, X5: A5, X6: A6)
+    (X1: A1, X2: A2, X3: A3, X4: A4, X5: A5, X6: A6, X7: A7)
+    (X1: A1, X2: A2, X3: A3, X4: A4, X5: A5, X6: A6, X7: A7, X8: A8)
+    (X1: A1, X2: A2, X3: A3, X4: A4, X5: A5, X6: A6, X7: A7, X8: A8, X9: A9)
+    (X1: A1, X2: A2, X3: A3, X4: A4, X5: A5, X6: A6, X7: A7, X8: A8, X9: A9, X10: A10)
+    (X1: A1, X2: A2, X3: A3, X4: A4, X5: A5, X6: A6, X7: A7, X8: A8, X9: A9, X10: A10, X11: A11)
+    (X1: A1, X2: A2, X3: A3, X4: A4, X5: A5, X6: A6, X7: A7, X8: A8, X9: A9, X10: A10, X11: A11, X12: A12)
+}

@@ -1,0 +1,106 @@
+//! A task function as the inventory holds it: a name, a signature, a call that takes and gives bytes.
+
+use super::{Failure, FailureKind, TaskKey};
+use crate::codec::{self, EncodeFailure};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Decodes the arguments of one call, runs the function and encodes what it returned.
+pub type Call = fn(&mut Input<'_>, &mut Output<'_>) -> Result<(), Failure>;
+
+/// A registered task function.
+pub struct TaskEntry {
+    name: &'static str,
+    place: &'static str,
+    signature: fn() -> String,
+    call: Call,
+}
+
+inventory::collect!(TaskEntry);
+
+impl TaskEntry {
+    /// The entry of a function; for code that `#[remote_task]` generates.
+    pub const fn new(name: &'static str, place: &'static str, signature: fn() -> String, call: Call) -> Self {
+        TaskEntry { name, place, signature, call }
+    }
+
+    /// The id under which the function is registered.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Where the function is defined, as `file:line`.
+    pub(crate) fn place(&self) -> &'static str {
+        self.place
+    }
+
+    /// The types of arguments and output.
+    pub(crate) fn signature(&self) -> String {
+        (self.signature)()
+    }
+
+    pub(crate) fn key(&self) -> TaskKey {
+        TaskKey::of(self.name)
+    }
+
+    pub(crate) fn call(&self) -> Call {
+        self.call
+    }
+}
+
+/// The signature of a function with these argument and output types, as it is compared between processes.
+pub fn signature<Args, Output>() -> String {
+    format!("{} -> {}", std::any::type_name::<Args>(), std::any::type_name::<Output>())
+}
+
+/// The encoded arguments of the calls of one task, one after the other.
+pub struct Input<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Input<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Input { bytes }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The next argument; `name` is what its function calls it.
+    pub fn argument<A: DeserializeOwned>(&mut self, name: &str) -> Result<A, Failure> {
+        codec::decode(&mut self.bytes).map_err(|failure| {
+            Failure::new(
+                FailureKind::Codec,
+                format!("argument `{name}` of type {} cannot be decoded: {}", std::any::type_name::<A>(), failure.0),
+            )
+        })
+    }
+}
+
+/// Where the encoded results of the calls of one task go, one after the other.
+pub struct Output<'a> {
+    bytes: &'a mut Vec<u8>,
+    limit_bytes: usize,
+}
+
+impl<'a> Output<'a> {
+    /// Appends to `bytes`, which may grow to `limit_bytes`.
+    pub(crate) fn new(bytes: &'a mut Vec<u8>, limit_bytes: usize) -> Self {
+        Output { bytes, limit_bytes }
+    }
+
+    /// Appends what the function returned; nothing is appended on failure.
+    pub fn result<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        codec::encode(value, self.bytes, self.limit_bytes).map_err(|failure| {
+            let type_name = std::any::type_name::<T>();
+            let message = match failure {
+                EncodeFailure::Value(message) => format!("the result of type {type_name} cannot be encoded: {message}"),
+                EncodeFailure::TooLarge(limit_bytes) => {
+                    format!("the encoded result of type {type_name} is larger than the limit of {limit_bytes} bytes")
+                }
+            };
+            Failure::new(FailureKind::Codec, message)
+        })
+    }
+}

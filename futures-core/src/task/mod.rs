@@ -1,0 +1,12 @@
+//! What `#[remote_task]` makes of a function: a typed id, an entry in the inventory, a call over bytes.
+
+mod args;
+mod entry;
+mod failure;
+mod id;
+
+pub use args::IntoArgs;
+pub(crate) use args::Argument;
+pub use entry::{Call, Input, Output, TaskEntry, signature};
+pub use failure::{Failure, FailureKind};
+pub use id::{TaskId, TaskKey};

@@ -1,0 +1,64 @@
+//! The seam between the manager and its workers: opaque frames, and nothing about what is in them.
+
+mod thread;
+
+use std::fmt;
+
+pub(crate) use thread::threads;
+
+/// The bytes of one message between the manager and a worker.
+pub type Frame = Vec<u8>;
+
+/// The number of a worker in its pool, from 0.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct WorkerNumber(pub u32);
+
+impl WorkerNumber {
+    /// The number as an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for WorkerNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a transport has to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arrival {
+    /// A worker has sent a frame.
+    Frame(WorkerNumber, Frame),
+    /// A worker is gone, with what is known of the reason; nothing more comes from it.
+    Lost(WorkerNumber, String),
+}
+
+/// The manager's end: moves frames to and from the workers numbered `0..workers()`.
+///
+/// Frames between the manager and one worker arrive whole, once, and in the order in which they were sent. Nothing is
+/// promised about the order between different workers. No method may block for longer than it takes to hand bytes over.
+pub trait Transport: Send {
+    /// How many workers there are.
+    fn workers(&self) -> usize;
+
+    /// Takes a frame for `worker`; delivery may still be under way on return. Frames for lost workers are dropped.
+    fn send(&mut self, worker: WorkerNumber, frame: Frame);
+
+    /// The next arrival, if there is one now.
+    fn poll(&mut self) -> Option<Arrival>;
+
+    /// Ends the connection, after every worker has been told to stop; returns when the workers have let go or a limit
+    /// has passed, then with what was still missing.
+    fn close(self: Box<Self>) -> Result<(), String>;
+}
+
+/// The worker's end: two methods, blocking.
+pub trait Link {
+    /// The next frame from the manager; `None` when there will be none, because the manager is gone.
+    fn receive(&mut self) -> Option<Frame>;
+
+    /// Sends a frame to the manager.
+    fn send(&mut self, frame: Frame);
+}
