@@ -8,5 +8,5 @@ mod id;
 pub use args::IntoArgs;
 pub(crate) use args::Argument;
 pub use entry::{Call, Input, Output, TaskEntry, signature};
-pub use failure::{Failure, FailureKind};
+pub use failure::{Failure, FailureKind, Returned, causes, typed};
 pub use id::{TaskId, TaskKey};

@@ -4,7 +4,7 @@ mod thread;
 
 use std::fmt;
 
-pub(crate) use thread::threads;
+
 
 /// The bytes of one message between the manager and a worker.
 pub type Frame = Vec<u8>;
