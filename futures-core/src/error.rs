@@ -76,13 +76,13 @@ pub enum Kind {
 
 /// Which worker ran which task.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// The number of the worker in its pool, from 0.
-    pub worker: usize,
+    pub(crate) worker: usize,
     /// The host on which the worker runs.
-    pub host: String,
+    pub(crate) host: String,
     /// The id of the task function.
-    pub task: String,
+    pub(crate) task: String,
 }
 
 /// A typed error in encoded form.
@@ -93,12 +93,22 @@ struct Typed {
 
 impl Error {
     /// An error of `kind` that says `message`.
+    #[doc(hidden)]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Error::of(kind, message.into(), None)
+    }
+
+    /// The same for an error that has to do with a task on a worker.
+    pub(crate) fn with_origin(kind: Kind, message: String, origin: Origin) -> Self {
+        Error::of(kind, message, Some(origin))
+    }
+
+    fn of(kind: Kind, message: String, origin: Option<Origin>) -> Self {
         Error(Arc::new(Inner {
             kind,
-            message: message.into(),
+            message,
             location: None,
-            origin: None,
+            origin,
             source: None,
             typed: None,
             backtrace: None,

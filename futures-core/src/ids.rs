@@ -3,10 +3,10 @@
 use std::fmt;
 
 macro_rules! number {
-    ($(#[$docs:meta])* $name:ident($inner:ty)) => {
+    ($(#[$docs:meta])* $visibility:vis $name:ident($inner:ty)) => {
         $(#[$docs])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        pub struct $name(pub $inner);
+        $visibility struct $name($visibility $inner);
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -18,17 +18,17 @@ macro_rules! number {
 
 number! {
     /// The number of a task in its pool: given once, in the order of submission, never used again.
-    TaskNumber(u64)
+    pub(crate) TaskNumber(u64)
 }
 
 number! {
     /// The number of a worker in its pool, from 0.
-    WorkerNumber(u32)
+    pub WorkerNumber(u32)
 }
 
 number! {
     /// The number of an executor among those that share a pool, from 0.
-    ClientNumber(u32)
+    pub(crate) ClientNumber(u32)
 }
 
 impl WorkerNumber {

@@ -31,7 +31,7 @@ pub struct TaskId<Args, Output> {
 ///
 /// Two names with one hash are found when the registry is first used.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct TaskKey(pub(crate) u64);
+pub(crate) struct TaskKey(pub(crate) u64);
 
 impl<Args, Output> TaskId<Args, Output> {
     /// The id of the function registered as `name`; for code that `#[remote_task]` generates.

@@ -3,6 +3,7 @@
 mod thread;
 
 pub use crate::ids::WorkerNumber;
+pub(crate) use thread::threads;
 
 
 
