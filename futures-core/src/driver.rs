@@ -8,7 +8,7 @@ use crate::codec::{DecodeFailure, PAYLOAD_LIMIT_BYTES};
 use crate::collections::PagedMap;
 use crate::error::{Error, Kind, Origin};
 use crate::gate::Gate;
-use crate::ids::{TaskNumber, WorkerNumber};
+use crate::ids::{ClientNumber, TaskNumber, WorkerNumber};
 use crate::inbox::{Command, Task, shut_down};
 use crate::message::{self, Call, Hello, Items, PROTOCOL, Refused, Reply, Results, ToManager};
 use crate::payload::{Bytes, Outcome};
@@ -118,7 +118,11 @@ impl Driver {
             Command::Cancel(task) => self.handle(Event::Cancel(task)),
             Command::CancelAll(client) => self.handle(Event::CancelAll(client)),
             Command::Close(client) => self.handle(Event::Close(client)),
-            Command::End => self.ending = true,
+            Command::End => self.end(),
+            Command::Abandon => {
+                self.break_down(Error::new(Kind::Broken, "the program has given up its pools"));
+                self.end();
+            }
         }
     }
 
@@ -192,6 +196,13 @@ impl Driver {
             closed = transport.close();
         }
         (self.broken.take().unwrap_or_else(shut_down), closed)
+    }
+
+    fn end(&mut self) {
+        self.ending = true;
+        for number in 0..self.clients.len() as u32 {
+            self.handle(Event::Close(ClientNumber(number)));
+        }
     }
 
     fn handle(&mut self, event: Event) {

@@ -19,8 +19,10 @@ pub(crate) enum Command {
     Cancel(TaskNumber),
     CancelAll(ClientNumber),
     Close(ClientNumber),
-    /// The pool is to end as soon as all its clients are closed and drained.
+    /// All clients are closed, and the pool is to end when they are drained.
     End,
+    /// The pool is to end, whatever is still to be done.
+    Abandon,
 }
 
 /// A task on its way into the pool.

@@ -101,9 +101,15 @@ impl Manager {
         }
     }
 
-    /// Lets a pool end when its executors are shut down and their futures done.
+    /// Lets a pool end when its futures are done; its executors take no more tasks.
     pub fn end(&self) {
         self.inbox.push(Command::End);
+        self.end_unstarted();
+    }
+
+    /// Ends a pool whatever is still to be done: its futures fail, and tasks that are running are not waited for.
+    pub fn abandon(&self) {
+        self.inbox.push(Command::Abandon);
         self.end_unstarted();
     }
 
