@@ -53,9 +53,11 @@ extern crate self as futures_mpi;
 mod environment;
 mod link;
 mod pool;
+mod role;
 mod runtime;
 mod spawn;
 mod start;
+mod stream;
 mod sys;
 mod transport;
 

@@ -1,11 +1,14 @@
 //! An executor whose workers are MPI processes.
 
+use crate::role::WorkerArgument;
 use crate::runtime::{self, BOOT_LIMIT, Role};
-use crate::spawn::{self, SpawnOptions};
+use crate::spawn::{self, SPAWN_LIMIT, SpawnOptions};
 use crate::transport::MpiTransport;
 use futures_mpi_core::engine::{Kind, Manager, Plan};
 use futures_mpi_core::{Error, Executor, Result, options};
+use std::io;
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// An [`Executor`] whose workers are MPI processes.
@@ -45,6 +48,9 @@ pub struct MpiPoolExecutor {
 pub struct MpiPoolBuilder {
     max_workers: Option<usize>,
     backoff: Option<Duration>,
+    exe: Option<PathBuf>,
+    args: Vec<String>,
+    mpi_info: Vec<(String, String)>,
 }
 
 impl MpiPoolExecutor {
@@ -78,6 +84,26 @@ impl MpiPoolBuilder {
         self
     }
 
+    /// The program that the workers run; if not set, this one. It must be another build of the same task functions.
+    pub fn exe(mut self, program: impl Into<PathBuf>) -> Self {
+        self.exe = Some(program.into());
+        self
+    }
+
+    /// Command line arguments for the workers, which their tasks find in [`std::env::args`]; a further one behind them
+    /// tells the program that it is a worker.
+    pub fn args<A: Into<String>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args = args.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Keys and values for `MPI_Comm_spawn`, which say where and how the workers are started; which keys there are
+    /// depends on the MPI, see its documentation.
+    pub fn mpi_info<K: Into<String>, V: Into<String>>(mut self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        self.mpi_info = pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        self
+    }
+
     /// Makes the executor; its workers are started at first use.
     ///
     /// # Errors
@@ -95,10 +121,12 @@ impl MpiPoolBuilder {
             Role::Alone => {
                 let room = || runtime.started.universe_size().map(|size| size.saturating_sub(1));
                 let count = count.or_else(room).unwrap_or(1).max(1);
-                let spawn_options = SpawnOptions { count, backoff };
                 let recipe = Box::new(move |_: &_| {
-                    let workers = spawn::spawn_workers(&runtime.started, &spawn_options)?;
-                    MpiTransport::to_spawned(workers).map_err(|error| spawn::broken(error.to_string()))
+                    let program = self.exe.map_or_else(std::env::current_exe, Ok).map_err(|error| no_program(&error))?;
+                    let arguments = self.args.into_iter().chain([WorkerArgument { backoff }.to_string()]).collect();
+                    let spawn_options = SpawnOptions { program, arguments, count, info: self.mpi_info, limit: SPAWN_LIMIT };
+                    let workers = spawn::spawn_workers(&runtime.started, spawn_options);
+                    runtime::boxed(MpiTransport::spawned(workers.map_err(|message| Error::new(Kind::Broken, message))?))
                 });
                 let manager = Manager::new(Plan { recipe, backoff: Some(backoff), boot_limit: BOOT_LIMIT })?;
                 runtime.remember(&manager);
@@ -115,6 +143,10 @@ impl Deref for MpiPoolExecutor {
     fn deref(&self) -> &Executor {
         &self.executor
     }
+}
+
+fn no_program(error: &io::Error) -> Error {
+    Error::new(Kind::Broken, format!("the path of this program, which the workers are to run, is not known: {error}"))
 }
 
 fn no_main() -> Error {

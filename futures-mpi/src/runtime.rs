@@ -3,11 +3,13 @@
 //! One of the two global things of the library, beside the registry: MPI itself is global.
 
 use crate::link::MpiLink;
-use crate::spawn::{self, WorkerArgument};
+use crate::role::WorkerArgument;
+use crate::spawn;
 use crate::start::{self, Started};
 use crate::sys::{self, Communicator};
 use crate::transport::MpiTransport;
-use futures_mpi_core::engine::{self, Manager, Plan};
+use futures_mpi_core::engine::{self, Backoff, Kind, Manager, Plan, Transport};
+use futures_mpi_core::{Error, Result};
 use futures_mpi_core::options;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::{ExitCode, Termination};
@@ -23,6 +25,9 @@ pub(crate) const BOOT_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long pools may take to end after `main` has panicked, before the job is ended by force.
 const PANIC_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a worker waits for its farewell to be heard.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(10);
 
 /// The exit status of a program whose `main` panics, as without this library.
 const PANIC_STATUS: u8 = 101;
@@ -92,10 +97,11 @@ fn begin() -> Result<Process, String> {
     let started = start::start()?;
     let world = Communicator::world();
     let failed = |error: sys::MpiError| format!("the processes of this job cannot be connected: {error}");
-    if let (Some(argument), Some(parent)) = (WorkerArgument::of_this_process()?, Communicator::parent()) {
+    if let (Some(argument), Some(parent)) = (WorkerArgument::of_this_process(), Communicator::parent()) {
         enter(started, Role::Worker);
         parent.return_errors().map_err(failed)?;
-        return Ok(Process::Worker(MpiLink::to_parent(parent, argument.backoff)));
+        let link = MpiLink::to_parent(parent, Backoff::new(argument.backoff)).map_err(failed)?;
+        return Ok(Process::Worker(link));
     }
     let backoff = options::backoff(None).map_err(|error| error.to_string())?;
     if world.size().map_err(failed)? == 1 {
@@ -105,10 +111,10 @@ fn begin() -> Result<Process, String> {
     let pool = world.duplicate().map_err(failed)?;
     if world.rank().map_err(failed)? != ROOT {
         enter(started, Role::Worker);
-        return Ok(Process::Worker(MpiLink::to_root(pool, ROOT, backoff)));
+        return Ok(Process::Worker(MpiLink::new(pool, ROOT, Backoff::new(backoff))));
     }
     let plan = Plan {
-        recipe: Box::new(move |_| MpiTransport::within(pool, ROOT).map_err(|error| spawn::broken(error.to_string()))),
+        recipe: Box::new(move |_| boxed(MpiTransport::shared(pool))),
         backoff: Some(backoff),
         boot_limit: BOOT_LIMIT,
     };
@@ -121,6 +127,14 @@ fn begin() -> Result<Process, String> {
 
 fn enter(started: Started, role: Role) -> &'static Runtime {
     RUNTIME.get_or_init(|| Runtime { started, role, pools: Mutex::new(Vec::new()) })
+}
+
+/// A transport as pools take it.
+pub(crate) fn boxed(transport: Result<MpiTransport, sys::MpiError>) -> Result<Box<dyn Transport>> {
+    match transport {
+        Ok(transport) => Ok(Box::new(transport)),
+        Err(error) => Err(Error::new(Kind::Broken, format!("the workers cannot be reached: {error}"))),
+    }
 }
 
 /// The program itself, then the end of its pools, then the end of MPI.
@@ -160,11 +174,15 @@ fn end_after_panic(runtime: &'static Runtime) -> bool {
 fn run_worker(mut link: MpiLink) -> ExitCode {
     let served = panic::catch_unwind(AssertUnwindSafe(|| {
         engine::serve(&mut link, &sys::processor_name());
-        link.finish();
+        link.finish(FAREWELL_LIMIT)
     }));
-    if served.is_err() {
-        eprintln!("futures-mpi: a worker has panicked outside of a task; the job is ended");
-        sys::abort(1);
+    match served {
+        Ok(Ok(())) => {}
+        Ok(Err(message)) => eprintln!("futures-mpi: {message}"),
+        Err(_) => {
+            eprintln!("futures-mpi: a worker has panicked outside of a task; the job is ended");
+            sys::abort(1);
+        }
     }
     if let Some(runtime) = get() {
         finalize(runtime);
@@ -173,7 +191,7 @@ fn run_worker(mut link: MpiLink) -> ExitCode {
 }
 
 fn finalize(runtime: &Runtime) {
-    if runtime.started.owned && !spawn::is_stuck() && !sys::is_finalized() {
+    if runtime.started.owned && spawn::can_finalize() && !sys::is_finalized() {
         if let Err(error) = sys::finalize() {
             eprintln!("futures-mpi: MPI did not end cleanly: {error}");
         }
