@@ -21,6 +21,8 @@ pub struct Plan {
     /// The longest sleep between two looks at a transport that cannot wake the manager; `None` for one that can, by
     /// the [`Notify`] that its recipe is given.
     pub backoff: Option<Duration>,
+    /// Whether there are more processes, or threads, than cores, so that waiting ones give way early.
+    pub crowded: bool,
     /// How long the workers may take until they are all ready.
     pub boot_limit: Duration,
 }
@@ -138,7 +140,7 @@ fn run(plan: Plan, inbox: &Arc<Inbox>, boot: Arc<Boot>, registry: &'static Regis
         Err(reason) => driver.break_down(reason),
     }
     let mut commands = Vec::new();
-    let mut pace = Backoff::new(plan.backoff.unwrap_or(Duration::from_millis(1)));
+    let mut pace = Backoff::new(plan.backoff.unwrap_or(Duration::from_millis(1)), plan.crowded);
     loop {
         let mut moved = inbox.take(&mut commands);
         commands.drain(..).for_each(|command| driver.command(command));

@@ -12,6 +12,8 @@ const NAME: &str = "--futures-mpi-worker=";
 pub(crate) struct WorkerArgument {
     /// The longest sleep of the worker when it is idle.
     pub(crate) backoff: Duration,
+    /// Whether there are more processes than cores.
+    pub(crate) crowded: bool,
 }
 
 impl WorkerArgument {
@@ -21,14 +23,14 @@ impl WorkerArgument {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let nanos = text.strip_prefix(NAME)?.parse().ok()?;
-        Some(WorkerArgument { backoff: Duration::from_nanos(nanos) })
+        let (nanos, crowded) = text.strip_prefix(NAME)?.split_once(',')?;
+        Some(WorkerArgument { backoff: Duration::from_nanos(nanos.parse().ok()?), crowded: crowded.parse().ok()? })
     }
 }
 
 impl fmt::Display for WorkerArgument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{NAME}{}", self.backoff.as_nanos())
+        write!(f, "{NAME}{},{}", self.backoff.as_nanos(), self.crowded)
     }
 }
 
@@ -38,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_worker_reads_what_its_master_writes() {
-        let argument = WorkerArgument { backoff: Duration::from_micros(1500) };
+        let argument = WorkerArgument { backoff: Duration::from_micros(1500), crowded: true };
         assert_eq!(WorkerArgument::parse(&argument.to_string()), Some(argument));
         assert_eq!(WorkerArgument::parse("--futures-mpi-worker="), None);
         assert_eq!(WorkerArgument::parse("worker"), None);

@@ -8,7 +8,7 @@ use crate::spawn;
 use crate::start::{self, Started};
 use crate::sys::{self, Communicator};
 use crate::transport::MpiTransport;
-use futures_mpi_core::engine::{self, Backoff, Kind, Manager, Plan, Transport};
+use futures_mpi_core::engine::{self, Kind, Manager, Plan, Transport};
 use futures_mpi_core::{Error, Result};
 use futures_mpi_core::options;
 use std::panic::{self, AssertUnwindSafe};
@@ -100,22 +100,25 @@ fn begin() -> Result<Process, String> {
     if let (Some(argument), Some(parent)) = (WorkerArgument::of_this_process(), Communicator::parent()) {
         enter(started, Role::Worker);
         parent.return_errors().map_err(failed)?;
-        let link = MpiLink::to_parent(parent, Backoff::new(argument.backoff)).map_err(failed)?;
+        let link = MpiLink::to_parent(parent, argument.backoff, argument.crowded).map_err(failed)?;
         return Ok(Process::Worker(link));
     }
     let backoff = options::backoff(None).map_err(|error| error.to_string())?;
-    if world.size().map_err(failed)? == 1 {
+    let size = usize::try_from(world.size().map_err(failed)?).unwrap_or(1);
+    let crowded = options::is_crowded(size);
+    if size == 1 {
         return Ok(Process::Master(enter(started, Role::Alone)));
     }
     // The pool talks on a communicator of its own, so that it never meets the program's messages.
     let pool = world.duplicate().map_err(failed)?;
     if world.rank().map_err(failed)? != ROOT {
         enter(started, Role::Worker);
-        return Ok(Process::Worker(MpiLink::new(pool, ROOT, Backoff::new(backoff))));
+        return Ok(Process::Worker(MpiLink::new(pool, ROOT, backoff, crowded)));
     }
     let plan = Plan {
         recipe: Box::new(move |_| boxed(MpiTransport::shared(pool))),
         backoff: Some(backoff),
+        crowded,
         boot_limit: BOOT_LIMIT,
     };
     let manager = Manager::new(plan).map_err(|error| error.to_string())?;
