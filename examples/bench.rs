@@ -28,9 +28,12 @@ fn empty(x: i64) -> i64 {
 fn main() -> Result<(), Error> {
     let options = Options::parse();
     let repeats = options.repeats.max(1);
-    match options.threads {
-        Some(count) => measure(&ThreadPoolExecutor::builder().max_workers(count).build()?, "threads", repeats),
-        None => measure(&MpiPoolExecutor::new()?, "mpi", repeats),
+    if let Some(count) = options.threads {
+        let executor = ThreadPoolExecutor::builder().max_workers(count).build()?;
+        measure(&executor, "threads", repeats)
+    } else {
+        let executor = MpiPoolExecutor::new()?;
+        measure(&executor, "mpi", repeats)
     }
 }
 

@@ -111,9 +111,13 @@ impl Driver {
                 self.handle(Event::Open(number));
             }
             Command::Submit(client, task) => {
+                let Some(function) = self.registry.number(task.function) else {
+                    let message = self.registry.unknown(&format!("with the key {:x}", task.function.0));
+                    return task.state.finish(Outcome::Failed(Error::new(Kind::Registry, message)));
+                };
                 let number = task.state.task();
                 self.tasks.insert(number.0, task);
-                self.handle(Event::Submit(client, number));
+                self.handle(Event::Submit(client, number, function));
             }
             Command::Cancel(task) => self.handle(Event::Cancel(task)),
             Command::CancelAll(client) => self.handle(Event::CancelAll(client)),

@@ -31,9 +31,20 @@ number! {
     pub(crate) ClientNumber(u32)
 }
 
+number! {
+    /// The number of a task function in the registry, from 0.
+    pub(crate) FunctionNumber(u32)
+}
+
 impl WorkerNumber {
     /// The number as an index.
     pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl FunctionNumber {
+    pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
 }

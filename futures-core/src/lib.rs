@@ -5,6 +5,7 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+extern crate self as futures_mpi_core;
 mod backoff;
 mod boot;
 mod callbacks;

@@ -1,6 +1,7 @@
 //! The task functions of this program, collected from the static inventory, sorted and checked at first use.
 
 use crate::error::{Error, Kind, Result};
+use crate::ids::FunctionNumber;
 use crate::task::{TaskEntry, TaskKey};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,8 +61,13 @@ impl Registry {
 
     /// The function with this key.
     pub(crate) fn get(&self, key: TaskKey) -> Option<Registered> {
+        self.number(key).map(|number| self.tasks[number.index()].1)
+    }
+
+    /// The number of the function with this key: its place in the registry.
+    pub(crate) fn number(&self, key: TaskKey) -> Option<FunctionNumber> {
         let at = self.tasks.binary_search_by_key(&key, |(key, _)| *key).ok()?;
-        Some(self.tasks[at].1)
+        Some(FunctionNumber(at as u32))
     }
 
     /// A hash over all ids and signatures, equal in processes that can work together.

@@ -64,6 +64,7 @@ mod transport;
 pub use futures_mpi_core::{
     Error, Executor, Future, IntoArgs, Map, MapIter, Result, TaskId, ThreadPoolBuilder, ThreadPoolExecutor,
 };
+pub use futures_mpi_macros::{main, remote_task};
 pub use pool::{MpiPoolBuilder, MpiPoolExecutor};
 
 /// What generated code names; not part of the public interface.

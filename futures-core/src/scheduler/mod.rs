@@ -1,7 +1,7 @@
 //! Decides which worker gets which task: events in, actions out, and nothing else.
 //!
-//! The scheduler is a plain value. It knows numbers of tasks, workers and clients (the executors that share a pool),
-//! and nothing about bytes, futures, threads, time or MPI; the same events give the same actions for ever. Execution
+//! The scheduler is a plain value. It knows numbers of tasks, functions, workers and clients (the executors that share
+//! a pool), and nothing about bytes, futures, threads, time or MPI; the same events give the same actions for ever. Execution
 //! times reach it as numbers in events.
 //!
 //! Its invariants stand beside its fields, and [`Scheduler::check`] derives them anew; tests call it after every event.
@@ -12,18 +12,18 @@ mod tests;
 mod window;
 
 use crate::collections::PagedMap;
-use crate::ids::{ClientNumber, TaskNumber, WorkerNumber};
+use crate::ids::{ClientNumber, FunctionNumber, TaskNumber, WorkerNumber};
 use ready::Ready;
 use std::collections::VecDeque;
-use window::Window;
+use window::{Estimates, HELD_NANOS, HELD_TASKS};
 
 /// What has happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
     /// An executor begins to use the pool; clients are numbered in the order of their opening.
     Open(ClientNumber),
-    /// A client has submitted a task, with a number that is new.
-    Submit(ClientNumber, TaskNumber),
+    /// A client has submitted a task of a function, with a number that is new.
+    Submit(ClientNumber, TaskNumber, FunctionNumber),
     /// A task's future was cancelled; of no effect unless the task is queued.
     Cancel(TaskNumber),
     /// A task was not sent, although an action said so, because its future had been cancelled at the same moment.
@@ -70,8 +70,9 @@ pub(crate) struct Scheduler {
     tasks: PagedMap<Task>,
     /// By worker number.
     workers: Vec<Worker>,
-    /// The workers that are present and hold fewer tasks than their window, by the number of tasks that they hold.
+    /// The workers that are present and have room, by the number of tasks that they hold.
     ready: Ready,
+    estimates: Estimates,
     /// Whether the pool can run nothing any more; then there are no tasks.
     broken: bool,
 }
@@ -90,8 +91,11 @@ struct Client {
 #[derive(Debug, Clone, Copy)]
 struct Task {
     client: ClientNumber,
+    function: FunctionNumber,
     /// The worker that has it, once it is dispatched.
     worker: Option<WorkerNumber>,
+    /// How long it was expected to take when it was dispatched.
+    nanos: u32,
 }
 
 #[derive(Debug)]
@@ -99,7 +103,15 @@ struct Worker {
     present: bool,
     /// The tasks that it holds, oldest first.
     tasks: VecDeque<TaskNumber>,
-    window: Window,
+    /// How long they are expected to take together.
+    held_nanos: u64,
+}
+
+impl Worker {
+    /// Whether it may be given more, if it is short enough.
+    fn has_room(&self) -> bool {
+        self.present && self.held_nanos < HELD_NANOS && self.tasks.len() < HELD_TASKS
+    }
 }
 
 impl Scheduler {
@@ -110,6 +122,7 @@ impl Scheduler {
             tasks: PagedMap::new(),
             workers: Vec::new(),
             ready: Ready::default(),
+            estimates: Estimates::default(),
             broken: false,
         }
     }
@@ -118,7 +131,7 @@ impl Scheduler {
     pub(crate) fn handle(&mut self, event: Event, actions: &mut Vec<Action>) {
         match event {
             Event::Open(client) => self.open(client),
-            Event::Submit(client, task) => self.submit(client, task, actions),
+            Event::Submit(client, task, function) => self.submit(client, task, function, actions),
             Event::Cancel(task) => self.cancel(task, actions),
             Event::Withdraw(task) => self.withdraw(task, actions),
             Event::CancelAll(client) => self.cancel_all(client, actions),
@@ -136,7 +149,13 @@ impl Scheduler {
         self.clients.push(Client::default());
     }
 
-    fn submit(&mut self, number: ClientNumber, task: TaskNumber, actions: &mut Vec<Action>) {
+    fn submit(
+        &mut self,
+        number: ClientNumber,
+        task: TaskNumber,
+        function: FunctionNumber,
+        actions: &mut Vec<Action>,
+    ) {
         let client = &mut self.clients[number.index()];
         if client.closed {
             actions.push(Action::Rejected(task));
@@ -151,15 +170,16 @@ impl Scheduler {
         if client.queued == 1 {
             self.turns.push_back(number);
         }
-        let old = self.tasks.insert(task.0, Task { client: number, worker: None });
+        self.estimates.enter(function);
+        let old = self.tasks.insert(task.0, Task { client: number, function, worker: None, nanos: 0 });
         assert!(old.is_none(), "a task number is used once");
     }
 
     fn cancel(&mut self, task: TaskNumber, actions: &mut Vec<Action>) {
-        let Some(&Task { client: number, worker: None }) = self.tasks.get(task.0) else {
+        let Some(&Task { client: number, worker: None, .. }) = self.tasks.get(task.0) else {
             return;
         };
-        self.tasks.remove(task.0);
+        self.forget(task);
         let client = &mut self.clients[number.index()];
         client.queued -= 1;
         if client.queued == 0 {
@@ -183,7 +203,8 @@ impl Scheduler {
         let client = &mut self.clients[number.index()];
         for task in std::mem::take(&mut client.queue) {
             if is_queued(&self.tasks, task) {
-                self.tasks.remove(task.0);
+                let forgotten = self.tasks.remove(task.0).expect("it is queued");
+                self.estimates.leave(forgotten.function);
                 actions.push(Action::Cancelled(task));
             }
         }
@@ -202,7 +223,7 @@ impl Scheduler {
             return;
         }
         while self.workers.len() <= number.index() {
-            self.workers.push(Worker { present: false, tasks: VecDeque::new(), window: Window::new() });
+            self.workers.push(Worker { present: false, tasks: VecDeque::new(), held_nanos: 0 });
         }
         let worker = &mut self.workers[number.index()];
         assert!(!worker.present, "a worker joins once");
@@ -211,11 +232,12 @@ impl Scheduler {
     }
 
     fn finish(&mut self, number: WorkerNumber, task: TaskNumber, nanos: u64, actions: &mut Vec<Action>) {
-        if !self.holds(number, task) {
-            return;
+        if let Some(&Task { function, worker: Some(holder), .. }) = self.tasks.get(task.0)
+            && holder == number
+        {
+            self.estimates.see(function, nanos);
+            self.release(number, task, actions);
         }
-        self.workers[number.index()].window.observe(nanos);
-        self.release(number, task, actions);
     }
 
     fn lose(&mut self, number: WorkerNumber, actions: &mut Vec<Action>) {
@@ -223,6 +245,7 @@ impl Scheduler {
             return;
         };
         worker.present = false;
+        worker.held_nanos = 0;
         self.ready.remove(number);
         for task in std::mem::take(&mut worker.tasks) {
             actions.push(Action::Lost(number, task));
@@ -235,6 +258,7 @@ impl Scheduler {
         self.turns.clear();
         self.workers.clear();
         self.ready = Ready::default();
+        self.estimates = Estimates::default();
         actions.extend(self.tasks.drain().map(|(task, _)| Action::Abandoned(TaskNumber(task))));
         for number in 0..self.clients.len() {
             let client = &mut self.clients[number];
@@ -244,51 +268,77 @@ impl Scheduler {
         }
     }
 
-    /// Gives out queued tasks as long as there is a worker that can take one, each client in its turn.
+    /// Gives out queued tasks as long as there is a worker with room for the next, each client in its turn.
+    ///
+    /// A task that waits for an idle worker keeps its turn: shorter ones do not overtake it, or it might wait for ever.
     fn dispatch(&mut self, actions: &mut Vec<Action>) {
-        while !self.turns.is_empty() {
-            let Some(worker) = self.ready.first() else {
+        while let Some(turn) = self.turns.front().copied() {
+            let Some(number) = self.ready.first() else {
                 return;
             };
-            let turn = self.turns.pop_front().expect("it is not empty");
+            let task = self.next_queued(turn);
+            let waiting = self.tasks.get_mut(task.0).expect("it is queued");
+            let nanos = self.estimates.nanos(waiting.function);
+            let worker = &mut self.workers[number.index()];
+            if !worker.tasks.is_empty() && worker.held_nanos + nanos > HELD_NANOS {
+                return;
+            }
+            waiting.worker = Some(number);
+            waiting.nanos = nanos as u32;
+            worker.held_nanos += nanos;
+            worker.tasks.push_back(task);
+            self.place(number);
+            self.turns.pop_front();
             let client = &mut self.clients[turn.index()];
-            let task = loop {
-                let task = client.queue.pop_front().expect("a client with a turn has a queued task");
-                if is_queued(&self.tasks, task) {
-                    break task;
-                }
-            };
+            client.queue.pop_front();
             client.queued -= 1;
             client.dispatched += 1;
             if client.queued > 0 {
                 self.turns.push_back(turn);
             }
-            self.tasks.get_mut(task.0).expect("it is queued").worker = Some(worker);
-            self.workers[worker.index()].tasks.push_back(task);
-            self.place(worker);
-            actions.push(Action::Dispatch(worker, task));
+            actions.push(Action::Dispatch(number, task));
+        }
+    }
+
+    /// The first queued task of a client that has one; it is at the front of the queue then.
+    fn next_queued(&mut self, number: ClientNumber) -> TaskNumber {
+        let queue = &mut self.clients[number.index()].queue;
+        loop {
+            let task = *queue.front().expect("a client with a turn has a queued task");
+            if is_queued(&self.tasks, task) {
+                return task;
+            }
+            queue.pop_front();
         }
     }
 
     /// Takes a task off its worker.
     fn release(&mut self, number: WorkerNumber, task: TaskNumber, actions: &mut Vec<Action>) {
-        let held = &mut self.workers[number.index()].tasks;
-        let at = held.iter().position(|held| *held == task).expect("a dispatched task is held by its worker");
-        held.remove(at);
+        let worker = &mut self.workers[number.index()];
+        let at = worker.tasks.iter().position(|held| *held == task).expect("a dispatched task is held by its worker");
+        worker.tasks.remove(at);
+        worker.held_nanos -= self.tasks.get(task.0).map_or(0, |task| u64::from(task.nanos));
         self.place(number);
         self.forget_dispatched(task, actions);
     }
 
     fn forget_dispatched(&mut self, task: TaskNumber, actions: &mut Vec<Action>) {
-        let Task { client, .. } = self.tasks.remove(task.0).expect("a dispatched task is known");
+        let client = self.forget(task);
         self.clients[client.index()].dispatched -= 1;
         self.drained(client, actions);
     }
 
-    /// Puts a worker where its load and its window say.
+    /// Removes a task and returns its client.
+    fn forget(&mut self, task: TaskNumber) -> ClientNumber {
+        let Task { client, function, .. } = self.tasks.remove(task.0).expect("a task that ends is known");
+        self.estimates.leave(function);
+        client
+    }
+
+    /// Puts a worker where its load says.
     fn place(&mut self, number: WorkerNumber) {
         let worker = &self.workers[number.index()];
-        if worker.present && worker.tasks.len() < worker.window.size() {
+        if worker.has_room() {
             self.ready.insert(number, worker.tasks.len());
         } else {
             self.ready.remove(number);
@@ -332,15 +382,21 @@ impl Scheduler {
             let number = WorkerNumber(number as u32);
             assert!(worker.tasks.iter().all(|task| self.holds(number, *task)), "{number} holds what is dispatched to it");
             assert!(worker.present || worker.tasks.is_empty(), "{number} is gone and holds nothing");
-            let free = worker.present && worker.tasks.len() < worker.window.size();
-            assert_eq!(self.ready.load(number), free.then_some(worker.tasks.len()), "{number} is ready when it is free");
+            let ready = worker.has_room().then_some(worker.tasks.len());
+            assert_eq!(self.ready.load(number), ready, "{number} is ready when it has room");
+            let nanos = worker.tasks.iter().filter_map(|task| self.tasks.get(task.0)).map(|task| u64::from(task.nanos));
+            assert_eq!(nanos.sum::<u64>(), worker.held_nanos, "{number} counts what it holds");
             held += worker.tasks.len();
         }
         let dispatched = self.tasks.iter().filter(|(_, task)| task.worker.is_some()).count();
         assert_eq!(held, dispatched, "every dispatched task is held");
         assert!(!self.broken || self.tasks.len() == 0, "a broken pool has no tasks");
-        let idle = self.workers.iter().any(|worker| worker.present && worker.tasks.len() < worker.window.size());
-        assert!(!idle || self.turns.is_empty(), "no worker is free while a task is queued");
+        for function in self.tasks.iter().map(|(_, task)| task.function) {
+            let present = self.tasks.iter().filter(|(_, task)| task.function == function).count() as u64;
+            assert_eq!(self.estimates.present(function), present, "the tasks of {function} are counted");
+        }
+        let idle = self.workers.iter().any(|worker| worker.present && worker.tasks.is_empty());
+        assert!(!idle || self.turns.is_empty(), "no worker is idle while a task is queued");
     }
 }
 

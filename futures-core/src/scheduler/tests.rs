@@ -15,6 +15,11 @@ fn worker(number: u32) -> WorkerNumber {
     WorkerNumber(number)
 }
 
+/// A task of the only function that most cases need.
+fn submit(client: ClientNumber, number: u64) -> Event {
+    Submit(client, task(number), FunctionNumber(0))
+}
+
 /// Runs events one by one, checks the invariants after each, and returns the actions of the last.
 fn after(events: &[Event]) -> Vec<Action> {
     let mut scheduler = Scheduler::new();
@@ -32,7 +37,7 @@ use Event::*;
 
 #[test]
 fn tasks_wait_for_workers_and_go_out_in_order() {
-    let submitted = [Open(A), Submit(A, task(1)), Submit(A, task(2))];
+    let submitted = [Open(A), submit(A, 1), submit(A, 2)];
     assert_eq!(after(&submitted), []);
     let joined = [&submitted[..], &[Join(worker(3))]].concat();
     assert_eq!(after(&joined), [Dispatch(worker(3), task(1))]);
@@ -43,7 +48,7 @@ fn tasks_wait_for_workers_and_go_out_in_order() {
 #[test]
 fn a_long_task_is_never_put_behind_another() {
     let mut events = vec![Open(A), Join(worker(0)), Join(worker(1))];
-    events.extend((0..4).map(|number| Submit(A, task(number))));
+    events.extend((0..4).map(|number| submit(A, number)));
     assert_eq!(after(&events), []);
     events.push(Finish(worker(1), task(1), 5_000_000));
     assert_eq!(after(&events), [Dispatch(worker(1), task(2))]);
@@ -52,16 +57,28 @@ fn a_long_task_is_never_put_behind_another() {
 #[test]
 fn short_tasks_are_sent_ahead() {
     let mut events = vec![Open(A), Join(worker(0))];
-    events.extend((0..4).map(|number| Submit(A, task(number))));
+    events.extend((0..4).map(|number| submit(A, number)));
     events.push(Finish(worker(0), task(0), 300));
     assert_eq!(after(&events), [Dispatch(worker(0), task(1)), Dispatch(worker(0), task(2))]);
 }
 
 #[test]
+fn what_is_known_of_one_function_says_nothing_of_another() {
+    let mut events = vec![Open(A), Join(worker(0)), submit(A, 0), submit(A, 1), submit(A, 2)];
+    events.push(Finish(worker(0), task(0), 300));
+    events.push(Submit(A, task(3), FunctionNumber(1)));
+    events.push(submit(A, 4));
+    events.push(Finish(worker(0), task(1), 300));
+    assert_eq!(after(&events), [], "task 3 waits for an idle worker, and nothing overtakes it");
+    events.push(Finish(worker(0), task(2), 300));
+    assert_eq!(after(&events), [Dispatch(worker(0), task(3))]);
+}
+
+#[test]
 fn clients_take_turns() {
     let mut events = vec![Open(A), Open(B)];
-    events.extend((0..100).map(|number| Submit(A, task(number))));
-    events.extend((100..102).map(|number| Submit(B, task(number))));
+    events.extend((0..100).map(|number| submit(A, number)));
+    events.extend((100..102).map(|number| submit(B, number)));
     events.push(Join(worker(0)));
     let mut order = vec![0];
     for _ in 0..4 {
@@ -75,7 +92,7 @@ fn clients_take_turns() {
 
 #[test]
 fn only_a_queued_task_can_be_cancelled() {
-    let events = [Open(A), Join(worker(0)), Submit(A, task(0)), Submit(A, task(1))];
+    let events = [Open(A), Join(worker(0)), submit(A, 0), submit(A, 1)];
     assert_eq!(after(&[&events[..], &[Cancel(task(1))]].concat()), [Cancelled(task(1))]);
     assert_eq!(after(&[&events[..], &[Cancel(task(0))]].concat()), []);
     assert_eq!(after(&[&events[..], &[Cancel(task(9))]].concat()), []);
@@ -85,9 +102,9 @@ fn only_a_queued_task_can_be_cancelled() {
 
 #[test]
 fn a_closed_client_drains_and_refuses() {
-    let events = [Open(A), Join(worker(0)), Submit(A, task(0)), Submit(A, task(1)), Close(A)];
+    let events = [Open(A), Join(worker(0)), submit(A, 0), submit(A, 1), Close(A)];
     assert_eq!(after(&events), []);
-    assert_eq!(after(&[&events[..], &[Submit(A, task(2))]].concat()), [Rejected(task(2))]);
+    assert_eq!(after(&[&events[..], &[submit(A, 2)]].concat()), [Rejected(task(2))]);
     let cancelled = [&events[..], &[CancelAll(A)]].concat();
     assert_eq!(after(&cancelled), [Cancelled(task(1))]);
     assert_eq!(after(&[&cancelled[..], &[Finish(worker(0), task(0), 1)]].concat()), [Drained(A)]);
@@ -97,7 +114,7 @@ fn a_closed_client_drains_and_refuses() {
 
 #[test]
 fn a_lost_worker_loses_what_it_holds_and_nothing_else() {
-    let events = [Open(A), Join(worker(0)), Submit(A, task(0)), Submit(A, task(1)), Lose(worker(0))];
+    let events = [Open(A), Join(worker(0)), submit(A, 0), submit(A, 1), Lose(worker(0))];
     assert_eq!(after(&events), [Lost(worker(0), task(0))]);
     assert_eq!(after(&[&events[..], &[Finish(worker(0), task(0), 1)]].concat()), []);
     assert_eq!(after(&[&events[..], &[Join(worker(1))]].concat()), [Dispatch(worker(1), task(1))]);
@@ -105,9 +122,9 @@ fn a_lost_worker_loses_what_it_holds_and_nothing_else() {
 
 #[test]
 fn a_broken_pool_gives_up_everything() {
-    let events = [Open(A), Join(worker(0)), Submit(A, task(0)), Submit(A, task(1)), Break];
+    let events = [Open(A), Join(worker(0)), submit(A, 0), submit(A, 1), Break];
     assert_eq!(after(&events), [Abandoned(task(0)), Abandoned(task(1))]);
-    assert_eq!(after(&[&events[..], &[Submit(A, task(2))]].concat()), [Abandoned(task(2))]);
+    assert_eq!(after(&[&events[..], &[submit(A, 2)]].concat()), [Abandoned(task(2))]);
     assert_eq!(after(&[&events[..], &[Close(A)]].concat()), [Drained(A)]);
 }
 
@@ -116,9 +133,9 @@ fn many_cancellations_do_not_leave_the_queue_long() {
     let mut scheduler = Scheduler::new();
     let mut actions = Vec::new();
     scheduler.handle(Open(A), &mut actions);
-    scheduler.handle(Submit(A, task(0)), &mut actions);
+    scheduler.handle(submit(A, 0), &mut actions);
     for number in 1..10_000 {
-        scheduler.handle(Submit(A, task(number)), &mut actions);
+        scheduler.handle(submit(A, number), &mut actions);
         scheduler.handle(Cancel(task(number)), &mut actions);
     }
     assert!(scheduler.clients[0].queue.len() <= 66);
@@ -195,7 +212,7 @@ impl History {
         match step {
             Step::Submit(number) => {
                 self.submitted += 1;
-                self.handle(Submit(client(number), task(self.submitted)));
+                self.handle(Submit(client(number), task(self.submitted), FunctionNumber(u32::from(number / 2 % 3))));
             }
             Step::Cancel(which) => self.handle(Cancel(task(u64::from(which) % (self.submitted + 1)))),
             Step::Finish(which, nanos) => {

@@ -101,9 +101,9 @@ fn every_worker_gets_work(setting: &Setting) {
     let workers = executor.num_workers().expect("the pool starts");
     assert_eq!(workers, setting.workers);
     if setting.kind == super::Kind::Mpi {
-        let futures: Vec<_> = (0..workers * 4).map(|_| (executor.submit(sleep::ID, 30), executor.submit(process::ID, ()))).collect();
+        let futures: Vec<_> = (0..workers * 3).map(|_| executor.submit(process_after::ID, 50)).collect();
         let processes: BTreeSet<u32> =
-            futures.iter().map(|(_, process)| process.result_timeout(LONG).expect("it succeeds")).collect();
+            futures.iter().map(|process| process.result_timeout(LONG).expect("it succeeds")).collect();
         assert_eq!(processes.len(), workers, "each worker is a process of its own");
         assert!(!processes.contains(&std::process::id()), "and none of them is the master");
     }

@@ -31,10 +31,10 @@ fn results_come_in_the_order_of_the_items(setting: &Setting) {
 
 fn every_chunk_size_gives_the_same_results(setting: &Setting) {
     let executor = setting.executor();
-    for length in [1, 7, 100] {
-        let expected: Vec<u64> = (0..length).map(|n| power(u64::from(n), 2)).collect();
+    for length in [1u64, 7, 100] {
+        let expected: Vec<u64> = (0..length).map(|n| power(n, 2)).collect();
         for chunksize in [1, 2, 3, 50, 1000, usize::MAX] {
-            let items = (0..length).map(|n| (u64::from(n), 2));
+            let items = (0..length).map(|n| (n, 2));
             let results: Result<Vec<u64>, _> = executor.starmap(power::ID, items).chunksize(chunksize).into_iter().collect();
             assert_eq!(results.expect("all succeed"), expected, "{length} items in chunks of {chunksize}");
         }

@@ -30,7 +30,8 @@ pub(super) fn sleep(millis: u64) -> u64 {
 }
 
 #[remote_task]
-pub(super) fn process() -> u32 {
+pub(super) fn process_after(millis: u64) -> u32 {
+    std::thread::sleep(Duration::from_millis(millis));
     std::process::id()
 }
 
