@@ -229,6 +229,40 @@ fn can_spawn(
     Ok(())
 }
 
+/// Whether Open MPI's `mpiexec` surely has no room for `count` more processes: it would refuse them, and then, up to
+/// Open MPI 4, never end. `universe` and `world` are the sizes that MPI tells; `configured` are the texts of Open MPI's
+/// own files of parameters.
+pub(crate) fn check_room(
+    plan: &Plan,
+    variable: &dyn Fn(&str) -> Option<String>,
+    configured: &[String],
+    info: &[(String, String)],
+    (universe, world, count): (Option<usize>, usize, usize),
+) -> Result<(), String> {
+    let Some(universe) = universe else { return Ok(()) };
+    if !launcher_waits_after_refusal(plan) || universe >= world + count {
+        return Ok(());
+    }
+    let oversubscribes = |text: &str| text.to_lowercase().contains("oversubscribe");
+    let elsewhere = ["map_by", "mapper", "host", "hostfile", "add-host", "add-hostfile"];
+    let allowed = info.iter().any(|(key, _)| elsewhere.contains(&&**key))
+        || variable("OMPI_MCA_rmaps_base_oversubscribe").is_some()
+        || variable("OMPI_MCA_rmaps_base_mapping_policy").is_some_and(|text| oversubscribes(&text))
+        || configured
+            .iter()
+            .flat_map(|text| text.lines())
+            .any(|line| !line.trim().starts_with('#') && oversubscribes(line));
+    if allowed {
+        return Ok(());
+    }
+    Err(format!("mpiexec has room for {universe} processes, and {world} of them run already"))
+}
+
+/// Whether this launcher does not end any more after it has refused to spawn; a non-zero exit status still ends it.
+pub(crate) fn launcher_waits_after_refusal(plan: &Plan) -> bool {
+    !plan.singleton && matches!(plan.implementation, Implementation::OpenMpi { major: ..=4, .. })
+}
+
 /// Which thread level to ask for, by the value of [`THREAD_LEVEL_VARIABLE`].
 pub(crate) fn thread_level(value: Option<&str>) -> Result<ThreadLevel, String> {
     match value {
@@ -427,6 +461,41 @@ mod tests {
                 None => assert_eq!(spawning, Ok(()), "{version} {variables:?}"),
                 Some(part) => assert!(spawning.clone().unwrap_err().contains(part), "{version}: {spawning:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn room() {
+        let no_info = ("wdir", "/tmp");
+        let table: &[(&str, &[&str], (&str, &str), &str, (Option<usize>, usize, usize), bool)] = &[
+            (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "", (Some(2), 1, 1), true),
+            (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "", (Some(2), 1, 2), false),
+            (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "", (Some(2), 3, 1), false),
+            (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "", (None, 1, 2), true),
+            (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "#rmaps_base_oversubscribe = 1", (Some(2), 1, 2), false),
+            (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "x\nrmaps_base_oversubscribe = 1", (Some(2), 1, 2), true),
+            (OPEN_MPI_4, &["PMIX_RANK=0"], ("map_by", "slot:oversubscribe"), "", (Some(2), 1, 2), true),
+            (OPEN_MPI_4, &["PMIX_RANK=0", "OMPI_MCA_rmaps_base_oversubscribe=1"], no_info, "", (Some(2), 1, 2), true),
+            (
+                OPEN_MPI_4,
+                &["PMIX_RANK=0", "OMPI_MCA_rmaps_base_mapping_policy=slot:OVERSUBSCRIBE"],
+                no_info,
+                "",
+                (Some(2), 1, 2),
+                true,
+            ),
+            (OPEN_MPI_4, &[], no_info, "", (Some(1), 1, 2), true),
+            (OPEN_MPI_5, &["PMIX_RANK=0"], no_info, "", (Some(2), 1, 2), true),
+            (MPICH_5, &["PMI_RANK=0"], no_info, "", (Some(2), 1, 2), true),
+        ];
+        for (version, variables, (key, value), file, sizes, there_is) in table {
+            let plan = decide(version, variables, false, "/usr/lib", &[]);
+            let variable = |name: &str| {
+                variables.iter().find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+            };
+            let info = [((*key).to_owned(), (*value).to_owned())];
+            let found = check_room(&plan, &variable, &[(*file).to_owned()], &info, *sizes);
+            assert_eq!(found.is_ok(), *there_is, "{version} {variables:?} {key} {file} {sizes:?}");
         }
     }
 

@@ -18,14 +18,16 @@ pub(crate) struct MpiLink {
     sending: Vec<Sending>,
     /// While there is nothing to do.
     idle: Backoff,
-    /// While bytes are on their way, which needs this process again and again.
+    /// While a frame arrives, which moves only while this process looks.
+    taking: Backoff,
+    /// While the manager takes a frame.
     handing_over: Backoff,
     part_bytes: usize,
     /// What the manager said last, or that it is gone.
     end: Option<End>,
 }
 
-/// The longest sleep while bytes are on their way: a socket's buffer lasts that long.
+/// The longest sleep while the manager takes a frame: a socket's buffer lasts that long.
 const HANDING_OVER: Duration = Duration::from_micros(50);
 
 /// Why nothing more comes.
@@ -53,6 +55,7 @@ impl MpiLink {
             incoming: Incoming::default(),
             sending: Vec::new(),
             idle: Backoff::new(backoff, crowded),
+            taking: Backoff::new(Duration::ZERO, true),
             handing_over: Backoff::new(backoff.min(HANDING_OVER), crowded),
             part_bytes: stream::PART_BYTES,
             end: None,
@@ -107,21 +110,25 @@ impl MpiLink {
 
     /// The next frame, if there is one now.
     fn look(&mut self) -> Result<Option<Frame>, String> {
-        let item = if self.incoming.is_busy() {
-            self.incoming.advance()?
-        } else {
-            match self.communicator.probe(Source::Rank(self.root)).map_err(|error| error.to_string())? {
-                Some(message) => self.incoming.accept(message)?,
-                None => None,
+        loop {
+            let mut item = self.incoming.advance()?;
+            if item.is_none() {
+                if self.incoming.is_busy() {
+                    return Ok(None);
+                }
+                let message = self.communicator.probe(Source::Rank(self.root)).map_err(|error| error.to_string())?;
+                let Some(message) = message else { return Ok(None) };
+                item = self.incoming.accept(message)?;
             }
-        };
-        match item {
-            Some(Item::Frame(frame)) => Ok(Some(frame)),
-            Some(Item::Control(control)) => {
-                self.end = Some(End::Told(control));
-                Ok(None)
+            match item {
+                Some(Item::Frame(frame)) => return Ok(Some(frame)),
+                Some(Item::Control(control)) => {
+                    self.end = Some(End::Told(control));
+                    return Ok(None);
+                }
+                // Not whole yet: more of it may be there already.
+                None => {}
             }
-            None => Ok(None),
         }
     }
 
@@ -146,11 +153,11 @@ impl MpiLink {
 impl Link for MpiLink {
     fn receive(&mut self) -> Option<Frame> {
         self.idle.reset();
-        self.handing_over.reset();
+        self.taking.reset();
         while self.end.is_none() {
             match self.look() {
                 Ok(Some(frame)) => return Some(frame),
-                Ok(None) if self.incoming.is_busy() => self.handing_over.wait(),
+                Ok(None) if self.incoming.is_busy() => self.taking.wait(),
                 Ok(None) => self.idle.wait(),
                 Err(error) => self.fail(error),
             }

@@ -1,14 +1,14 @@
 //! Starts the workers: checks what can be checked before, spawns under a limit, and explains what went wrong.
 
-use crate::environment::Implementation;
-use crate::start::Started;
+use crate::environment::{self, Implementation};
+use crate::start::{self, Started};
 use crate::stream::{self, Control};
 use crate::sys::{Communicator, MpiError, ThreadLevel};
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -18,6 +18,15 @@ pub(crate) const SPAWN_LIMIT: Duration = Duration::from_secs(60);
 
 /// How many spawns were given up and may still be under way.
 static GIVEN_UP: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether the launcher has refused to spawn and will therefore never end by itself.
+static LAUNCHER_WAITS: AtomicBool = AtomicBool::new(false);
+
+/// Whether only a non-zero exit status of this process ends its launcher: up to Open MPI 4, `mpiexec` waits for ever
+/// after it has refused to spawn.
+pub(crate) fn launcher_waits() -> bool {
+    LAUNCHER_WAITS.load(Ordering::Acquire)
+}
 
 /// Whether MPI can be finalised: not while a spawn that was given up may still be under way, which would be waited for.
 pub(crate) fn can_finalize() -> bool {
@@ -44,8 +53,9 @@ pub(crate) struct SpawnOptions {
 pub(crate) fn spawn_workers(started: &Started, options: SpawnOptions) -> Result<Communicator, String> {
     started.plan.spawning.clone()?;
     check_executable(&options)?;
+    start::check_room(started, &options.info, options.count).map_err(|why| explain(started, &options, &why))?;
     if started.level < ThreadLevel::Serialized {
-        return spawn(&options).map_err(|error| explain(started, &options, &error));
+        return spawn(&options).map_err(|error| refused(started, &options, &error));
     }
     // The hand-over is a meeting: either this side gets the workers, or the other learns that nobody wants them.
     let (give, take) = mpsc::sync_channel(0);
@@ -58,7 +68,7 @@ pub(crate) fn spawn_workers(started: &Started, options: SpawnOptions) -> Result<
     });
     helper.map_err(|error| format!("no thread could be started to spawn workers: {error}"))?;
     match take.recv_timeout(options.limit) {
-        Ok(outcome) => outcome.map_err(|error| explain(started, &options, &error)),
+        Ok(outcome) => outcome.map_err(|error| refused(started, &options, &error)),
         Err(mpsc::RecvTimeoutError::Timeout) => {
             // Before this side of the meeting is given up, so that the other can take it back.
             GIVEN_UP.fetch_add(1, Ordering::AcqRel);
@@ -116,7 +126,15 @@ fn asked(options: &SpawnOptions) -> String {
 }
 
 /// The message for a spawn that MPI refused.
-fn explain(started: &Started, options: &SpawnOptions, error: &MpiError) -> String {
+fn refused(started: &Started, options: &SpawnOptions, error: &MpiError) -> String {
+    if environment::launcher_waits_after_refusal(&started.plan) {
+        LAUNCHER_WAITS.store(true, Ordering::Release);
+    }
+    explain(started, options, &error.to_string())
+}
+
+/// The message for a spawn that did not take place.
+fn explain(started: &Started, options: &SpawnOptions, why: &str) -> String {
     let advice = match (&started.plan.implementation, started.plan.singleton) {
         (Implementation::OpenMpi { major: 5.., .. }, false) => {
             "ask for fewer workers, or start the program with mpiexec --map-by :OVERSUBSCRIBE -n 1, or set the info \
@@ -133,7 +151,7 @@ fn explain(started: &Started, options: &SpawnOptions, error: &MpiError) -> Strin
         _ => "ask for fewer workers",
     };
     format!(
-        "{} could not spawn {}: {error}. What to try: {advice}; or start the program with its workers by mpiexec -n N \
+        "{} could not spawn {}: {why}. What to try: {advice}; or start the program with its workers by mpiexec -n N \
          PROGRAM",
         started.plan.implementation,
         asked(options)

@@ -2,8 +2,8 @@
 
 use crate::environment::{self, Plan, Situation};
 use crate::sys::{self, Communicator, ThreadLevel};
-use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 /// MPI, running.
 #[derive(Debug, Clone)]
@@ -23,6 +23,18 @@ impl Started {
             self.plan.singleton && matches!(self.plan.implementation, environment::Implementation::Mpich { .. });
         if unsafe_to_ask { None } else { sys::universe_size() }
     }
+}
+
+/// Whether there is room for `count` more processes, as far as that is known before MPI is asked.
+pub(crate) fn check_room(started: &Started, info: &[(String, String)], count: usize) -> Result<(), String> {
+    let mut files = vec![PathBuf::from("/etc/openmpi/openmpi-mca-params.conf")];
+    files.extend(env::var_os("HOME").map(|home| Path::new(&home).join(".openmpi/mca-params.conf")));
+    let prefix = sys::library_directory().and_then(|directory| directory.parent().map(Path::to_owned));
+    files.extend(prefix.map(|prefix| prefix.join("etc/openmpi-mca-params.conf")));
+    let configured: Vec<String> = files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
+    let world = Communicator::world().size().ok().and_then(|size| usize::try_from(size).ok()).unwrap_or(1);
+    let sizes = (started.universe_size(), world, count);
+    environment::check_room(&started.plan, &|name| env::var(name).ok(), &configured, info, sizes)
 }
 
 /// Initialises MPI, unless that has been done; to be called before any other thread is started, because it sets

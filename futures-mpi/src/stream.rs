@@ -4,11 +4,14 @@
 //! [`LENGTH`], then parts with the tag [`PART`], which are received straight into one buffer of that length. A byte
 //! with the tag [`CONTROL`] is part of the farewell. MPI keeps the order of messages between two processes.
 
-use crate::sys::{Communicator, Message, MpiError, Receiving, Sending};
+use crate::sys::{self, Communicator, Message, MpiError, Receiving, Sending};
 use std::collections::VecDeque;
 
 /// The largest part of a frame: well below what a C integer counts.
 pub(crate) const PART_BYTES: usize = 1 << 30;
+
+/// From this length on, the memory for a frame is taken in huge pages where the system has them.
+const HUGE_BYTES: usize = 4 << 20;
 
 const FRAME: i32 = 1;
 const LENGTH: i32 = 2;
@@ -153,5 +156,8 @@ impl Incoming {
 fn reserve(length: usize) -> Result<Vec<u8>, String> {
     let mut buffer = Vec::new();
     buffer.try_reserve_exact(length).map_err(|_| format!("there is no memory for a frame of {length} bytes"))?;
+    if length >= HUGE_BYTES {
+        sys::advise_huge_pages(&mut buffer);
+    }
     Ok(buffer)
 }

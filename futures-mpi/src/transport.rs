@@ -15,6 +15,9 @@ pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 /// How many sends under way one [`Transport::poll`] looks at.
 const SENDS_PER_POLL: usize = 16;
 
+/// How long one [`Transport::poll`] stays with a large frame that is arriving: it moves only while somebody looks.
+const ATTENTION: Duration = Duration::from_micros(500);
+
 /// The longest pause between two looks while closing.
 const CLOSE_BACKOFF: Duration = Duration::from_millis(1);
 
@@ -164,26 +167,26 @@ impl MpiTransport {
         }
     }
 
-    /// Looks at one communicator.
+    /// Looks at one communicator, until something is whole or nothing more is there.
     fn probe(&mut self, index: usize) -> Option<Arrival> {
-        let channel = &mut self.channels[index];
-        if channel.one_by_one {
-            return self.probe_one_by_one(index);
-        }
-        match channel.communicator.probe(Source::Any) {
-            Ok(None) => None,
-            Ok(Some(message)) => {
-                let number = channel.workers.get(message.source as usize).copied().flatten()?;
-                self.accept(number, |incoming| incoming.accept(message))
+        loop {
+            let channel = &mut self.channels[index];
+            if channel.one_by_one {
+                return self.probe_one_by_one(index);
             }
-            Err(error) if channel.workers.iter().flatten().count() == 1 => {
-                let number = channel.workers.iter().flatten().next().copied()?;
-                self.lose(number, format!("receiving from the worker failed: {error}"));
-                self.ready.pop_front()
-            }
-            Err(_) => {
-                channel.one_by_one = true;
-                None
+            match channel.communicator.probe(Source::Any) {
+                Ok(None) => return None,
+                Ok(Some(message)) => {
+                    let Some(number) = channel.workers.get(message.source as usize).copied().flatten() else {
+                        continue;
+                    };
+                    let arrival = self.accept(number, |incoming| incoming.accept(message));
+                    if arrival.is_some() {
+                        return arrival;
+                    }
+                }
+                // Only a look at each shows whose error it is.
+                Err(_) => channel.one_by_one = true,
             }
         }
     }
@@ -319,20 +322,29 @@ impl Transport for MpiTransport {
         if !self.sending.is_empty() {
             self.advance_sends(SENDS_PER_POLL);
         }
-        for turn in 0..self.channels.len() {
-            let index = (self.next_channel + turn) % self.channels.len();
-            if let Some(arrival) = self.probe(index) {
-                self.next_channel = index + 1;
-                return Some(arrival);
+        let mut since = None;
+        loop {
+            for turn in 0..self.channels.len() {
+                let index = (self.next_channel + turn) % self.channels.len();
+                if let Some(arrival) = self.probe(index) {
+                    self.next_channel = index + 1;
+                    return Some(arrival);
+                }
             }
-        }
-        for index in 0..self.receiving.len() {
-            let Some(number) = self.receiving.get(index).copied() else { break };
-            if let Some(arrival) = self.accept(number, Incoming::advance) {
-                return Some(arrival);
+            if self.receiving.is_empty() {
+                return self.ready.pop_front();
             }
+            for index in 0..self.receiving.len() {
+                let Some(number) = self.receiving.get(index).copied() else { break };
+                if let Some(arrival) = self.accept(number, Incoming::advance) {
+                    return Some(arrival);
+                }
+            }
+            if since.get_or_insert_with(Instant::now).elapsed() > ATTENTION {
+                return self.ready.pop_front();
+            }
+            thread::yield_now();
         }
-        self.ready.pop_front()
     }
 
     fn close(mut self: Box<Self>) -> Result<(), String> {
