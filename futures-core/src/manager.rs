@@ -124,6 +124,15 @@ impl Manager {
         }
     }
 
+    /// Whether the pool has ended.
+    pub fn is_over(&self) -> bool {
+        match &*self.lock() {
+            Phase::Planned(_) => false,
+            Phase::Running(thread) => thread.is_finished(),
+            Phase::Over => true,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Phase> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }

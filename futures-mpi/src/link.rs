@@ -76,15 +76,13 @@ impl MpiLink {
         }
     }
 
-    /// Says farewell, for up to `limit`: then the connection to the process that spawned this one is closed, if that
-    /// process can close it too. Otherwise this worker just goes, and an error says why.
+    /// Says farewell, for up to `limit`: then the manager has taken all that was sent to it, and the connection to a
+    /// process that spawned this one is closed, if that process can close it too. Otherwise this worker just goes, and
+    /// an error says why.
     pub(crate) fn finish(mut self, limit: Duration) -> Result<(), String> {
         let deadline = Instant::now() + limit;
         if let Some(text) = self.error() {
             return Err(text.to_owned());
-        }
-        if !self.communicator.is_intercommunicator().map_err(|error| error.to_string())? {
-            return Ok(());
         }
         if self.end.is_none() {
             let ready = stream::send_control(self.communicator, self.root, Control::Ready);

@@ -13,7 +13,7 @@ use futures_mpi_core::{Error, Result};
 use futures_mpi_core::options;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::{ExitCode, Termination};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -36,8 +36,8 @@ const PANIC_STATUS: u8 = 101;
 pub(crate) struct Runtime {
     pub(crate) started: Started,
     pub(crate) role: Role,
-    /// The pools that are to end before the program does.
-    pools: Mutex<Vec<Weak<Manager>>>,
+    /// The pools that are to end before the program does; their threads may outlive their executors.
+    pools: Mutex<Vec<Arc<Manager>>>,
 }
 
 /// The part that a process plays under `#[futures_mpi::main]`.
@@ -61,12 +61,12 @@ impl Runtime {
     /// Takes note of a pool that is to end before the program does.
     pub(crate) fn remember(&self, manager: &Arc<Manager>) {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        pools.retain(|pool| pool.strong_count() > 0);
-        pools.push(Arc::downgrade(manager));
+        pools.retain(|pool| !pool.is_over());
+        pools.push(Arc::clone(manager));
     }
 
     fn pools(&self) -> Vec<Arc<Manager>> {
-        self.pools.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect()
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

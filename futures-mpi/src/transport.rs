@@ -245,10 +245,10 @@ impl MpiTransport {
         }
     }
 
-    /// The workers that hinder a farewell: spawned ones that have not said theirs, and whom something is being sent.
+    /// The workers that hinder a farewell: those that have not said theirs, and whom something is being sent.
     fn missing(&self) -> impl Iterator<Item = WorkerNumber> {
-        let spawned = self.channels.iter().filter(|channel| channel.spawned);
-        let silent = spawned.flat_map(|channel| channel.workers.iter().flatten().copied()).filter(|number| {
+        let workers = self.channels.iter().flat_map(|channel| channel.workers.iter().flatten().copied());
+        let silent = workers.filter(|number| {
             let worker = &self.workers[number.index()];
             !worker.lost && !worker.leaving
         });
@@ -272,17 +272,18 @@ impl MpiTransport {
         }
     }
 
-    /// Tells the workers of each spawned communicator how to go; returns the communicators to disconnect.
+    /// Tells the workers of each communicator how to go; returns the communicators to disconnect.
     fn dismiss(&mut self) -> Vec<Communicator> {
         let mut intact = Vec::new();
-        for channel in self.channels.iter().filter(|channel| channel.spawned) {
+        for channel in &self.channels {
             let numbers = || channel.workers.iter().flatten().copied();
             // Disconnecting from a process that is gone, or does not come, can block for ever.
             let whole = numbers().all(|number| {
                 let worker = &self.workers[number.index()];
                 worker.leaving && !worker.lost
             });
-            let word = if whole { Control::Disconnect } else { Control::Leave };
+            let disconnects = whole && channel.spawned;
+            let word = if disconnects { Control::Disconnect } else { Control::Leave };
             for number in numbers() {
                 let worker = &self.workers[number.index()];
                 if !worker.lost
@@ -291,7 +292,7 @@ impl MpiTransport {
                     self.sending.push((number, sending));
                 }
             }
-            if whole {
+            if disconnects {
                 intact.push(channel.communicator);
             }
         }
