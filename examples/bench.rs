@@ -40,7 +40,9 @@ fn main() -> Result<(), Error> {
 fn measure(executor: &Executor, kind: &str, repeats: usize) -> Result<(), Error> {
     let workers = executor.num_workers()?;
     let emit = |name: &str, value: f64, unit: &str| {
-        println!(r#"{{"kind": "{kind}", "workers": {workers}, "name": "{name}", "value": {value:.1}, "unit": "{unit}"}}"#);
+        println!(
+            r#"{{"kind": "{kind}", "workers": {workers}, "name": "{name}", "value": {value:.1}, "unit": "{unit}"}}"#
+        );
     };
     // The first calls open the window of tasks that are sent ahead.
     executor.map(empty::ID, 0..10_000).into_iter().try_for_each(|result| result.map(drop))?;

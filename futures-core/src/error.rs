@@ -17,7 +17,8 @@ use std::sync::Arc;
 /// # Examples
 ///
 /// ```
-/// use futures_mpi_core::{ThreadPoolExecutor, remote_task};
+/// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+/// use futures_mpi::{ThreadPoolExecutor, remote_task};
 ///
 /// #[remote_task]
 /// fn halve(n: u32) -> Result<u32, String> {
@@ -29,7 +30,7 @@ use std::sync::Arc;
 /// assert!(error.is_task_error());
 /// assert_eq!(error.message(), "3 is odd");
 /// assert_eq!(error.downcast::<String>().as_deref(), Some("3 is odd"));
-/// # Ok::<(), futures_mpi_core::Error>(())
+/// # Ok::<(), futures_mpi::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);

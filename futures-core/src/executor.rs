@@ -67,7 +67,8 @@ impl Executor {
     /// # Examples
     ///
     /// ```
-    /// use futures_mpi_core::{ThreadPoolExecutor, remote_task};
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{ThreadPoolExecutor, remote_task};
     ///
     /// #[remote_task]
     /// fn power(base: u64, exponent: u32) -> u64 {
@@ -77,7 +78,7 @@ impl Executor {
     /// let executor = ThreadPoolExecutor::builder().max_workers(2).build()?;
     /// let future = executor.submit(power::ID, (2, 10));
     /// assert_eq!(future.result()?, 1024);
-    /// # Ok::<(), futures_mpi_core::Error>(())
+    /// # Ok::<(), futures_mpi::Error>(())
     /// ```
     pub fn submit<Args, T, A>(&self, function: TaskId<Args, T>, args: A) -> Future<T>
     where
@@ -105,7 +106,8 @@ impl Executor {
     /// # Examples
     ///
     /// ```
-    /// use futures_mpi_core::{ThreadPoolExecutor, remote_task};
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{ThreadPoolExecutor, remote_task};
     ///
     /// #[remote_task]
     /// fn square(n: u64) -> u64 {
@@ -118,7 +120,7 @@ impl Executor {
     ///     sum += square?;
     /// }
     /// assert_eq!(sum, 385);
-    /// # Ok::<(), futures_mpi_core::Error>(())
+    /// # Ok::<(), futures_mpi::Error>(())
     /// ```
     pub fn map<Args, T, I>(&self, function: TaskId<Args, T>, items: I) -> Map<Args, T, I::IntoIter>
     where
@@ -134,7 +136,8 @@ impl Executor {
     /// # Examples
     ///
     /// ```
-    /// use futures_mpi_core::{ThreadPoolExecutor, remote_task};
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{ThreadPoolExecutor, remote_task};
     ///
     /// #[remote_task]
     /// fn power(base: u64, exponent: u32) -> u64 {
@@ -144,7 +147,7 @@ impl Executor {
     /// let executor = ThreadPoolExecutor::builder().max_workers(2).build()?;
     /// let powers: Result<Vec<u64>, _> = executor.starmap(power::ID, (0..4).map(|n| (2, n))).into_iter().collect();
     /// assert_eq!(powers?, [1, 2, 4, 8]);
-    /// # Ok::<(), futures_mpi_core::Error>(())
+    /// # Ok::<(), futures_mpi::Error>(())
     /// ```
     pub fn starmap<Args, T, I>(&self, function: TaskId<Args, T>, items: I) -> Map<Args, T, I::IntoIter>
     where

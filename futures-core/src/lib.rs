@@ -1,4 +1,23 @@
-//! The executor of futures-mpi without MPI.
+//! The executor of futures-mpi without MPI: task functions, registry, scheduler, futures and a pool of threads.
+//!
+//! Users depend on the crate `futures-mpi`, which re-exports what is public here and adds MPI. This crate builds and
+//! passes its tests on a machine without MPI, and names nothing of it.
+//!
+//! ```text
+//!  user thread                     manager (one per pool)                       worker (thread | rank)
+//! +-----------+   command        +---------------------------------+  frame  +------------------------------+
+//! | Executor  | ---------------> |  Driver                         | ------> |  worker loop                 |
+//! |  submit   |     Inbox        |   |  event        ^ action      |         |   decode                     |
+//! |  map      |                  |   v               |             |         |   Registry: TaskId -> fn     |
+//! |  starmap  |                  |  +-----------------+            |         |   call, catch panic          |
+//! |           |                  |  | Scheduler (pure)|            | <------ |   encode                     |
+//! | Future<T> | <--------------- |  +-----------------+            |  frame  |                              |
+//! +-----------+   outcome        |  Transport (one small trait)    |         +------------------------------+
+//!                                +---------------------------------+
+//! ```
+//!
+//! What each part must not know: the scheduler, bytes, futures and time; the driver, threads and clocks; the transport,
+//! what is in a frame; the worker loop, whether it is a thread or a rank.
 
 #![forbid(unsafe_code)]
 

@@ -26,7 +26,8 @@ const FEW_TASKS: usize = 64;
 /// # Examples
 ///
 /// ```
-/// use futures_mpi_core::{ThreadPoolExecutor, remote_task};
+/// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+/// use futures_mpi::{ThreadPoolExecutor, remote_task};
 ///
 /// #[remote_task]
 /// fn square(n: u64) -> u64 {
@@ -37,7 +38,7 @@ const FEW_TASKS: usize = 64;
 /// // An endless iterator: only what is needed is taken from it.
 /// let squares: Result<Vec<u64>, _> = executor.map(square::ID, 0..).chunksize(2).into_iter().take(5).collect();
 /// assert_eq!(squares?, [0, 1, 4, 9, 16]);
-/// # Ok::<(), futures_mpi_core::Error>(())
+/// # Ok::<(), futures_mpi::Error>(())
 /// ```
 #[must_use = "a map does nothing until it is iterated over"]
 pub struct Map<Args, T, I> {

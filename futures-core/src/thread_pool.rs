@@ -19,7 +19,8 @@ const BOOT_LIMIT: Duration = Duration::from_secs(60);
 /// # Examples
 ///
 /// ```
-/// use futures_mpi_core::{ThreadPoolExecutor, remote_task};
+/// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+/// use futures_mpi::{ThreadPoolExecutor, remote_task};
 ///
 /// #[remote_task]
 /// fn greet(name: &str) -> String {
@@ -28,7 +29,7 @@ const BOOT_LIMIT: Duration = Duration::from_secs(60);
 ///
 /// let executor = ThreadPoolExecutor::builder().max_workers(4).build()?;
 /// assert_eq!(executor.submit(greet::ID, "world").result()?, "hello world");
-/// # Ok::<(), futures_mpi_core::Error>(())
+/// # Ok::<(), futures_mpi::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct ThreadPoolExecutor {

@@ -26,7 +26,10 @@ pub fn remote_task(attr: TokenStream, item: TokenStream) -> TokenStream {
         let label = if let Pat::Ident(i) = &*a.pat { i.ident.to_string() } else { n.to_string() };
         let (ty, by) = match &*a.ty {
             Type::Reference(r) => match &*r.elem {
-                Type::Slice(s) => { let e = &s.elem; (quote!(::std::vec::Vec<#e>), quote!(&)) }
+                Type::Slice(s) => {
+                    let e = &s.elem;
+                    (quote!(::std::vec::Vec<#e>), quote!(&))
+                }
                 Type::Path(p) if p.path.is_ident("str") => (quote!(::std::string::String), quote!(&)),
                 e => (quote!(#e), quote!(&)),
             },
@@ -43,16 +46,23 @@ pub fn remote_task(attr: TokenStream, item: TokenStream) -> TokenStream {
     let (out, body) = match &f.sig.output {
         ReturnType::Default => (quote!(()), quote!(output.result(&#name(#(#pass),*)))),
         ReturnType::Type(_, t) => {
-            if let Type::Path(p) = &**t && p.path.segments.last().unwrap().ident == "Result" {
-                (quote!(<#t as #root::__private::ResultOutput>::Ok), quote!(match #name(#(#pass),*) {
-                    Ok(v) => output.result(&v),
-                    Err(e) => {
-                        #[allow(unused_imports)]
-                        use #root::__private::{causes::*, typed::*, Returned, Failure};
-                        Err(Failure::returned(&e, (&&&Returned(&e)).causes(), (&&Returned(&e)).typed()))
-                    }
-                }))
-            } else { (quote!(#t), quote!(output.result(&#name(#(#pass),*)))) }
+            if let Type::Path(p) = &**t
+                && p.path.segments.last().unwrap().ident == "Result"
+            {
+                (
+                    quote!(<#t as #root::__private::ResultOutput>::Ok),
+                    quote!(match #name(#(#pass),*) {
+                        Ok(v) => output.result(&v),
+                        Err(e) => {
+                            #[allow(unused_imports)]
+                            use #root::__private::{causes::*, typed::*, Returned, Failure};
+                            Err(Failure::returned(&e, (&&&Returned(&e)).causes(), (&&Returned(&e)).typed()))
+                        }
+                    }),
+                )
+            } else {
+                (quote!(#t), quote!(output.result(&#name(#(#pass),*))))
+            }
         }
     };
     quote! {

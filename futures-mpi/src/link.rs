@@ -1,8 +1,8 @@
 //! The worker's end over MPI: waits with a backoff, and finishes what it sends before it computes on.
 
-use futures_mpi_core::engine::Backoff;
 use crate::stream::{self, Control, Incoming, Item};
 use crate::sys::{Communicator, MpiError, Sending, Source};
+use futures_mpi_core::engine::Backoff;
 use futures_mpi_core::engine::{Frame, Link};
 use std::time::{Duration, Instant};
 

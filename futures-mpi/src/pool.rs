@@ -123,9 +123,12 @@ impl MpiPoolBuilder {
                 let count = count.or_else(room).unwrap_or(1).max(1);
                 let crowded = options::is_crowded(count + 1);
                 let recipe = Box::new(move |_: &_| {
-                    let program = self.exe.map_or_else(std::env::current_exe, Ok).map_err(|error| no_program(&error))?;
-                    let arguments = self.args.into_iter().chain([WorkerArgument { backoff, crowded }.to_string()]).collect();
-                    let spawn_options = SpawnOptions { program, arguments, count, info: self.mpi_info, limit: SPAWN_LIMIT };
+                    let program =
+                        self.exe.map_or_else(std::env::current_exe, Ok).map_err(|error| no_program(&error))?;
+                    let arguments =
+                        self.args.into_iter().chain([WorkerArgument { backoff, crowded }.to_string()]).collect();
+                    let spawn_options =
+                        SpawnOptions { program, arguments, count, info: self.mpi_info, limit: SPAWN_LIMIT };
                     let workers = spawn::spawn_workers(&runtime.started, spawn_options);
                     runtime::boxed(MpiTransport::spawned(workers.map_err(|message| Error::new(Kind::Broken, message))?))
                 });

@@ -6,11 +6,11 @@ use crate::link::MpiLink;
 use crate::role::WorkerArgument;
 use crate::spawn;
 use crate::start::{self, Started};
-use crate::sys::{self, Communicator};
+use crate::sys::{self, Communicator, ThreadLevel};
 use crate::transport::MpiTransport;
 use futures_mpi_core::engine::{self, Kind, Manager, Plan, Transport};
-use futures_mpi_core::{Error, Result};
 use futures_mpi_core::options;
+use futures_mpi_core::{Error, Result};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::{ExitCode, Termination};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
@@ -95,6 +95,7 @@ enum Process {
 /// Starts MPI and finds out the role of this process.
 fn begin() -> Result<Process, String> {
     let started = start::start()?;
+    warn_of_thread_level(started.level);
     let world = Communicator::world();
     let failed = |error: sys::MpiError| format!("the processes of this job cannot be connected: {error}");
     if let (Some(argument), Some(parent)) = (WorkerArgument::of_this_process(), Communicator::parent()) {
@@ -126,6 +127,17 @@ fn begin() -> Result<Process, String> {
     let runtime = enter(started, Role::Master(Arc::clone(&manager)));
     runtime.remember(&manager);
     Ok(Process::Master(runtime))
+}
+
+/// Below `MPI_THREAD_SERIALIZED` MPI promises nothing about calls from the manager's thread; they are made one at a time,
+/// which works with the usual implementations.
+fn warn_of_thread_level(level: ThreadLevel) {
+    if level < ThreadLevel::Serialized {
+        eprintln!(
+            "futures-mpi: MPI gives only {level}; calls of MPI are made one at a time, but from more than one thread, \
+             which that level does not promise to work"
+        );
+    }
 }
 
 fn enter(started: Started, role: Role) -> &'static Runtime {

@@ -77,6 +77,17 @@ pub(crate) enum ThreadLevel {
     Multiple,
 }
 
+impl fmt::Display for ThreadLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ThreadLevel::Single => "MPI_THREAD_SINGLE",
+            ThreadLevel::Funneled => "MPI_THREAD_FUNNELED",
+            ThreadLevel::Serialized => "MPI_THREAD_SERIALIZED",
+            ThreadLevel::Multiple => "MPI_THREAD_MULTIPLE",
+        })
+    }
+}
+
 impl From<ThreadLevel> for mpi::Threading {
     fn from(level: ThreadLevel) -> Self {
         match level {

@@ -1,8 +1,8 @@
 //! The manager's end over MPI: one transport for workers that were spawned and for ranks of a common communicator.
 
-use futures_mpi_core::engine::Backoff;
 use crate::stream::{self, Control, Incoming, Item};
 use crate::sys::{self, Communicator, MpiError, Sending, Source, ThreadLevel};
+use futures_mpi_core::engine::Backoff;
 use futures_mpi_core::engine::{Arrival, Frame, Transport, WorkerNumber};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::mpsc;

@@ -22,7 +22,8 @@ use std::time::{Duration, Instant};
 /// # Examples
 ///
 /// ```
-/// use futures_mpi_core::{ThreadPoolExecutor, remote_task};
+/// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+/// use futures_mpi::{ThreadPoolExecutor, remote_task};
 ///
 /// #[remote_task]
 /// fn add(a: i32, b: i32) -> i32 {
@@ -33,7 +34,7 @@ use std::time::{Duration, Instant};
 /// let future = executor.submit(add::ID, (2, 3));
 /// assert_eq!(future.result()?, 5);
 /// assert!(future.done() && !future.running() && !future.cancelled());
-/// # Ok::<(), futures_mpi_core::Error>(())
+/// # Ok::<(), futures_mpi::Error>(())
 /// ```
 pub struct Future<T> {
     state: Arc<State>,
@@ -118,7 +119,8 @@ impl<T: 'static> Future<T> {
     /// # Examples
     ///
     /// ```
-    /// use futures_mpi_core::{ThreadPoolExecutor, remote_task};
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{ThreadPoolExecutor, remote_task};
     /// use std::sync::mpsc;
     ///
     /// #[remote_task]
@@ -132,7 +134,7 @@ impl<T: 'static> Future<T> {
     ///     let _ = sender.send(future.result());
     /// });
     /// assert_eq!(receiver.recv().unwrap()?, 3);
-    /// # Ok::<(), futures_mpi_core::Error>(())
+    /// # Ok::<(), futures_mpi::Error>(())
     /// ```
     pub fn add_done_callback(&self, callback: impl FnOnce(&Future<T>) + Send + 'static) {
         let future = self.clone();

@@ -34,7 +34,6 @@ fn square_on_threads(n: i64) -> Result<i64, Error> {
     ThreadPoolExecutor::builder().max_workers(2).build()?.submit(square::ID, n).result()
 }
 
-
 #[futures_mpi::main]
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let scene = std::env::args().nth(1).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use super::tasks::*;
 use super::{LONG, Setting, promises};
+use futures_mpi::TaskId;
 use std::collections::BTreeSet;
 
 promises![
@@ -11,6 +12,7 @@ promises![
     references_are_accepted_for_arguments,
     a_function_without_arguments_or_result_can_be_called,
     an_id_may_be_chosen,
+    an_id_may_be_found_by_its_name,
     a_name_may_be_shadowed_by_a_variable,
     large_arguments_and_results_arrive_whole,
     thousands_of_calls_are_all_answered,
@@ -57,6 +59,18 @@ fn an_id_may_be_chosen(setting: &Setting) {
     assert_eq!(named::ID.name(), "conformance/named");
     assert!(power::ID.name().ends_with("::conformance::tasks::power"), "{}", power::ID.name());
     assert_eq!(setting.executor().submit(named::ID, 7).result().expect("it succeeds"), 7);
+}
+
+fn an_id_may_be_found_by_its_name(setting: &Setting) {
+    let found = TaskId::<(u8,), u8>::find("conformance/named").expect("it is registered");
+    assert_eq!(setting.executor().submit(found, 9).result().expect("it succeeds"), 9);
+    let unknown = TaskId::<(u8,), u8>::find("conformance/nameless").expect_err("it is not registered");
+    assert!(unknown.is_registry(), "{unknown}");
+    for part in ["`conformance/nameless`", "conformance/named", "use my_tasks as _;"] {
+        assert!(unknown.message().contains(part), "{part} is not in: {unknown}");
+    }
+    let other = TaskId::<(u8,), u16>::find("conformance/named").expect_err("its signature is another");
+    assert!(other.message().contains("`(u8,) -> u8` and not `(u8,) -> u16`"), "{other}");
 }
 
 fn a_name_may_be_shadowed_by_a_variable(setting: &Setting) {

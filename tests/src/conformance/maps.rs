@@ -35,7 +35,8 @@ fn every_chunk_size_gives_the_same_results(setting: &Setting) {
         let expected: Vec<u64> = (0..length).map(|n| power(n, 2)).collect();
         for chunksize in [1, 2, 3, 50, 1000, usize::MAX] {
             let items = (0..length).map(|n| (n, 2));
-            let results: Result<Vec<u64>, _> = executor.starmap(power::ID, items).chunksize(chunksize).into_iter().collect();
+            let results: Result<Vec<u64>, _> =
+                executor.starmap(power::ID, items).chunksize(chunksize).into_iter().collect();
             assert_eq!(results.expect("all succeed"), expected, "{length} items in chunks of {chunksize}");
         }
     }
@@ -107,7 +108,8 @@ fn an_argument_that_cannot_be_encoded_costs_one_item(setting: &Setting) {
 fn a_result_that_cannot_be_decoded_costs_what_follows_in_its_chunk(setting: &Setting) {
     let executor = setting.executor();
     let items = || (0..4).map(|n| (true, n != 1));
-    let apart: Vec<bool> = executor.starmap(give_touchy::ID, items()).into_iter().map(|result| result.is_ok()).collect();
+    let apart: Vec<bool> =
+        executor.starmap(give_touchy::ID, items()).into_iter().map(|result| result.is_ok()).collect();
     assert_eq!(apart, [true, false, true, true]);
     let together: Vec<bool> =
         executor.starmap(give_touchy::ID, items()).chunksize(4).into_iter().map(|result| result.is_ok()).collect();
