@@ -95,7 +95,6 @@ enum Process {
 /// Starts MPI and finds out the role of this process.
 fn begin() -> Result<Process, String> {
     let started = start::start()?;
-    warn_of_thread_level(started.level);
     let world = Communicator::world();
     let failed = |error: sys::MpiError| format!("the processes of this job cannot be connected: {error}");
     if let (Some(argument), Some(parent)) = (WorkerArgument::of_this_process(), Communicator::parent()) {
@@ -154,6 +153,7 @@ pub(crate) fn boxed(transport: Result<MpiTransport, sys::MpiError>) -> Result<Bo
 
 /// The program itself, then the end of its pools, then the end of MPI.
 fn run_master<R: Termination>(runtime: &'static Runtime, body: fn() -> R) -> ExitCode {
+    warn_of_thread_level(runtime.started.level);
     // A panic must not unwind out of here: MPI would be left as it is, and the other processes with it.
     let status = match panic::catch_unwind(AssertUnwindSafe(|| body().report())) {
         Ok(status) => {
