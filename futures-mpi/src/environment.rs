@@ -436,7 +436,8 @@ mod tests {
 
     #[test]
     fn spawning() {
-        let table: &[(&str, &[&str], &[&str], Option<&str>)] = &[
+        type Row<'a> = (&'a str, &'a [&'a str], &'a [&'a str], Option<&'a str>);
+        let table: &[Row<'_>] = &[
             (OPEN_MPI_4, &[], &[], None),
             (OPEN_MPI_5, &["PMIX_RANK=0"], &[], None),
             (MPICH_4, &[], &[], Some("MPICH 4.0 (ch4:ucx) cannot spawn")),
@@ -459,7 +460,7 @@ mod tests {
             let spawning = decide(version, variables, false, "/usr/lib", files).spawning;
             match refusal {
                 None => assert_eq!(spawning, Ok(()), "{version} {variables:?}"),
-                Some(part) => assert!(spawning.clone().unwrap_err().contains(part), "{version}: {spawning:?}"),
+                Some(part) => assert!(spawning.clone().expect_err("refused").contains(part), "{version}: {spawning:?}"),
             }
         }
     }
@@ -467,7 +468,8 @@ mod tests {
     #[test]
     fn room() {
         let no_info = ("wdir", "/tmp");
-        let table: &[(&str, &[&str], (&str, &str), &str, (Option<usize>, usize, usize), bool)] = &[
+        type Row<'a> = (&'a str, &'a [&'a str], (&'a str, &'a str), &'a str, (Option<usize>, usize, usize), bool);
+        let table: &[Row<'_>] = &[
             (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "", (Some(2), 1, 1), true),
             (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "", (Some(2), 1, 2), false),
             (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "", (Some(2), 3, 1), false),
@@ -511,7 +513,7 @@ mod tests {
         for (value, level) in table {
             assert_eq!(thread_level(value), Ok(level));
         }
-        let error = thread_level(Some("MULTIPLE")).unwrap_err();
+        let error = thread_level(Some("MULTIPLE")).expect_err("a bad value");
         assert_eq!(
             error,
             "FUTURES_MPI_THREAD_LEVEL is \"MULTIPLE\"; accepted are single, funneled, serialized and multiple"

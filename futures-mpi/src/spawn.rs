@@ -187,7 +187,7 @@ mod tests {
             ("/etc/passwd", "/etc/passwd is not executable"),
         ];
         for (program, text) in table {
-            let error = check_executable(&options(program)).unwrap_err();
+            let error = check_executable(&options(program)).expect_err("no executable");
             assert!(error.contains(text), "{error}");
         }
     }
