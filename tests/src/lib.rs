@@ -1,1 +1,3 @@
-//! Tests.
+//! What the tests of futures-mpi share: the [`harness`] that starts processes.
+
+pub mod harness;
