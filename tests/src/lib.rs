@@ -1,3 +1,4 @@
-//! What the tests of futures-mpi share: the [`harness`] that starts processes.
+//! What the tests of futures-mpi share: the [`harness`] that starts processes, and the [`tidy`] checks of the sources.
 
 pub mod harness;
+pub mod tidy;
