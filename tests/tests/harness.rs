@@ -244,6 +244,21 @@ fn a_launcher_can_start_more_processes_than_cores_and_be_forbidden_to() {
 }
 
 #[test]
+fn without_a_launcher_tests_skip_themselves_unless_mpi_is_required() {
+    let this = std::env::current_exe().expect("a test knows its own path");
+    let script = "PATH=/nonexistent exec \"$1\" --exact every_rank_has_its_own_output";
+    let without = || {
+        let variables = ["FUTURES_MPI_TEST_MPIEXEC", "MPIEXEC", "MPICC", "FUTURES_MPI_TEST_REQUIRE_MPI"];
+        variables.into_iter().fold(sh(script).arg(&this), Launch::env_remove)
+    };
+    without().run().expect_success().expect_said("skipped: no mpiexec on the PATH");
+    let required = without().env("FUTURES_MPI_TEST_REQUIRE_MPI", "1").run();
+    required.expect_failure().expect_said("FUTURES_MPI_TEST_REQUIRE_MPI=1 requires one");
+    let wrong = without().env("MPIEXEC", "/nonexistent/mpiexec").run();
+    wrong.expect_failure().expect_said("cannot run the chosen launcher /nonexistent/mpiexec");
+}
+
+#[test]
 fn a_second_launch_may_run_beside_the_first() {
     if harness::mpiexec_or_skip().is_none() {
         return;
