@@ -1,7 +1,9 @@
-//! What the tests of futures-mpi share: the [`harness`] that starts processes, and the [`conformance`] suite.
+//! What the tests of futures-mpi share: the [`harness`] that starts processes, the [`conformance`] suite, and the rules
+//! of style as functions ([`tidy`]).
 
 pub mod conformance;
 pub mod harness;
+pub mod tidy;
 
 /// The README's program compiles.
 #[cfg(doctest)]
