@@ -167,7 +167,11 @@ impl Driver {
             .collect();
         self.break_down(Error::new(
             Kind::Broken,
-            format!("workers {} did not answer within {:.0} s of the pool's start", missing.join(", "), elapsed.as_secs_f64()),
+            format!(
+                "workers {} did not answer within {:.0} s of the pool's start",
+                missing.join(", "),
+                elapsed.as_secs_f64()
+            ),
         ));
     }
 
@@ -233,7 +237,8 @@ impl Driver {
             Action::Rejected(task) => self.resolve(task, Outcome::Failed(shut_down())),
             Action::Lost(worker, task) => {
                 let function = self.tasks.get(task.0).map(|task| task.function);
-                let message = format!("the worker was lost while it had the task: {}", self.workers[worker.index()].loss);
+                let message =
+                    format!("the worker was lost while it had the task: {}", self.workers[worker.index()].loss);
                 let error = Error::with_origin(Kind::WorkerLost, message, self.origin(worker, function));
                 self.resolve(task, Outcome::Failed(error));
             }
@@ -322,13 +327,19 @@ impl Driver {
         match before {
             Presence::Gone => {}
             Presence::Greeted => {
-                self.break_down(Error::new(Kind::Broken, format!("worker {number} was lost before it was ready: {reason}")));
+                self.break_down(Error::new(
+                    Kind::Broken,
+                    format!("worker {number} was lost before it was ready: {reason}"),
+                ));
             }
             Presence::Ready => {
                 worker.loss = reason.to_owned();
                 self.handle(Event::Lose(number));
                 if self.workers.iter().all(|worker| worker.phase == Presence::Gone) {
-                    self.break_down(Error::new(Kind::Broken, format!("every worker is lost; the last one, {number}: {reason}")));
+                    self.break_down(Error::new(
+                        Kind::Broken,
+                        format!("every worker is lost; the last one, {number}: {reason}"),
+                    ));
                 }
             }
         }

@@ -105,15 +105,7 @@ impl Error {
     }
 
     fn of(kind: Kind, message: String, origin: Option<Origin>) -> Self {
-        Error(Arc::new(Inner {
-            kind,
-            message,
-            location: None,
-            origin,
-            source: None,
-            typed: None,
-            backtrace: None,
-        }))
+        Error(Arc::new(Inner { kind, message, location: None, origin, source: None, typed: None, backtrace: None }))
     }
 
     /// What a worker reported of a failed task.
@@ -270,10 +262,7 @@ struct Cause {
 
 impl Cause {
     fn chain(messages: Vec<String>) -> Option<Cause> {
-        messages
-            .into_iter()
-            .rev()
-            .fold(None, |source, message| Some(Cause { message, source: source.map(Box::new) }))
+        messages.into_iter().rev().fold(None, |source, message| Some(Cause { message, source: source.map(Box::new) }))
     }
 }
 

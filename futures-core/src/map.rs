@@ -188,7 +188,8 @@ where
         let mut chunk = Chunk { state: None, count: 0, unencodable: Vec::new(), bytes: 0 };
         for item in self.items.by_ref().take(self.chunksize) {
             let name = self.function.name();
-            if let Err(error) = payload::append_arguments(name, &item.into_args(), &mut arguments, PAYLOAD_LIMIT_BYTES) {
+            if let Err(error) = payload::append_arguments(name, &item.into_args(), &mut arguments, PAYLOAD_LIMIT_BYTES)
+            {
                 chunk.unencodable.push((chunk.count, error));
             }
             chunk.count += 1;
@@ -218,9 +219,10 @@ impl Chunk {
                 *used = if value.is_ok() { bytes.len() - rest.len() } else { usize::MAX };
                 value
             }
-            Outcome::Items(items) => items[item].as_ref().map_err(Error::clone).and_then(|bytes| {
-                payload::decode_result(&mut bytes.as_slice())
-            }),
+            Outcome::Items(items) => items[item]
+                .as_ref()
+                .map_err(Error::clone)
+                .and_then(|bytes| payload::decode_result(&mut bytes.as_slice())),
             Outcome::Failed(error) => Err(error.clone()),
         }
     }

@@ -30,7 +30,9 @@ impl Outcome {
         match self {
             Outcome::Values(bytes) => decode_result(&mut bytes.as_slice()),
             Outcome::Failed(error) => Err(error.clone()),
-            Outcome::Items(_) => Err(Error::new(Kind::Codec, "the worker's reply holds several results instead of one")),
+            Outcome::Items(_) => {
+                Err(Error::new(Kind::Codec, "the worker's reply holds several results instead of one"))
+            }
         }
     }
 }

@@ -211,11 +211,13 @@ mod tests {
 
     #[test]
     fn differences_name_the_functions() {
-        let all = |entries: &[&'static TaskEntry]| {
-            Registry::of(entries.iter().copied()).expect("no clash").descriptions()
-        };
+        let all =
+            |entries: &[&'static TaskEntry]| Registry::of(entries.iter().copied()).expect("no clash").descriptions();
         let message = difference(&all(&[&F, &G]), &all(&[&OTHER_F]));
-        assert!(message.contains("`a::f` is `(u32,) -> u64` on the master and `(u32,) -> u32` on the worker"), "{message}");
+        assert!(
+            message.contains("`a::f` is `(u32,) -> u64` on the master and `(u32,) -> u32` on the worker"),
+            "{message}"
+        );
         assert!(message.contains("`a::g` is missing on the worker"), "{message}");
         assert!(difference(&[], &all(&[&G])).contains("`a::g` is missing on the master"));
     }

@@ -76,7 +76,12 @@ impl ThreadPoolBuilder {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let count = options::max_workers(self.max_workers)?.unwrap_or_else(cores);
         let recipe = Box::new(move |notify: &_| transport::threads(count, notify));
-        let manager = Manager::new(Plan { recipe, backoff: None, crowded: options::is_crowded(count + 1), boot_limit: BOOT_LIMIT })?;
+        let manager = Manager::new(Plan {
+            recipe,
+            backoff: None,
+            crowded: options::is_crowded(count + 1),
+            boot_limit: BOOT_LIMIT,
+        })?;
         Ok(ThreadPoolExecutor { executor: Executor::owning(manager) })
     }
 }

@@ -146,7 +146,9 @@ impl State {
     }
 
     fn outcome(&self) -> Result<&Outcome, Error> {
-        self.outcome.get().ok_or_else(|| Error::new(Kind::Cancelled, "the future was cancelled before its task started"))
+        self.outcome
+            .get()
+            .ok_or_else(|| Error::new(Kind::Cancelled, "the future was cancelled before its task started"))
     }
 
     fn advance(&self, from: Phase, to: Phase) -> bool {

@@ -13,9 +13,9 @@ mod window;
 
 use crate::collections::PagedMap;
 use crate::ids::{ClientNumber, FunctionNumber, TaskNumber, WorkerNumber};
-use ready::Ready;
+use crate::scheduler::ready::Ready;
+use crate::scheduler::window::{Estimates, HELD_NANOS, HELD_TASKS};
 use std::collections::VecDeque;
-use window::{Estimates, HELD_NANOS, HELD_TASKS};
 
 /// What has happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,13 +149,7 @@ impl Scheduler {
         self.clients.push(Client::default());
     }
 
-    fn submit(
-        &mut self,
-        number: ClientNumber,
-        task: TaskNumber,
-        function: FunctionNumber,
-        actions: &mut Vec<Action>,
-    ) {
+    fn submit(&mut self, number: ClientNumber, task: TaskNumber, function: FunctionNumber, actions: &mut Vec<Action>) {
         let client = &mut self.clients[number.index()];
         if client.closed {
             actions.push(Action::Rejected(task));
@@ -380,7 +374,10 @@ impl Scheduler {
         let mut held = 0;
         for (number, worker) in self.workers.iter().enumerate() {
             let number = WorkerNumber(number as u32);
-            assert!(worker.tasks.iter().all(|task| self.holds(number, *task)), "{number} holds what is dispatched to it");
+            assert!(
+                worker.tasks.iter().all(|task| self.holds(number, *task)),
+                "{number} holds what is dispatched to it"
+            );
             assert!(worker.present || worker.tasks.is_empty(), "{number} is gone and holds nothing");
             let ready = worker.has_room().then_some(worker.tasks.len());
             assert_eq!(self.ready.load(number), ready, "{number} is ready when it has room");

@@ -8,8 +8,8 @@ mod panic;
 
 pub use args::IntoArgs;
 pub use entry::{Call, Input, Output, TaskEntry, signature};
-pub use failure::{Failure, Returned, causes, typed};
 pub(crate) use failure::FailureKind;
+pub use failure::{Failure, Returned, causes, typed};
 pub use id::TaskId;
 pub(crate) use id::TaskKey;
 pub(crate) use panic::catch;

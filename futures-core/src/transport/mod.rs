@@ -5,10 +5,6 @@ mod thread;
 pub use crate::ids::WorkerNumber;
 pub(crate) use thread::threads;
 
-
-
-
-
 /// The bytes of one message between the manager and a worker.
 pub type Frame = Vec<u8>;
 

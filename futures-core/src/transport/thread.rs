@@ -57,7 +57,10 @@ impl Transport for ThreadTransport {
                 Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(RecvTimeoutError::Timeout) => {
-                    return Err(format!("worker threads still run {} s after they were told to stop", CLOSE_LIMIT.as_secs()));
+                    return Err(format!(
+                        "worker threads still run {} s after they were told to stop",
+                        CLOSE_LIMIT.as_secs()
+                    ));
                 }
             }
         }
