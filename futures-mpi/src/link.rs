@@ -18,9 +18,9 @@ pub(crate) struct MpiLink {
     sending: Vec<Sending>,
     /// While there is nothing to do.
     idle: Backoff,
-    /// While a frame arrives, which moves only while this process looks.
-    taking: Backoff,
-    /// While the manager takes a frame.
+    /// While a frame arrives or a large one leaves, which moves only while this process looks: never asleep.
+    moving: Backoff,
+    /// While the manager takes a frame that is not large.
     handing_over: Backoff,
     part_bytes: usize,
     /// What the manager said last, or that it is gone.
@@ -55,7 +55,7 @@ impl MpiLink {
             incoming: Incoming::default(),
             sending: Vec::new(),
             idle: Backoff::new(backoff, crowded),
-            taking: Backoff::new(Duration::ZERO, true),
+            moving: Backoff::new(Duration::ZERO, true),
             handing_over: Backoff::new(backoff.min(HANDING_OVER), crowded),
             part_bytes: stream::PART_BYTES,
             end: None,
@@ -151,11 +151,11 @@ impl MpiLink {
 impl Link for MpiLink {
     fn receive(&mut self) -> Option<Frame> {
         self.idle.reset();
-        self.taking.reset();
+        self.moving.reset();
         while self.end.is_none() {
             match self.look() {
                 Ok(Some(frame)) => return Some(frame),
-                Ok(None) if self.incoming.is_busy() => self.taking.wait(),
+                Ok(None) if self.incoming.is_busy() => self.moving.wait(),
                 Ok(None) => self.idle.wait(),
                 Err(error) => self.fail(error),
             }
@@ -169,11 +169,17 @@ impl Link for MpiLink {
         if self.end.is_some() {
             return;
         }
+        let large = frame.len() >= stream::LARGE_BYTES;
         let sent = stream::send_frame(self.communicator, self.root, frame, self.part_bytes, &mut self.sending);
         let mut outcome = sent.map_err(|error| error.to_string()).and_then(|()| self.advance_sends());
         self.handing_over.reset();
+        self.moving.reset();
         while outcome.is_ok() && !self.sending.is_empty() {
-            self.handing_over.wait();
+            if large {
+                self.moving.wait()
+            } else {
+                self.handing_over.wait()
+            }
             outcome = self.advance_sends();
         }
         if let Err(error) = outcome {

@@ -13,6 +13,9 @@ pub(crate) const PART_BYTES: usize = 1 << 30;
 /// From this length on, the memory for a frame is taken in huge pages where the system has them.
 const HUGE_BYTES: usize = 4 << 20;
 
+/// From this length on, a frame moves in many steps, each of which may need both processes to look.
+pub(crate) const LARGE_BYTES: usize = 1 << 20;
+
 const FRAME: i32 = 1;
 const LENGTH: i32 = 2;
 const PART: i32 = 3;

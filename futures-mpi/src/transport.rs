@@ -15,8 +15,12 @@ pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 /// How many sends under way one [`Transport::poll`] looks at.
 const SENDS_PER_POLL: usize = 16;
 
-/// How long one [`Transport::poll`] stays with a large frame that is arriving: it moves only while somebody looks.
-const ATTENTION: Duration = Duration::from_micros(500);
+/// How long one [`Transport::poll`] stays with a large frame that is under way: it moves only while somebody looks.
+const ATTENTION: Duration = Duration::from_millis(2);
+
+/// The slowest that a large frame leaves, in bytes per microsecond, while it is stayed with; a worker that computes does
+/// not take it at all.
+const SLOWEST: usize = 500;
 
 /// The longest pause between two looks while closing.
 const CLOSE_BACKOFF: Duration = Duration::from_millis(1);
@@ -42,6 +46,8 @@ pub(crate) struct MpiTransport {
     /// Sends under way, of all workers.
     sending: Vec<(WorkerNumber, Sending)>,
     next_sending: usize,
+    /// Until when large frames that leave are stayed with.
+    attended_until: Option<Instant>,
     /// The workers from which a message is being received.
     receiving: Vec<WorkerNumber>,
     ready: VecDeque<Arrival>,
@@ -109,6 +115,7 @@ impl MpiTransport {
             next_channel: 0,
             sending: Vec::new(),
             next_sending: 0,
+            attended_until: None,
             receiving: Vec::new(),
             ready: VecDeque::new(),
             part_bytes: stream::PART_BYTES,
@@ -165,6 +172,16 @@ impl MpiTransport {
                 }
             }
         }
+    }
+
+    /// Whether a large frame is leaving that is stayed with.
+    fn is_leaving(&mut self) -> bool {
+        let Some(until) = self.attended_until else { return false };
+        let leaving = !self.sending.is_empty() && Instant::now() < until;
+        if !leaving {
+            self.attended_until = None;
+        }
+        leaving
     }
 
     /// Looks at one communicator, until something is whole or nothing more is there.
@@ -310,6 +327,11 @@ impl Transport for MpiTransport {
         if lost {
             return;
         }
+        if frame.len() >= stream::LARGE_BYTES {
+            let now = Instant::now();
+            let begin = self.attended_until.map_or(now, |until| until.max(now));
+            self.attended_until = Some(begin + Duration::from_micros((frame.len() / SLOWEST) as u64));
+        }
         let mut sent = Outbox { number, sending: &mut self.sending };
         if let Err(error) = stream::send_frame(peer.communicator, peer.rank, frame, self.part_bytes, &mut sent) {
             self.lose(number, format!("sending to the worker failed: {error}"));
@@ -320,9 +342,7 @@ impl Transport for MpiTransport {
         if let Some(arrival) = self.ready.pop_front() {
             return Some(arrival);
         }
-        if !self.sending.is_empty() {
-            self.advance_sends(SENDS_PER_POLL);
-        }
+        self.advance_sends(SENDS_PER_POLL);
         let mut since = None;
         loop {
             for turn in 0..self.channels.len() {
@@ -332,9 +352,10 @@ impl Transport for MpiTransport {
                     return Some(arrival);
                 }
             }
-            if self.receiving.is_empty() {
+            if self.receiving.is_empty() && !self.is_leaving() {
                 return self.ready.pop_front();
             }
+            self.advance_sends(SENDS_PER_POLL);
             for index in 0..self.receiving.len() {
                 let Some(number) = self.receiving.get(index).copied() else { break };
                 if let Some(arrival) = self.accept(number, Incoming::advance) {
