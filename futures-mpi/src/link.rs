@@ -57,15 +57,9 @@ impl MpiLink {
             idle: Backoff::new(backoff, crowded),
             moving: Backoff::new(Duration::ZERO, true),
             handing_over: Backoff::new(backoff.min(HANDING_OVER), crowded),
-            part_bytes: stream::PART_BYTES,
+            part_bytes: stream::part_bytes(),
             end: None,
         }
-    }
-
-    /// Splits frames into parts of `bytes`, for tests.
-    pub(crate) fn part_bytes(mut self, bytes: usize) -> Self {
-        self.part_bytes = bytes;
-        self
     }
 
     /// The error of MPI that ended this link.

@@ -170,6 +170,13 @@ fn run_master<R: Termination>(runtime: &'static Runtime, body: fn() -> R) -> Exi
         }
     };
     finalize(runtime);
+    if spawn::launcher_waits() {
+        eprintln!(
+            "futures-mpi: MPI has refused to spawn workers; mpiexec would now wait for ever for a program that succeeds, so \
+             the exit status is 1"
+        );
+        return ExitCode::FAILURE;
+    }
     status
 }
 

@@ -6,9 +6,13 @@
 
 use crate::sys::{self, Communicator, Message, MpiError, Receiving, Sending};
 use std::collections::VecDeque;
+use std::env;
 
 /// The largest part of a frame: well below what a C integer counts.
-pub(crate) const PART_BYTES: usize = 1 << 30;
+const PART_BYTES: usize = 1 << 30;
+
+/// Makes parts smaller, so that tests need no large frames.
+const PART_BYTES_VARIABLE: &str = "FUTURES_MPI_TEST_PART_BYTES";
 
 /// From this length on, the memory for a frame is taken in huge pages where the system has them.
 const HUGE_BYTES: usize = 4 << 20;
@@ -33,6 +37,12 @@ pub(crate) enum Control {
     Disconnect,
     /// Manager to worker: go without disconnecting.
     Leave,
+}
+
+/// The largest part of a frame in this process.
+pub(crate) fn part_bytes() -> usize {
+    let chosen = env::var(PART_BYTES_VARIABLE).ok().and_then(|text| text.parse().ok());
+    chosen.map_or(PART_BYTES, |bytes: usize| bytes.clamp(1, PART_BYTES))
 }
 
 /// Sends a frame to `rank`: what is under way is added to `sent`, in order.

@@ -177,13 +177,6 @@ pub(crate) fn thread_level() -> ThreadLevel {
     mpi::environment::threading_support().into()
 }
 
-/// Whether this is the thread that initialised MPI.
-pub(crate) fn is_main_thread() -> bool {
-    let mut main = 0;
-    // SAFETY: the argument is valid; MPI is initialised, as callers hold a communicator.
-    serialized(|| unsafe { ffi::MPI_Is_thread_main(&mut main) }) == 0 && main != 0
-}
-
 /// Whether MPI was initialised, by whomever.
 pub(crate) fn is_initialized() -> bool {
     mpi::environment::is_initialized()
@@ -334,23 +327,6 @@ impl Communicator {
         Ok(new)
     }
 
-    /// The communicator of the processes that gave the same colour, ordered by `key`; `None` without a colour.
-    /// Collective; errors of the new one return.
-    pub(crate) fn split(self, colour: Option<i32>, key: i32) -> Result<Option<Self>, MpiError> {
-        // SAFETY: the new handle is valid to write to; the colour is not negative or the constant for "none".
-        let (code, new) = serialized(|| unsafe {
-            let mut new = ffi::RSMPI_COMM_NULL;
-            let colour = colour.map_or(ffi::RSMPI_UNDEFINED, |colour| colour.max(0));
-            (ffi::MPI_Comm_split(self.0, colour, key, &mut new), Communicator(new))
-        });
-        check(code)?;
-        if new.is_null() {
-            return Ok(None);
-        }
-        new.return_errors()?;
-        Ok(Some(new))
-    }
-
     /// Starts `count` processes in one go and returns the intercommunicator to them, whose errors return.
     ///
     /// Blocks until each of them has initialised MPI: for ever, if one does not.
@@ -475,14 +451,6 @@ impl Communicator {
             .map_err(|_| MpiError::of_argument("a message arrived whose length is not a number of bytes"))?;
         Ok(Some(Message { raw, source: status.MPI_SOURCE, tag: status.MPI_TAG, length }))
     }
-
-    /// Enters a barrier without waiting for the others. Collective.
-    pub(crate) fn barrier(self) -> Result<Barrier, MpiError> {
-        let mut request = Request::none();
-        // SAFETY: the request is valid to write to.
-        check(serialized(|| unsafe { ffi::MPI_Ibarrier(self.0, &mut request.0) }))?;
-        Ok(Barrier(request))
-    }
 }
 
 fn c_string(bytes: &[u8]) -> Result<CString, MpiError> {
@@ -598,11 +566,6 @@ impl Sending {
         }
         Ok(self.finished)
     }
-
-    /// How many bytes are held.
-    pub(crate) fn length(&self) -> usize {
-        self.buffer.len()
-    }
 }
 
 impl Drop for Sending {
@@ -668,15 +631,5 @@ impl Receiving {
             buffer.set_len(buffer.len() + mem::take(&mut self.length));
             Ok(Some(buffer))
         }
-    }
-}
-
-/// A barrier that this process has entered.
-pub(crate) struct Barrier(Request);
-
-impl Barrier {
-    /// Whether everyone has entered it.
-    pub(crate) fn test(&mut self) -> Result<bool, MpiError> {
-        self.0.test()
     }
 }

@@ -9,8 +9,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long [`Transport::close`] waits for workers, unless told otherwise.
-pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(10);
+/// How long [`Transport::close`] waits for workers.
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 
 /// How many sends under way one [`Transport::poll`] looks at.
 const SENDS_PER_POLL: usize = 16;
@@ -52,8 +52,6 @@ pub(crate) struct MpiTransport {
     receiving: Vec<WorkerNumber>,
     ready: VecDeque<Arrival>,
     part_bytes: usize,
-    close_limit: Duration,
-    crowded: bool,
 }
 
 /// One worker.
@@ -118,32 +116,12 @@ impl MpiTransport {
             attended_until: None,
             receiving: Vec::new(),
             ready: VecDeque::new(),
-            part_bytes: stream::PART_BYTES,
-            close_limit: CLOSE_LIMIT,
-            crowded: false,
+            part_bytes: stream::part_bytes(),
         })
     }
 
-    /// Splits frames into parts of `bytes`, for tests.
-    pub(crate) fn part_bytes(mut self, bytes: usize) -> Self {
-        self.part_bytes = bytes;
-        self
-    }
-
-    /// How long [`close`](Transport::close) waits.
-    pub(crate) fn close_limit(mut self, limit: Duration) -> Self {
-        self.close_limit = limit;
-        self
-    }
-
-    /// Whether there are more processes than cores, so that waits give way early.
-    pub(crate) fn crowded(mut self, crowded: bool) -> Self {
-        self.crowded = crowded;
-        self
-    }
-
-    /// Gives a worker up, because of what was learnt elsewhere; reported by the next [`poll`](Transport::poll).
-    pub(crate) fn lose(&mut self, number: WorkerNumber, reason: impl Into<String>) {
+    /// Gives a worker up; reported by the next [`poll`](Transport::poll).
+    fn lose(&mut self, number: WorkerNumber, reason: impl Into<String>) {
         let worker = &mut self.workers[number.index()];
         if worker.lost {
             return;
@@ -274,7 +252,7 @@ impl MpiTransport {
 
     /// Looks after what is under way until `done`, or until the limit, and says whether it was done.
     fn attend(&mut self, deadline: Instant, done: impl Fn(&Self) -> bool) -> bool {
-        let mut backoff = Backoff::new(CLOSE_BACKOFF, self.crowded);
+        let mut backoff = Backoff::new(CLOSE_BACKOFF, true);
         loop {
             self.advance_sends(usize::MAX);
             if done(self) {
@@ -370,7 +348,7 @@ impl Transport for MpiTransport {
     }
 
     fn close(mut self: Box<Self>) -> Result<(), String> {
-        let deadline = Instant::now() + self.close_limit;
+        let deadline = Instant::now() + CLOSE_LIMIT;
         self.attend(deadline, |this| this.missing().next().is_none());
         let missing: BTreeSet<WorkerNumber> = self.missing().collect();
         let intact = self.dismiss();
@@ -382,7 +360,7 @@ impl Transport for MpiTransport {
             return disconnected;
         }
         let names: Vec<String> = missing.iter().map(WorkerNumber::to_string).collect();
-        Err(format!("these workers have not let go within {:?}: {}", self.close_limit, names.join(", ")))
+        Err(format!("these workers have not let go within {:?}: {}", CLOSE_LIMIT, names.join(", ")))
     }
 }
 
