@@ -5,8 +5,8 @@ mod entry;
 mod failure;
 mod id;
 
-pub use args::IntoArgs;
+pub use args::{IntoArgs, Lent};
 pub(crate) use args::Argument;
-pub use entry::{Call, Input, Output, TaskEntry, signature};
+pub use entry::{Call, Input, Output, ResultOutput, TaskEntry, signature};
 pub use failure::{Failure, FailureKind, Returned, causes, typed};
 pub use id::{TaskId, TaskKey};
