@@ -52,9 +52,9 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, Decode
     const MEDIUM: usize = 1 << 18;
     const LARGE: usize = 1 << 25;
     let decoded = match bytes.len() {
-        0..=SMALL => bincode::serde::decode_from_slice(bytes, format().with_limit::<SMALL>()),
-        0..=MEDIUM => bincode::serde::decode_from_slice(bytes, format().with_limit::<MEDIUM>()),
-        0..=LARGE => bincode::serde::decode_from_slice(bytes, format().with_limit::<LARGE>()),
+        ..=SMALL => bincode::serde::decode_from_slice(bytes, format().with_limit::<SMALL>()),
+        ..=MEDIUM => bincode::serde::decode_from_slice(bytes, format().with_limit::<MEDIUM>()),
+        ..=LARGE => bincode::serde::decode_from_slice(bytes, format().with_limit::<LARGE>()),
         _ => bincode::serde::decode_from_slice(bytes, format().with_limit::<PAYLOAD_LIMIT_BYTES>()),
     };
     let (value, used) = decoded.map_err(|error| DecodeFailure(describe(error)))?;

@@ -110,6 +110,7 @@ impl Error {
 
     /// What a worker reported of a failed task.
     pub(crate) fn from_failure(failure: Failure, origin: Origin) -> Self {
+        let failure = failure.into_details();
         Error(Arc::new(Inner {
             kind: failure.kind.into(),
             message: failure.message,

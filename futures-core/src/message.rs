@@ -357,7 +357,7 @@ mod tests {
             let replies: Vec<_> = replies.collect();
             prop_assert_eq!(&replies[0], &Ok(Reply { task: TaskNumber(task), nanos, results: Results::All(&value) }));
             let Ok(Reply { results: Results::Mixed(items), .. }) = replies[1] else { panic!("not mixed") };
-            let items: Vec<_> = Items(items).map(|item| item.expect("whole").map_err(|failure| failure.message)).collect();
+            let items: Vec<_> = Items(items).map(|item| item.expect("whole").map_err(|failure| failure.message.clone())).collect();
             prop_assert_eq!(items, [Ok(&value[..]), Err("no".to_owned())]);
         }
 

@@ -1,12 +1,42 @@
-//! What generated code names; not part of the public interface.
+//! What generated code names, and how its tests run it; not part of the public interface.
 
-pub use crate::task::{Call, Failure, Input, Output, Returned, TaskEntry, causes, signature, typed};
+use crate::codec::{self, PAYLOAD_LIMIT_BYTES};
+use crate::error::{Error, Kind, Origin};
+use serde::de::DeserializeOwned;
+
+pub use crate::task::{
+    Call, Failure, Input, Lent, Output, ResultOutput, Returned, TaskEntry, TaskId, causes, signature, typed,
+};
 pub use inventory;
+pub use std::string::String;
+pub use std::vec::Vec;
 
-/// The output of a function that returns a `Result`.
-pub trait ResultOutput {
-    type Ok;
+/// The entry that is registered under the name of `id`.
+pub fn entry<Args, Output>(id: TaskId<Args, Output>) -> Option<&'static TaskEntry> {
+    inventory::iter::<TaskEntry>.into_iter().find(|entry| entry.name() == id.name())
 }
-impl<T, E> ResultOutput for Result<T, E> {
-    type Ok = T;
+
+/// Calls a registered function in this thread, over bytes, as a worker does.
+pub fn call<Args, Output: DeserializeOwned>(
+    id: TaskId<Args, Output>,
+    args: impl crate::IntoArgs<Args>,
+) -> Result<Output, Error> {
+    let mut bytes = Vec::new();
+    codec::encode(&args.into_args(), &mut bytes, PAYLOAD_LIMIT_BYTES)
+        .map_err(|failure| Error::new(Kind::Codec, format!("{failure:?}")))?;
+    let reply = call_with_bytes(id, &bytes)?;
+    codec::decode(&mut reply.as_slice()).map_err(|failure| Error::new(Kind::Codec, failure.0))
+}
+
+/// The same with encoded arguments, giving the encoded result.
+pub fn call_with_bytes<Args, Output>(id: TaskId<Args, Output>, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    let entry = entry(id).ok_or_else(|| Error::new(Kind::Registry, format!("no function is registered as {id}")))?;
+    let mut reply = Vec::new();
+    let mut input = Input::new(bytes);
+    (entry.call())(&mut input, &mut crate::task::Output::new(&mut reply, PAYLOAD_LIMIT_BYTES)).map_err(|failure| {
+        let origin = Origin { worker: 0, host: String::from("here"), task: String::from(id.name()) };
+        Error::from_failure(failure, origin)
+    })?;
+    assert!(input.is_empty(), "{id} left arguments undecoded");
+    Ok(reply)
 }

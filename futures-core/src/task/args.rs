@@ -1,21 +1,39 @@
 //! What may be passed for the arguments of a task: the tuple itself, a lone argument, or references to the values.
 
 use serde::Serialize;
+use std::path::{Path, PathBuf};
 
 /// A value that can be passed for one argument of type `A`: an `A`, a reference to one, a `&str` for a [`String`], a
-/// slice for a [`Vec`]. It encodes to the same bytes as the `A`.
+/// slice for a [`Vec`], a `&Path` for a [`PathBuf`]. It encodes to the same bytes as the `A`.
 pub trait Argument<A>: Serialize {}
 
 impl<A: Serialize> Argument<A> for A {}
 impl<A: Serialize> Argument<A> for &A {}
 impl Argument<String> for &str {}
 impl<T: Serialize> Argument<Vec<T>> for &[T] {}
+impl Argument<PathBuf> for &Path {}
+
+/// What a worker owns in order to lend a `&Self` to a task function that takes one.
+///
+/// It tells the standard library's unsized `Path` from types of users that are also called `Path`.
+pub trait Lent {
+    /// The type of the value that travels.
+    type Owned;
+}
+
+impl<T> Lent for T {
+    type Owned = T;
+}
+
+impl Lent for Path {
+    type Owned = PathBuf;
+}
 
 /// What [`submit`](crate::Executor::submit) and [`map`](crate::Executor::map) take for the argument tuple `Args` of a
 /// task.
 ///
 /// Accepted are the tuple, with references where copying would be a waste (`&T` for a `T`, `&str` for a `String`,
-/// `&[T]` for a `Vec<T>`), and for a task of one argument also that argument without the tuple.
+/// `&[T]` for a `Vec<T>`, `&Path` for a `PathBuf`), and for a task of one argument also that argument without the tuple.
 ///
 /// # Examples
 ///
@@ -86,6 +104,14 @@ impl<'a, T: Serialize> IntoArgs<(Vec<T>,)> for &'a [T] {
     }
 }
 
+impl<'a> IntoArgs<(PathBuf,)> for &'a Path {
+    type Encoded = &'a Path;
+
+    fn into_args(self) -> &'a Path {
+        self
+    }
+}
+
 macro_rules! tuple_of_one {
     ($([$($generics:tt)*] $given:ty => $argument:ty;)*) => {$(
         impl<$($generics)*> IntoArgs<($argument,)> for ($given,) {
@@ -103,6 +129,7 @@ tuple_of_one! {
     ['a, A: Serialize] &'a A => A;
     ['a] &'a str => String;
     ['a, T: Serialize] &'a [T] => Vec<T>;
+    ['a] &'a Path => PathBuf;
 }
 
 macro_rules! tuples {

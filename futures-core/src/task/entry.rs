@@ -1,6 +1,6 @@
 //! A task function as the inventory holds it: a name, a signature, a call that takes and gives bytes.
 
-use super::{Failure, FailureKind, TaskKey};
+use super::{Failure, FailureKind, TaskId, TaskKey};
 use crate::codec::{self, EncodeFailure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,18 +24,23 @@ impl TaskEntry {
         TaskEntry { name, place, signature, call }
     }
 
+    /// The entry of the function whose id is `id`: what `#[remote_task]` submits.
+    pub const fn of<Args, Output>(id: TaskId<Args, Output>, place: &'static str, call: Call) -> Self {
+        TaskEntry::new(id.name(), place, signature::<Args, Output>, call)
+    }
+
     /// The id under which the function is registered.
-    pub(crate) fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         self.name
     }
 
     /// Where the function is defined, as `file:line`.
-    pub(crate) fn place(&self) -> &'static str {
+    pub fn place(&self) -> &'static str {
         self.place
     }
 
     /// The types of arguments and output.
-    pub(crate) fn signature(&self) -> String {
+    pub fn signature(&self) -> String {
         (self.signature)()
     }
 
@@ -46,6 +51,21 @@ impl TaskEntry {
     pub(crate) fn call(&self) -> Call {
         self.call
     }
+}
+
+/// A `Result`, under whatever alias, and what the future of a function that returns it yields.
+#[diagnostic::on_unimplemented(
+    message = "the return type `{Self}` is called `Result` and is not `std::result::Result`",
+    label = "not a `std::result::Result`",
+    note = "return it under another name: `type Output = {Self};`"
+)]
+pub trait ResultOutput {
+    /// The type of the value in `Ok`.
+    type Ok;
+}
+
+impl<T, E> ResultOutput for Result<T, E> {
+    type Ok = T;
 }
 
 /// The signature of a function with these argument and output types, as it is compared between processes.
@@ -63,6 +83,11 @@ pub struct Input<'a> {
 impl<'a> Input<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Input { bytes, damaged: None }
+    }
+
+    /// Whether every argument has been taken.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
     }
 
     /// The next argument; `name` is what its function calls it.

@@ -9,7 +9,11 @@ use std::ops::Deref;
 
 /// Why a task failed, in a form that travels.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Failure {
+pub struct Failure(Box<Details>);
+
+/// What is known of a failure.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Details {
     /// What went wrong.
     pub(crate) kind: FailureKind,
     /// The error's or the panic's own message.
@@ -51,19 +55,41 @@ impl From<FailureKind> for Kind {
 impl Failure {
     /// A failure that has a message and nothing else.
     pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Failure { kind, message: message.into(), causes: Vec::new(), typed: None, location: None, backtrace: None }
+        Failure::of(Details::new(kind, message))
+    }
+
+    pub(crate) fn of(details: Details) -> Self {
+        Failure(Box::new(details))
+    }
+
+    pub(crate) fn into_details(self) -> Details {
+        *self.0
     }
 
     /// A returned `Err`: its message, the chain of its sources, and its encoded value where its type allows.
     ///
     /// For code that `#[remote_task]` generates, which finds `causes` and `typed` by method resolution on the concrete
-    /// error type; see [`Causes`] and [`Typed`].
+    /// error type; see [`causes`] and [`mod@typed`].
     pub fn returned(error: &impl Display, causes: Vec<String>, typed: Option<(String, Vec<u8>)>) -> Self {
-        Failure { causes, typed, ..Failure::new(FailureKind::Returned, error.to_string()) }
+        Failure::of(Details { causes, typed, ..Details::new(FailureKind::Returned, error.to_string()) })
     }
 }
 
-/// A returned error, wrapped so that methods of [`Causes`] and [`Typed`] are found by how much its type can do.
+impl Deref for Failure {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl Details {
+    pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Details { kind, message: message.into(), causes: Vec::new(), typed: None, location: None, backtrace: None }
+    }
+}
+
+/// A returned error, wrapped so that methods of [`causes`] and [`mod@typed`] are found by how much its type can do.
 ///
 /// The generated code calls `(&&&Returned(&error)).causes()`: method resolution tries the receiver with the most
 /// references first, so that the most capable implementation wins ("autoref specialization").

@@ -6,8 +6,8 @@ mod failure;
 mod id;
 mod panic;
 
-pub use args::IntoArgs;
-pub use entry::{Call, Input, Output, TaskEntry, signature};
+pub use args::{IntoArgs, Lent};
+pub use entry::{Call, Input, Output, ResultOutput, TaskEntry, signature};
 pub(crate) use failure::FailureKind;
 pub use failure::{Failure, Returned, causes, typed};
 pub use id::TaskId;

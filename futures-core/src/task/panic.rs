@@ -1,5 +1,6 @@
 //! Turns a panic of a task function into a failure, with its message, place and backtrace.
 
+use super::failure::Details;
 use super::{Failure, FailureKind};
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -28,7 +29,8 @@ pub(crate) fn catch<T>(function: impl FnOnce() -> Result<T, Failure>) -> Result<
     let seen = SEEN.replace(before);
     result.unwrap_or_else(|payload| {
         let Seen { location, backtrace } = seen.unwrap_or_default();
-        Err(Failure { location, backtrace, ..Failure::new(FailureKind::Panicked, message(payload.as_ref())) })
+        let details = Details::new(FailureKind::Panicked, message(payload.as_ref()));
+        Err(Failure::of(Details { location, backtrace, ..details }))
     })
 }
 
@@ -79,7 +81,7 @@ mod tests {
     fn a_panic_becomes_a_failure_with_message_and_place() {
         let failure = catch::<()>(|| panic!("no {}", "way")).expect_err("it panics");
         assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::Panicked, "no way"));
-        assert!(failure.location.is_some_and(|place| place.contains("panic.rs")));
+        assert!(failure.location.as_ref().is_some_and(|place| place.contains("panic.rs")));
         let failure = catch::<()>(|| panic::panic_any(7)).expect_err("it panics");
         assert_eq!(failure.message, "the panic carries no message");
         assert_eq!(catch(|| Ok(3)).ok(), Some(3));

@@ -1,0 +1,30 @@
+//! What stands for an item whose attribute was misused: the item, the error, and nothing that makes a second error.
+
+use crate::expand;
+use crate::parse::Function;
+use crate::validate;
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::Error;
+
+/// For what is no function, or no free one: the item as it was, and the error behind it.
+pub(crate) fn item(item: &impl ToTokens, error: &Error) -> TokenStream {
+    let error = error.to_compile_error();
+    quote!(#item #error)
+}
+
+/// For a function: beside it an `ID` in the place of whose type stands the error, so that the compiler says nothing
+/// about the uses of it.
+pub(crate) fn function(function: &Function, error: Error) -> TokenStream {
+    let is_written_twice = validate::second_attribute(function).is_some();
+    if is_written_twice || validate::sign_of_method(function).is_some() {
+        return item(function, &error);
+    }
+    let mut function = function.clone();
+    // The compiler has its own error for it.
+    function.sig.variadic = None;
+    let mut errors = error.into_iter().map(|error| error.to_compile_error());
+    let first = errors.next();
+    let marker = expand::marker(&function, &quote!(#first = ()));
+    quote!(#function #marker #(#errors)*)
+}

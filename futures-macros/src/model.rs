@@ -1,0 +1,143 @@
+//! What is to be generated for a task function that has passed validation.
+
+use crate::locate;
+use crate::parse::{Function, Keys};
+use proc_macro2::TokenStream;
+use syn::ext::IdentExt;
+use syn::visit_mut::{self, VisitMut};
+use syn::{FnArg, Lifetime, LitStr, Pat, PatType, Path, Result, ReturnType, Type, TypePath};
+
+/// A task function and all that the generated code has to say about it.
+pub(crate) struct Task {
+    pub(crate) function: Function,
+    /// The path of the library in the user's crate.
+    pub(crate) library: TokenStream,
+    /// The id that the user gave.
+    pub(crate) id: Option<LitStr>,
+    pub(crate) arguments: Vec<Argument>,
+    pub(crate) output: Output,
+}
+
+/// One argument, in the order of the signature.
+pub(crate) struct Argument {
+    /// What messages call it.
+    pub(crate) name: String,
+    /// The type of the value that travels.
+    pub(crate) owned: Owned,
+    /// Whether the function takes a reference to it.
+    pub(crate) is_lent: bool,
+}
+
+/// The type of a value that travels, in which every lifetime is `'static`.
+pub(crate) enum Owned {
+    /// The type as it is written.
+    Same(Type),
+    /// A `String`, for a `&str`.
+    String(Path),
+    /// A vector of these elements, for a slice.
+    Vec(Type),
+    /// What is lent as a type called `Path`, which may be the standard library's or the user's.
+    Path(Type),
+}
+
+/// What the function returns.
+pub(crate) enum Output {
+    /// Nothing is written.
+    Unit,
+    /// An ordinary value.
+    Value(Type),
+    /// A `Result`, whose `Err` fails the future.
+    Result(Type),
+}
+
+impl Task {
+    /// Fails if the library cannot be found.
+    pub(crate) fn new(function: Function, keys: &Keys) -> Result<Task> {
+        Ok(Task {
+            library: locate::library(keys.library.as_ref(), locate::ANY)?,
+            id: keys.id.clone(),
+            arguments: function.sig.inputs.iter().enumerate().filter_map(Argument::new).collect(),
+            output: Output::new(&function.sig.output),
+            function,
+        })
+    }
+}
+
+impl Argument {
+    fn new((index, argument): (usize, &FnArg)) -> Option<Argument> {
+        let FnArg::Typed(PatType { pat, ty, .. }) = argument else { return None };
+        let name = match &**pat {
+            Pat::Ident(pattern) => pattern.ident.unraw().to_string(),
+            _ => format!("#{}", index + 1),
+        };
+        let (owned, is_lent) = match peel(ty) {
+            Type::Reference(reference) => (Owned::lent_as(peel(&reference.elem)), true),
+            ty => (Owned::Same(without_lifetimes(ty)), false),
+        };
+        Some(Argument { name, owned, is_lent })
+    }
+}
+
+impl Owned {
+    /// What is owned by whoever lends `&ty`.
+    fn lent_as(ty: &Type) -> Owned {
+        match ty {
+            Type::Slice(slice) => Owned::Vec(without_lifetimes(&slice.elem)),
+            Type::Path(TypePath { qself: None, path, .. }) if path.is_ident("str") => Owned::String(path.clone()),
+            Type::Path(_) if last_name_is(ty, "Path") => Owned::Path(without_lifetimes(ty)),
+            _ => Owned::Same(without_lifetimes(ty)),
+        }
+    }
+}
+
+impl Output {
+    fn new(output: &ReturnType) -> Output {
+        match output {
+            ReturnType::Default => Output::Unit,
+            ReturnType::Type(_, ty) if is_result(peel(ty)) => Output::Result(without_lifetimes(peel(ty))),
+            ReturnType::Type(_, ty) => Output::Value(without_lifetimes(peel(ty))),
+        }
+    }
+}
+
+/// The type without parentheses, written or left by a `macro_rules` fragment.
+pub(crate) fn peel(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => peel(&group.elem),
+        Type::Paren(paren) => peel(&paren.elem),
+        _ => ty,
+    }
+}
+
+/// Whether the type is written `Result`, with whatever path and arguments.
+pub(crate) fn is_result(ty: &Type) -> bool {
+    last_name_is(ty, "Result")
+}
+
+fn last_name_is(ty: &Type, name: &str) -> bool {
+    matches!(ty, Type::Path(TypePath { path, .. }) if path.segments.last().is_some_and(|last| last.ident == name))
+}
+
+/// The type of the same values when they are owned: a decoded value borrows from nothing.
+fn without_lifetimes(ty: &Type) -> Type {
+    struct Static;
+
+    impl VisitMut for Static {
+        fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+            *lifetime = Lifetime::new("'static", lifetime.span());
+        }
+
+        // The lifetimes of a function pointer or of `for<'a>` are its own.
+        fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
+
+        fn visit_type_reference_mut(&mut self, reference: &mut syn::TypeReference) {
+            let span = reference.and_token.span;
+            reference.lifetime = Some(Lifetime::new("'static", span));
+            visit_mut::visit_type_reference_mut(self, reference);
+        }
+    }
+
+    let mut ty = ty.clone();
+    Static.visit_type_mut(&mut ty);
+    ty
+}
