@@ -17,7 +17,8 @@ use std::sync::Arc;
 /// # Examples
 ///
 /// ```
-/// use futures_mpi_core::{ThreadPoolExecutor, remote_task};
+/// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+/// use futures_mpi::{ThreadPoolExecutor, remote_task};
 ///
 /// #[remote_task]
 /// fn halve(n: u32) -> Result<u32, String> {
@@ -29,7 +30,7 @@ use std::sync::Arc;
 /// assert!(error.is_task_error());
 /// assert_eq!(error.message(), "3 is odd");
 /// assert_eq!(error.downcast::<String>().as_deref(), Some("3 is odd"));
-/// # Ok::<(), futures_mpi_core::Error>(())
+/// # Ok::<(), futures_mpi::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
@@ -76,13 +77,13 @@ pub enum Kind {
 
 /// Which worker ran which task.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// The number of the worker in its pool, from 0.
-    pub worker: usize,
+    pub(crate) worker: usize,
     /// The host on which the worker runs.
-    pub host: String,
+    pub(crate) host: String,
     /// The id of the task function.
-    pub task: String,
+    pub(crate) task: String,
 }
 
 /// A typed error in encoded form.
@@ -93,16 +94,18 @@ struct Typed {
 
 impl Error {
     /// An error of `kind` that says `message`.
+    #[doc(hidden)]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error(Arc::new(Inner {
-            kind,
-            message: message.into(),
-            location: None,
-            origin: None,
-            source: None,
-            typed: None,
-            backtrace: None,
-        }))
+        Error::of(kind, message.into(), None)
+    }
+
+    /// The same for an error that has to do with a task on a worker.
+    pub(crate) fn with_origin(kind: Kind, message: String, origin: Origin) -> Self {
+        Error::of(kind, message, Some(origin))
+    }
+
+    fn of(kind: Kind, message: String, origin: Option<Origin>) -> Self {
+        Error(Arc::new(Inner { kind, message, location: None, origin, source: None, typed: None, backtrace: None }))
     }
 
     /// What a worker reported of a failed task.
@@ -259,10 +262,7 @@ struct Cause {
 
 impl Cause {
     fn chain(messages: Vec<String>) -> Option<Cause> {
-        messages
-            .into_iter()
-            .rev()
-            .fold(None, |source, message| Some(Cause { message, source: source.map(Box::new) }))
+        messages.into_iter().rev().fold(None, |source, message| Some(Cause { message, source: source.map(Box::new) }))
     }
 }
 

@@ -1,12 +1,68 @@
-//! The executor of futures-mpi without MPI.
-mod codec;
-mod error;
+//! The executor of futures-mpi without MPI: task functions, registry, scheduler, futures and a pool of threads.
+//!
+//! Users depend on the crate `futures-mpi`, which re-exports what is public here and adds MPI. This crate builds and
+//! passes its tests on a machine without MPI, and names nothing of it.
+//!
+//! ```text
+//!  user thread                     manager (one per pool)                       worker (thread | rank)
+//! +-----------+   command        +---------------------------------+  frame  +------------------------------+
+//! | Executor  | ---------------> |  Driver                         | ------> |  worker loop                 |
+//! |  submit   |     Inbox        |   |  event        ^ action      |         |   decode                     |
+//! |  map      |                  |   v               |             |         |   Registry: TaskId -> fn     |
+//! |  starmap  |                  |  +-----------------+            |         |   call, catch panic          |
+//! |           |                  |  | Scheduler (pure)|            | <------ |   encode                     |
+//! | Future<T> | <--------------- |  +-----------------+            |  frame  |                              |
+//! +-----------+   outcome        |  Transport (one small trait)    |         +------------------------------+
+//!                                +---------------------------------+
+//! ```
+//!
+//! What each part must not know: the scheduler, bytes, futures and time; the driver, threads and clocks; the transport,
+//! what is in a frame; the worker loop, whether it is a thread or a rank.
+
+#![forbid(unsafe_code)]
+
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
-mod task;
+extern crate self as futures_mpi_core;
+mod backoff;
+mod boot;
+mod callbacks;
+mod codec;
+mod collections;
+mod driver;
+mod error;
+mod executor;
+mod future;
+mod gate;
+mod ids;
+mod inbox;
+mod manager;
+mod map;
+mod message;
 #[doc(hidden)]
-pub mod transport;
+pub mod options;
+mod payload;
+mod registry;
+mod scheduler;
+mod task;
+mod thread_pool;
+mod transport;
+mod worker;
 
 pub use error::{Error, Result};
+pub use executor::Executor;
+pub use future::Future;
+pub use map::{Map, MapIter};
 pub use task::{IntoArgs, TaskId};
+pub use thread_pool::{ThreadPoolBuilder, ThreadPoolExecutor};
+
+/// What the MPI side of the library builds on; not for users, and free to change.
+#[doc(hidden)]
+pub mod engine {
+    pub use crate::backoff::{Backoff, Pause};
+    pub use crate::error::Kind;
+    pub use crate::manager::{Manager, Notify, Plan, Recipe};
+    pub use crate::transport::{Arrival, Frame, Link, Transport, WorkerNumber};
+    pub use crate::worker::serve;
+}

@@ -1,1 +1,75 @@
-//! futures-mpi.
+//! Hand function calls to a pool of MPI processes and get futures back.
+//!
+//! A program marks functions with `#[remote_task]`, opens an executor, and submits calls; each call is made in one of
+//! the pool's worker processes and its result comes back by a future. Arguments and results are checked when the
+//! program is compiled. The workers are the same program: they are spawned by MPI when they are first needed, or they
+//! are the other ranks when `mpiexec` starts several processes.
+//!
+//! ```no_run
+//! use futures_mpi::{MpiPoolExecutor, remote_task};
+//!
+//! #[remote_task]
+//! fn power(base: u64, exponent: u32) -> u64 {
+//!     base.pow(exponent)
+//! }
+//!
+//! #[futures_mpi::main]
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let executor = MpiPoolExecutor::builder().max_workers(3).build()?;
+//!     let future = executor.submit(power::ID, (2, 10));
+//!     assert_eq!(power(2, 10), future.result()?); // still an ordinary function
+//!     for value in executor.starmap(power::ID, (0..32).map(|n| (2, n))).chunksize(4) {
+//!         println!("{}", value?);
+//!     }
+//!     Ok(()) // drop: shut down and wait
+//! }
+//! ```
+//!
+//! # How it starts
+//!
+//! | command | workers |
+//! |---|---|
+//! | `./program`, `mpiexec -n 1 ./program` | spawned by `MPI_Comm_spawn` at first use |
+//! | `mpiexec -n 17 ./program` | ranks 1 to 16, shared by all executors of the program ("command line mode") |
+//!
+//! # What flows where
+//!
+//! ```text
+//!  user thread                     manager (one per pool)                       worker (rank)
+//! +-----------+   command        +---------------------------------+  frame  +------------------------------+
+//! | Executor  | ---------------> |  Driver                         | ------> |  worker loop                 |
+//! |  submit   |                  |   |  event        ^ action      |         |   decode                     |
+//! |  map      |                  |   v               |             |         |   Registry: TaskId -> fn     |
+//! |           |                  |  +-----------------+            |         |   call, catch panic          |
+//! |           |                  |  | Scheduler (pure)|            | <------ |   encode                     |
+//! | Future<T> | <--------------- |  +-----------------+            |  frame  |                              |
+//! +-----------+   outcome        |  Transport (MPI)                |         +------------------------------+
+//!                                +---------------------------------+
+//! ```
+
+// Generated code names the crate, also in this crate's own programs and tests.
+extern crate self as futures_mpi;
+
+mod environment;
+mod link;
+mod pool;
+mod role;
+mod runtime;
+mod spawn;
+mod start;
+mod stream;
+mod sys;
+mod transport;
+
+pub use futures_mpi_core::{
+    Error, Executor, Future, IntoArgs, Map, MapIter, Result, TaskId, ThreadPoolBuilder, ThreadPoolExecutor,
+};
+pub use futures_mpi_macros::{main, remote_task};
+pub use pool::{MpiPoolBuilder, MpiPoolExecutor};
+
+/// What generated code names; not part of the public interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::runtime::run_main;
+    pub use futures_mpi_core::__private::*;
+}

@@ -1,1 +1,11 @@
-//! Tests.
+//! What the tests of futures-mpi share: the [`harness`] that starts processes, the [`conformance`] suite, and the rules
+//! of style as functions ([`tidy`]).
+
+pub mod conformance;
+pub mod harness;
+pub mod tidy;
+
+/// The README's program compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

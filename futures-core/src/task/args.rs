@@ -20,7 +20,8 @@ impl<T: Serialize> Argument<Vec<T>> for &[T] {}
 /// # Examples
 ///
 /// ```
-/// use futures_mpi_core::{ThreadPoolExecutor, remote_task};
+/// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+/// use futures_mpi::{ThreadPoolExecutor, remote_task};
 ///
 /// #[remote_task]
 /// fn count(text: &str, letters: Vec<char>) -> usize {
@@ -36,7 +37,7 @@ impl<T: Serialize> Argument<Vec<T>> for &[T] {}
 /// let vowels = vec!['a', 'e', 'i', 'o', 'u'];
 /// assert_eq!(executor.submit(count::ID, ("parallel", &vowels)).result()?, 3);
 /// assert_eq!(executor.submit(square::ID, 3.0).result()?, 9.0);
-/// # Ok::<(), futures_mpi_core::Error>(())
+/// # Ok::<(), futures_mpi::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed for the task's arguments `{Args}`",

@@ -56,24 +56,24 @@ pub fn signature<Args, Output>() -> String {
 /// The encoded arguments of the calls of one task, one after the other.
 pub struct Input<'a> {
     bytes: &'a [u8],
+    /// Why an argument could not be decoded; nobody knows where the ones behind it begin.
+    damaged: Option<Failure>,
 }
 
 impl<'a> Input<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Input { bytes }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        Input { bytes, damaged: None }
     }
 
     /// The next argument; `name` is what its function calls it.
     pub fn argument<A: DeserializeOwned>(&mut self, name: &str) -> Result<A, Failure> {
+        if let Some(failure) = &self.damaged {
+            return Err(failure.clone());
+        }
         codec::decode(&mut self.bytes).map_err(|failure| {
-            Failure::new(
-                FailureKind::Codec,
-                format!("argument `{name}` of type {} cannot be decoded: {}", std::any::type_name::<A>(), failure.0),
-            )
+            let type_name = std::any::type_name::<A>();
+            let message = format!("argument `{name}` of type {type_name} cannot be decoded: {}", failure.0);
+            self.damaged.insert(Failure::new(FailureKind::Codec, message)).clone()
         })
     }
 }

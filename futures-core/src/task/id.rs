@@ -1,5 +1,7 @@
 //! Ids of task functions: a name for people, its hash for the wire, the signature in the type.
 
+use crate::error::{Error, Kind, Result};
+use crate::registry::Registry;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -11,7 +13,8 @@ use std::marker::PhantomData;
 /// # Examples
 ///
 /// ```
-/// use futures_mpi_core::{TaskId, remote_task};
+/// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+/// use futures_mpi::{TaskId, remote_task};
 ///
 /// #[remote_task(id = "tutorial/power")]
 /// fn power(base: u64, exponent: u32) -> u64 {
@@ -31,13 +34,48 @@ pub struct TaskId<Args, Output> {
 ///
 /// Two names with one hash are found when the registry is first used.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct TaskKey(pub(crate) u64);
+pub(crate) struct TaskKey(pub(crate) u64);
 
 impl<Args, Output> TaskId<Args, Output> {
     /// The id of the function registered as `name`; for code that `#[remote_task]` generates.
     #[doc(hidden)]
     pub const fn new(name: &'static str) -> Self {
         TaskId { name, key: TaskKey::of(name), signature: PhantomData }
+    }
+
+    /// The id of the function that is registered as `name`, for programs that choose functions at run time.
+    ///
+    /// # Errors
+    ///
+    /// If no function of this name is registered here, with the names that are; if its signature is another one than
+    /// `Args` and `Output`, with both.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{TaskId, remote_task};
+    ///
+    /// #[remote_task(id = "filters/sharpen")]
+    /// fn sharpen(radius: f64) -> f64 {
+    ///     radius * 2.0
+    /// }
+    ///
+    /// assert!(TaskId::<(f64,), f64>::find("filters/sharpen").is_ok());
+    /// let error = TaskId::<(f64,), f64>::find("filters/blur").unwrap_err();
+    /// assert!(error.is_registry() && error.message().contains("filters/sharpen"));
+    /// ```
+    pub fn find(name: &str) -> Result<Self> {
+        let registry = Registry::global()?;
+        let Some(function) = registry.get(TaskKey::of(name)).filter(|function| function.name() == name) else {
+            return Err(Error::new(Kind::Registry, registry.unknown(&format!("`{name}`"))));
+        };
+        let (wanted, found) = (super::signature::<Args, Output>(), function.description().signature);
+        if wanted != found {
+            let message = format!("the task function `{name}` is `{found}` and not `{wanted}`");
+            return Err(Error::new(Kind::Registry, message));
+        }
+        Ok(TaskId::new(function.name()))
     }
 
     /// The name under which the function is registered.

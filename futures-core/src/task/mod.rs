@@ -4,9 +4,12 @@ mod args;
 mod entry;
 mod failure;
 mod id;
+mod panic;
 
 pub use args::IntoArgs;
-pub(crate) use args::Argument;
 pub use entry::{Call, Input, Output, TaskEntry, signature};
-pub use failure::{Failure, FailureKind, Returned, causes, typed};
-pub use id::{TaskId, TaskKey};
+pub(crate) use failure::FailureKind;
+pub use failure::{Failure, Returned, causes, typed};
+pub use id::TaskId;
+pub(crate) use id::TaskKey;
+pub(crate) use panic::catch;

@@ -2,29 +2,11 @@
 
 mod thread;
 
-use std::fmt;
-
-
+pub use crate::ids::WorkerNumber;
+pub(crate) use thread::threads;
 
 /// The bytes of one message between the manager and a worker.
 pub type Frame = Vec<u8>;
-
-/// The number of a worker in its pool, from 0.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct WorkerNumber(pub u32);
-
-impl WorkerNumber {
-    /// The number as an index.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-impl fmt::Display for WorkerNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// What a transport has to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,241 @@
+//! What users hold: submits calls to a pool, and shuts its part of the pool down.
+
+use crate::codec::PAYLOAD_LIMIT_BYTES;
+use crate::error::Result;
+use crate::future::Future;
+use crate::gate::Gate;
+use crate::ids::ClientNumber;
+use crate::inbox::{Command, Task, shut_down};
+use crate::manager::Manager;
+use crate::map::Map;
+use crate::payload::{self, Outcome};
+use crate::task::{IntoArgs, TaskId};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Hands calls of task functions to a pool of workers and returns futures.
+///
+/// This is what all kinds of executors have in common: [`ThreadPoolExecutor`](crate::ThreadPoolExecutor), and with MPI
+/// `MpiPoolExecutor`, are dereferenced to it, so that a function that takes `&Executor` works with each of them.
+///
+/// Dropping an executor shuts it down and waits until its futures are done; while the thread panics it cancels what is
+/// queued and does not wait.
+#[derive(Debug)]
+pub struct Executor {
+    client: Arc<Client>,
+}
+
+/// One executor's part in a pool.
+pub(crate) struct Client {
+    manager: Arc<Manager>,
+    number: ClientNumber,
+    drained: Arc<Gate>,
+    closed: AtomicBool,
+    /// Whether the pool is this executor's own and ends with it.
+    owns_pool: bool,
+}
+
+impl Executor {
+    /// An executor with a pool of its own.
+    #[doc(hidden)]
+    pub fn owning(manager: Arc<Manager>) -> Self {
+        Executor::new(manager, true)
+    }
+
+    /// An executor that shares a pool with others; whoever made the pool starts and ends it.
+    #[doc(hidden)]
+    pub fn sharing(manager: Arc<Manager>) -> Self {
+        Executor::new(manager, false)
+    }
+
+    fn new(manager: Arc<Manager>, owns_pool: bool) -> Self {
+        let drained = Arc::new(Gate::default());
+        let number = manager.inbox().open(Arc::clone(&drained));
+        Executor { client: Arc::new(Client { manager, number, drained, closed: AtomicBool::new(false), owns_pool }) }
+    }
+
+    /// Schedules the call of a task function and returns its future.
+    ///
+    /// `args` is the tuple of arguments; a lone argument needs no tuple, and references do where the task takes the
+    /// value, see [`IntoArgs`]. The arguments are encoded here, in the calling thread. The pool's workers are started
+    /// by the first submission.
+    ///
+    /// Never fails by itself: arguments that cannot be encoded, an executor that has been shut down and a broken pool
+    /// are errors of the future.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{ThreadPoolExecutor, remote_task};
+    ///
+    /// #[remote_task]
+    /// fn power(base: u64, exponent: u32) -> u64 {
+    ///     base.pow(exponent)
+    /// }
+    ///
+    /// let executor = ThreadPoolExecutor::builder().max_workers(2).build()?;
+    /// let future = executor.submit(power::ID, (2, 10));
+    /// assert_eq!(future.result()?, 1024);
+    /// # Ok::<(), futures_mpi::Error>(())
+    /// ```
+    pub fn submit<Args, T, A>(&self, function: TaskId<Args, T>, args: A) -> Future<T>
+    where
+        A: IntoArgs<Args>,
+        T: DeserializeOwned,
+    {
+        let state = self.client.manager.inbox().new_state();
+        match payload::encode_arguments(function.name(), &args.into_args(), PAYLOAD_LIMIT_BYTES) {
+            Ok(arguments) => {
+                let task = Task { state: Arc::clone(&state), function: function.key(), count: 1, arguments };
+                self.client.submit_all([task]);
+            }
+            Err(error) => state.finish(Outcome::Failed(error)),
+        }
+        Future::new(state, Outcome::value)
+    }
+
+    /// Calls a task function for every item and returns the results in the order of the items.
+    ///
+    /// What is returned is a builder for an iterator of `Result<T, Error>`: set options such as
+    /// [`chunksize`](Map::chunksize) on it and iterate. Items are taken from `items` while the iteration goes on, so
+    /// many ahead that the workers stay busy; endless iterators are fine. Each call that fails yields its error in its
+    /// own place, and the others are not affected. Dropping the iterator cancels what has not been sent to a worker.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{ThreadPoolExecutor, remote_task};
+    ///
+    /// #[remote_task]
+    /// fn square(n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// let executor = ThreadPoolExecutor::builder().max_workers(2).build()?;
+    /// let mut sum = 0;
+    /// for square in executor.map(square::ID, 1..=10).chunksize(4) {
+    ///     sum += square?;
+    /// }
+    /// assert_eq!(sum, 385);
+    /// # Ok::<(), futures_mpi::Error>(())
+    /// ```
+    pub fn map<Args, T, I>(&self, function: TaskId<Args, T>, items: I) -> Map<Args, T, I::IntoIter>
+    where
+        I: IntoIterator<Item: IntoArgs<Args>>,
+        T: DeserializeOwned,
+    {
+        Map::new(Arc::clone(&self.client), function, items.into_iter())
+    }
+
+    /// Calls a task function for every tuple of arguments: [`map`](Self::map) under the name that it has in Python for
+    /// arguments that are already grouped in tuples.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{ThreadPoolExecutor, remote_task};
+    ///
+    /// #[remote_task]
+    /// fn power(base: u64, exponent: u32) -> u64 {
+    ///     base.pow(exponent)
+    /// }
+    ///
+    /// let executor = ThreadPoolExecutor::builder().max_workers(2).build()?;
+    /// let powers: Result<Vec<u64>, _> = executor.starmap(power::ID, (0..4).map(|n| (2, n))).into_iter().collect();
+    /// assert_eq!(powers?, [1, 2, 4, 8]);
+    /// # Ok::<(), futures_mpi::Error>(())
+    /// ```
+    pub fn starmap<Args, T, I>(&self, function: TaskId<Args, T>, items: I) -> Map<Args, T, I::IntoIter>
+    where
+        I: IntoIterator<Item: IntoArgs<Args>>,
+        T: DeserializeOwned,
+    {
+        self.map(function, items)
+    }
+
+    /// Starts the workers now instead of at the first submission; with `wait`, returns when they are all ready.
+    ///
+    /// # Errors
+    ///
+    /// With `wait`, why the pool is broken or that the executor has been shut down. Without, submissions tell.
+    pub fn bootup(&self, wait: bool) -> Result<()> {
+        if self.client.closed.load(Ordering::Acquire) {
+            return Err(shut_down());
+        }
+        self.client.manager.start();
+        if wait { self.client.manager.boot().wait().map(drop) } else { Ok(()) }
+    }
+
+    /// The number of workers in the pool; starts them and waits for them if need be.
+    ///
+    /// # Errors
+    ///
+    /// Why the pool is broken, or that the executor has been shut down.
+    pub fn num_workers(&self) -> Result<usize> {
+        self.bootup(false)?;
+        self.client.manager.boot().wait()
+    }
+
+    /// Ends the executor: it takes no more tasks, and its part of the pool is freed when its futures are done.
+    ///
+    /// With `cancel_futures`, tasks that have not been sent to a worker are cancelled; the others go on. With `wait`,
+    /// returns when all futures are done and the resources are freed. It may be called again, to wait after all or to
+    /// cancel after all.
+    pub fn shutdown(&self, wait: bool, cancel_futures: bool) {
+        self.client.shutdown(wait, cancel_futures);
+    }
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        let panicking = std::thread::panicking();
+        self.client.shutdown(!panicking, panicking);
+    }
+}
+
+impl Client {
+    pub(crate) fn manager(&self) -> &Manager {
+        &self.manager
+    }
+
+    /// Submits tasks, or fails their futures if the executor has been shut down.
+    pub(crate) fn submit_all(&self, tasks: impl IntoIterator<Item = Task>) {
+        if self.closed.load(Ordering::Acquire) {
+            tasks.into_iter().for_each(|task| task.state.finish(Outcome::Failed(shut_down())));
+            return;
+        }
+        self.manager.start();
+        self.manager.inbox().push_all(tasks.into_iter().map(|task| Command::Submit(self.number, task)));
+    }
+
+    fn shutdown(&self, wait: bool, cancel_futures: bool) {
+        let first = !self.closed.swap(true, Ordering::AcqRel);
+        let inbox = self.manager.inbox();
+        if cancel_futures {
+            inbox.push(Command::CancelAll(self.number));
+        }
+        if first {
+            inbox.push(Command::Close(self.number));
+            if self.owns_pool {
+                self.manager.end();
+            }
+        }
+        if wait {
+            self.drained.wait();
+            if self.owns_pool {
+                self.manager.join();
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let closed = if self.closed.load(Ordering::Acquire) { "shut down" } else { "open" };
+        write!(f, "client {} of its pool, {closed}", self.number)
+    }
+}

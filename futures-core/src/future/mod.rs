@@ -1,0 +1,174 @@
+//! The handle that a submission returns: ask it, wait for it, cancel it, await it.
+
+mod state;
+
+use crate::error::{Error, Result};
+use crate::payload::Outcome;
+pub(crate) use state::{Callback, Phase, State};
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// The future of one task: pending, then running, then finished, unless it is cancelled while it is pending.
+///
+/// A future is a handle: clones are handles of the same task, dropping handles cancels nothing, and a handle may
+/// outlive its executor, which fulfills every future before it goes. The result stays in the future in encoded form and
+/// is decoded by each call that asks for it, in the thread that asks; so it may be asked for more than once.
+///
+/// It is also a [`std::future::Future`] that needs no particular runtime.
+///
+/// # Examples
+///
+/// ```
+/// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+/// use futures_mpi::{ThreadPoolExecutor, remote_task};
+///
+/// #[remote_task]
+/// fn add(a: i32, b: i32) -> i32 {
+///     a + b
+/// }
+///
+/// let executor = ThreadPoolExecutor::builder().max_workers(2).build()?;
+/// let future = executor.submit(add::ID, (2, 3));
+/// assert_eq!(future.result()?, 5);
+/// assert!(future.done() && !future.running() && !future.cancelled());
+/// # Ok::<(), futures_mpi::Error>(())
+/// ```
+pub struct Future<T> {
+    state: Arc<State>,
+    /// Makes the value out of the outcome.
+    extract: fn(&Outcome) -> Result<T>,
+}
+
+impl<T> Future<T> {
+    pub(crate) fn new(state: Arc<State>, extract: fn(&Outcome) -> Result<T>) -> Self {
+        Future { state, extract }
+    }
+
+    /// Waits until the task is done and returns what its function returned.
+    ///
+    /// # Errors
+    ///
+    /// Whatever made the task fail: its own panic or `Err`, its cancellation, arguments or results that do not pass the
+    /// codec, a broken pool, an executor that had been shut down.
+    pub fn result(&self) -> Result<T> {
+        self.state.wait(None).and_then(self.extract)
+    }
+
+    /// Like [`result`](Self::result), but waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`result`](Self::result); and an error for which [`Error::is_timeout`] holds if the task is not done in
+    /// time, after which the future is as it was and may be waited for again.
+    pub fn result_timeout(&self, timeout: Duration) -> Result<T> {
+        self.state.wait(deadline(timeout)).and_then(self.extract)
+    }
+
+    /// Waits until the task is done and returns why it failed, or `None` if it succeeded.
+    pub fn exception(&self) -> Option<Error> {
+        self.result().err()
+    }
+
+    /// Like [`exception`](Self::exception), but waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// An error for which [`Error::is_timeout`] holds if the task is not done in time.
+    pub fn exception_timeout(&self, timeout: Duration) -> Result<Option<Error>> {
+        match self.state.wait(deadline(timeout)) {
+            Err(error) if error.is_timeout() => Err(error),
+            outcome => Ok(outcome.and_then(self.extract).err()),
+        }
+    }
+
+    /// Tries to cancel the task; returns whether it is cancelled.
+    ///
+    /// A task can be cancelled until it is sent to a worker. Tasks that have shown themselves to be short are sent ahead
+    /// of their execution, so that about 0.2 ms of work waits at each worker; those count as running.
+    pub fn cancel(&self) -> bool {
+        self.state.cancel()
+    }
+
+    /// Whether the task was cancelled.
+    pub fn cancelled(&self) -> bool {
+        self.state.phase() == Phase::Cancelled
+    }
+
+    /// Whether the task has been sent to a worker and is not done.
+    pub fn running(&self) -> bool {
+        self.state.phase() == Phase::Running
+    }
+
+    /// Whether the task is finished, successfully or not, or cancelled.
+    pub fn done(&self) -> bool {
+        self.state.is_done()
+    }
+}
+
+impl<T: 'static> Future<T> {
+    /// Calls `callback` with this future when the task is finished or cancelled: at once, if it is already.
+    ///
+    /// A callback is called exactly once. Those of one future are called in the order in which they were added, in the
+    /// thread that cancels the task, or in a thread that the pool keeps for callbacks; there they may wait for other
+    /// futures, but not for the executor's shutdown. A panic of a callback there is reported on standard error and harms
+    /// nobody else.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{ThreadPoolExecutor, remote_task};
+    /// use std::sync::mpsc;
+    ///
+    /// #[remote_task]
+    /// fn add(a: i32, b: i32) -> i32 {
+    ///     a + b
+    /// }
+    ///
+    /// let executor = ThreadPoolExecutor::builder().max_workers(1).build()?;
+    /// let (sender, receiver) = mpsc::channel();
+    /// executor.submit(add::ID, (1, 2)).add_done_callback(move |future| {
+    ///     let _ = sender.send(future.result());
+    /// });
+    /// assert_eq!(receiver.recv().unwrap()?, 3);
+    /// # Ok::<(), futures_mpi::Error>(())
+    /// ```
+    pub fn add_done_callback(&self, callback: impl FnOnce(&Future<T>) + Send + 'static) {
+        let future = self.clone();
+        self.state.add_callback(Box::new(move || callback(&future)));
+    }
+}
+
+impl<T> std::future::Future for Future<T> {
+    type Output = Result<T>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
+        self.state.poll(context.waker()).map(|outcome| outcome.and_then(self.extract))
+    }
+}
+
+impl<T> Clone for Future<T> {
+    fn clone(&self) -> Self {
+        Future { state: Arc::clone(&self.state), extract: self.extract }
+    }
+}
+
+impl<T> fmt::Debug for Future<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = match self.state.phase() {
+            Phase::Pending => "pending",
+            Phase::Running => "running",
+            Phase::Finished => "finished",
+            Phase::Cancelled => "cancelled",
+        };
+        write!(f, "Future(task {}, {phase})", self.state.task())
+    }
+}
+
+/// The end of a wait; none if it lies beyond what a clock can show.
+fn deadline(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}

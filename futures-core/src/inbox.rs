@@ -1,0 +1,156 @@
+//! The door to a manager: whoever holds an executor or a future leaves commands here.
+
+use crate::callbacks::Callbacks;
+use crate::error::{Error, Kind};
+use crate::future::{Callback, State};
+use crate::gate::Gate;
+use crate::ids::{ClientNumber, TaskNumber};
+use crate::payload::{Bytes, Outcome};
+use crate::task::TaskKey;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
+
+/// What a manager is asked to do.
+pub(crate) enum Command {
+    /// An executor begins to use the pool; its gate is opened when its last task is done after it was closed.
+    Open(ClientNumber, Arc<Gate>),
+    Submit(ClientNumber, Task),
+    Cancel(TaskNumber),
+    CancelAll(ClientNumber),
+    Close(ClientNumber),
+    /// All clients are closed, and the pool is to end when they are drained.
+    End,
+    /// The pool is to end, whatever is still to be done.
+    Abandon,
+}
+
+/// A task on its way into the pool.
+pub(crate) struct Task {
+    pub(crate) state: Arc<State>,
+    pub(crate) function: TaskKey,
+    /// How many argument tuples there are.
+    pub(crate) count: u32,
+    pub(crate) arguments: Bytes,
+}
+
+/// Commands in the order in which they came, and the means to wake the manager.
+pub(crate) struct Inbox {
+    commands: Mutex<Commands>,
+    manager: OnceLock<Thread>,
+    next_task: AtomicU64,
+    next_client: AtomicU32,
+    callbacks: Callbacks,
+}
+
+/// What has come since the manager last looked, or why it looks no more.
+enum Commands {
+    Waiting(Vec<Command>),
+    Ended(Error),
+}
+
+impl Inbox {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Inbox {
+            commands: Mutex::new(Commands::Waiting(Vec::new())),
+            manager: OnceLock::new(),
+            next_task: AtomicU64::new(0),
+            next_client: AtomicU32::new(0),
+            callbacks: Callbacks::new(),
+        })
+    }
+
+    /// A new future's state, with a task number of its own.
+    pub(crate) fn new_state(self: &Arc<Self>) -> Arc<State> {
+        State::new(TaskNumber(self.next_task.fetch_add(1, Ordering::Relaxed)), Arc::clone(self))
+    }
+
+    /// Opens a new client.
+    pub(crate) fn open(&self, gate: Arc<Gate>) -> ClientNumber {
+        let mut commands = self.lock();
+        // Under the lock, so that the numbers arrive in their order.
+        let number = ClientNumber(self.next_client.fetch_add(1, Ordering::Relaxed));
+        commands.take(Command::Open(number, gate));
+        number
+    }
+
+    /// Leaves a command and wakes the manager.
+    pub(crate) fn push(&self, command: Command) {
+        self.lock().take(command);
+        self.wake();
+    }
+
+    /// Leaves several commands at once.
+    pub(crate) fn push_all(&self, commands: impl IntoIterator<Item = Command>) {
+        let mut waiting = self.lock();
+        commands.into_iter().for_each(|command| waiting.take(command));
+        drop(waiting);
+        self.wake();
+    }
+
+    /// Says which thread is to be woken.
+    pub(crate) fn attend(&self, manager: Thread) {
+        let _ = self.manager.set(manager);
+    }
+
+    /// Wakes the manager if it sleeps.
+    pub(crate) fn wake(&self) {
+        if let Some(manager) = self.manager.get() {
+            manager.unpark();
+        }
+    }
+
+    /// Moves what has come to `into`, which is empty; whether anything was there.
+    pub(crate) fn take(&self, into: &mut Vec<Command>) -> bool {
+        match &mut *self.lock() {
+            Commands::Waiting(commands) => std::mem::swap(commands, into),
+            Commands::Ended(_) => {}
+        }
+        !into.is_empty()
+    }
+
+    /// Ends the inbox: what is in it and what comes later is refused for this reason.
+    pub(crate) fn end(&self, reason: Error) {
+        let before = std::mem::replace(&mut *self.lock(), Commands::Ended(reason.clone()));
+        if let Commands::Waiting(commands) = before {
+            commands.into_iter().for_each(|command| refuse(command, &reason));
+        }
+    }
+
+    /// Calls back a function in the thread that is kept for that.
+    pub(crate) fn call_back(&self, callback: Callback) {
+        self.callbacks.call(callback);
+    }
+
+    /// Waits until the callbacks so far have been called.
+    pub(crate) fn finish_callbacks(&self) {
+        self.callbacks.finish();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Commands> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Commands {
+    fn take(&mut self, command: Command) {
+        match self {
+            Commands::Waiting(commands) => commands.push(command),
+            Commands::Ended(reason) => refuse(command, reason),
+        }
+    }
+}
+
+/// Does what is left to do about a command that no manager will see.
+fn refuse(command: Command, reason: &Error) {
+    match command {
+        Command::Submit(_, task) => task.state.finish(Outcome::Failed(reason.clone())),
+        Command::Open(_, gate) => gate.open(),
+        _ => {}
+    }
+}
+
+/// The error of a submission that comes too late.
+pub(crate) fn shut_down() -> Error {
+    Error::new(Kind::Shutdown, "the executor has been shut down and takes no more tasks")
+}

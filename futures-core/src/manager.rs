@@ -1,0 +1,196 @@
+//! The thread of a pool: waits for commands and frames, and lets the driver deal with them.
+
+use crate::backoff::{Backoff, Pause};
+use crate::boot::Boot;
+use crate::driver::Driver;
+use crate::error::{Error, Kind, Result};
+use crate::inbox::{Command, Inbox, shut_down};
+use crate::registry::Registry;
+use crate::transport::Transport;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How a pool comes to its workers: run once, in the manager's thread, when the pool is first used.
+pub type Recipe = Box<dyn FnOnce(&Notify) -> Result<Box<dyn Transport>> + Send>;
+
+/// What a manager has to know to start.
+pub struct Plan {
+    /// Makes the transport.
+    pub recipe: Recipe,
+    /// The longest sleep between two looks at a transport that cannot wake the manager; `None` for one that can, by
+    /// the [`Notify`] that its recipe is given.
+    pub backoff: Option<Duration>,
+    /// Whether there are more processes, or threads, than cores, so that waiting ones give way early.
+    pub crowded: bool,
+    /// How long the workers may take until they are all ready.
+    pub boot_limit: Duration,
+}
+
+/// Wakes a manager: for transports to which something has come.
+#[derive(Clone)]
+pub struct Notify(Arc<Inbox>);
+
+impl Notify {
+    /// Makes the manager look at its transport.
+    pub fn notify(&self) {
+        self.0.wake();
+    }
+}
+
+/// The handle of a pool, shared by its executors.
+pub struct Manager {
+    inbox: Arc<Inbox>,
+    boot: Arc<Boot>,
+    registry: &'static Registry,
+    phase: Mutex<Phase>,
+}
+
+enum Phase {
+    Planned(Plan),
+    Running(JoinHandle<()>),
+    Over,
+}
+
+impl Manager {
+    /// A pool that starts when it is first used.
+    ///
+    /// # Errors
+    ///
+    /// If the program's task functions contradict one another.
+    pub fn new(plan: Plan) -> Result<Arc<Self>> {
+        let registry = Registry::global()?;
+        let phase = Mutex::new(Phase::Planned(plan));
+        Ok(Arc::new(Manager { inbox: Inbox::new(), boot: Arc::new(Boot::default()), registry, phase }))
+    }
+
+    pub(crate) fn inbox(&self) -> &Arc<Inbox> {
+        &self.inbox
+    }
+
+    pub(crate) fn boot(&self) -> &Boot {
+        &self.boot
+    }
+
+    /// Starts the pool, unless it has been started or ended before.
+    pub fn start(&self) {
+        let mut phase = self.lock();
+        if !matches!(*phase, Phase::Planned(_)) {
+            return;
+        }
+        let Phase::Planned(plan) = std::mem::replace(&mut *phase, Phase::Over) else {
+            return;
+        };
+        let (inbox, boot, registry) = (Arc::clone(&self.inbox), Arc::clone(&self.boot), self.registry);
+        let body = move || run(plan, &inbox, boot, registry);
+        match thread::Builder::new().name("futures-mpi-manager".to_owned()).spawn(body) {
+            Ok(handle) => *phase = Phase::Running(handle),
+            Err(error) => {
+                let reason = Error::new(Kind::Broken, format!("the pool's thread cannot be started: {error}"));
+                self.boot.fail(&reason);
+                self.inbox.end(reason);
+            }
+        }
+    }
+
+    /// Ends a pool that was never started; one that was has its thread to do it.
+    fn end_unstarted(&self) {
+        let mut phase = self.lock();
+        if matches!(*phase, Phase::Planned(_)) {
+            *phase = Phase::Over;
+            self.boot.fail(&shut_down());
+            self.inbox.end(shut_down());
+        }
+    }
+
+    /// Lets a pool end when its futures are done; its executors take no more tasks.
+    pub fn end(&self) {
+        self.inbox.push(Command::End);
+        self.end_unstarted();
+    }
+
+    /// Ends a pool whatever is still to be done: its futures fail, and tasks that are running are not waited for.
+    pub fn abandon(&self) {
+        self.inbox.push(Command::Abandon);
+        self.end_unstarted();
+    }
+
+    /// Waits until the pool has ended and its callbacks have been called.
+    pub fn join(&self) {
+        let phase = std::mem::replace(&mut *self.lock(), Phase::Over);
+        if let Phase::Running(handle) = phase {
+            let _ = handle.join();
+            self.inbox.finish_callbacks();
+        }
+    }
+
+    /// Whether the pool has ended.
+    pub fn is_over(&self) -> bool {
+        match &*self.lock() {
+            Phase::Planned(_) => false,
+            Phase::Running(thread) => thread.is_finished(),
+            Phase::Over => true,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The manager's thread.
+fn run(plan: Plan, inbox: &Arc<Inbox>, boot: Arc<Boot>, registry: &'static Registry) {
+    inbox.attend(thread::current());
+    let _guard = EndOnPanic(inbox);
+    let start = Instant::now();
+    let mut driver = Driver::new(registry, boot, plan.boot_limit);
+    match (plan.recipe)(&Notify(Arc::clone(inbox))) {
+        Ok(transport) => driver.attach(transport),
+        Err(reason) => driver.break_down(reason),
+    }
+    let mut commands = Vec::new();
+    let mut pace = Backoff::new(plan.backoff.unwrap_or(Duration::from_millis(1)), plan.crowded);
+    loop {
+        let mut moved = inbox.take(&mut commands);
+        commands.drain(..).for_each(|command| driver.command(command));
+        while driver.receive() {
+            moved = true;
+        }
+        driver.flush();
+        if driver.is_finished() {
+            break;
+        }
+        driver.check_boot(start.elapsed());
+        if moved {
+            pace.reset();
+        } else {
+            pause(&mut pace, plan.backoff.is_none() && driver.is_booted());
+        }
+    }
+    let (reason, closed) = driver.finish();
+    inbox.end(reason);
+    if let Err(missing) = closed {
+        eprintln!("futures-mpi: a pool did not end cleanly: {missing}");
+    }
+}
+
+/// Waits before the next look; `notified` says that whatever comes wakes this thread.
+fn pause(pace: &mut Backoff, notified: bool) {
+    match pace.pause() {
+        Pause::Spin => std::hint::spin_loop(),
+        Pause::Yield => thread::yield_now(),
+        Pause::Sleep(_) if notified => thread::park(),
+        Pause::Sleep(longest) => thread::park_timeout(longest),
+    }
+}
+
+/// Ends the inbox if the manager's thread panics, so that nobody waits for what will never come.
+struct EndOnPanic<'a>(&'a Inbox);
+
+impl Drop for EndOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.end(Error::new(Kind::Broken, "the pool's thread panicked; this is a fault of futures-mpi"));
+        }
+    }
+}

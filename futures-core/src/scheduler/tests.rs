@@ -1,0 +1,286 @@
+//! The scheduler's promises: single cases as tables, then random histories checked against an oracle.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+const A: ClientNumber = ClientNumber(0);
+const B: ClientNumber = ClientNumber(1);
+
+fn task(number: u64) -> TaskNumber {
+    TaskNumber(number)
+}
+
+fn worker(number: u32) -> WorkerNumber {
+    WorkerNumber(number)
+}
+
+/// A task of the only function that most cases need.
+fn submit(client: ClientNumber, number: u64) -> Event {
+    Submit(client, task(number), FunctionNumber(0))
+}
+
+/// Runs events one by one, checks the invariants after each, and returns the actions of the last.
+fn after(events: &[Event]) -> Vec<Action> {
+    let mut scheduler = Scheduler::new();
+    let mut actions = Vec::new();
+    for event in events {
+        actions.clear();
+        scheduler.handle(*event, &mut actions);
+        scheduler.check();
+    }
+    actions
+}
+
+use Action::*;
+use Event::*;
+
+#[test]
+fn tasks_wait_for_workers_and_go_out_in_order() {
+    let submitted = [Open(A), submit(A, 1), submit(A, 2)];
+    assert_eq!(after(&submitted), []);
+    let joined = [&submitted[..], &[Join(worker(3))]].concat();
+    assert_eq!(after(&joined), [Dispatch(worker(3), task(1))]);
+    let finished = [&joined[..], &[Finish(worker(3), task(1), 1_000_000_000)]].concat();
+    assert_eq!(after(&finished), [Dispatch(worker(3), task(2))]);
+}
+
+#[test]
+fn a_long_task_is_never_put_behind_another() {
+    let mut events = vec![Open(A), Join(worker(0)), Join(worker(1))];
+    events.extend((0..4).map(|number| submit(A, number)));
+    assert_eq!(after(&events), []);
+    events.push(Finish(worker(1), task(1), 5_000_000));
+    assert_eq!(after(&events), [Dispatch(worker(1), task(2))]);
+}
+
+#[test]
+fn short_tasks_are_sent_ahead() {
+    let mut events = vec![Open(A), Join(worker(0))];
+    events.extend((0..4).map(|number| submit(A, number)));
+    events.push(Finish(worker(0), task(0), 300));
+    assert_eq!(after(&events), [Dispatch(worker(0), task(1)), Dispatch(worker(0), task(2))]);
+}
+
+#[test]
+fn what_is_known_of_one_function_says_nothing_of_another() {
+    let mut events = vec![Open(A), Join(worker(0)), submit(A, 0), submit(A, 1), submit(A, 2)];
+    events.push(Finish(worker(0), task(0), 300));
+    events.push(Submit(A, task(3), FunctionNumber(1)));
+    events.push(submit(A, 4));
+    events.push(Finish(worker(0), task(1), 300));
+    assert_eq!(after(&events), [], "task 3 waits for an idle worker, and nothing overtakes it");
+    events.push(Finish(worker(0), task(2), 300));
+    assert_eq!(after(&events), [Dispatch(worker(0), task(3))]);
+}
+
+#[test]
+fn clients_take_turns() {
+    let mut events = vec![Open(A), Open(B)];
+    events.extend((0..100).map(|number| submit(A, number)));
+    events.extend((100..102).map(|number| submit(B, number)));
+    events.push(Join(worker(0)));
+    let mut order = vec![0];
+    for _ in 0..4 {
+        let last = *order.last().expect("it is not empty");
+        events.push(Finish(worker(0), task(last), 1_000_000_000));
+        let [Dispatch(_, next)] = after(&events)[..] else { panic!("one task goes out") };
+        order.push(next.0);
+    }
+    assert_eq!(order, [0, 100, 1, 101, 2]);
+}
+
+#[test]
+fn only_a_queued_task_can_be_cancelled() {
+    let events = [Open(A), Join(worker(0)), submit(A, 0), submit(A, 1)];
+    assert_eq!(after(&[&events[..], &[Cancel(task(1))]].concat()), [Cancelled(task(1))]);
+    assert_eq!(after(&[&events[..], &[Cancel(task(0))]].concat()), []);
+    assert_eq!(after(&[&events[..], &[Cancel(task(9))]].concat()), []);
+    let withdrawn = [&events[..], &[Withdraw(task(0))]].concat();
+    assert_eq!(after(&withdrawn), [Dispatch(worker(0), task(1))]);
+}
+
+#[test]
+fn a_closed_client_drains_and_refuses() {
+    let events = [Open(A), Join(worker(0)), submit(A, 0), submit(A, 1), Close(A)];
+    assert_eq!(after(&events), []);
+    assert_eq!(after(&[&events[..], &[submit(A, 2)]].concat()), [Rejected(task(2))]);
+    let cancelled = [&events[..], &[CancelAll(A)]].concat();
+    assert_eq!(after(&cancelled), [Cancelled(task(1))]);
+    assert_eq!(after(&[&cancelled[..], &[Finish(worker(0), task(0), 1)]].concat()), [Drained(A)]);
+    assert_eq!(after(&[Open(A), Close(A)]), [Drained(A)]);
+    assert_eq!(after(&[Open(A), Close(A), Close(A)]), []);
+}
+
+#[test]
+fn a_lost_worker_loses_what_it_holds_and_nothing_else() {
+    let events = [Open(A), Join(worker(0)), submit(A, 0), submit(A, 1), Lose(worker(0))];
+    assert_eq!(after(&events), [Lost(worker(0), task(0))]);
+    assert_eq!(after(&[&events[..], &[Finish(worker(0), task(0), 1)]].concat()), []);
+    assert_eq!(after(&[&events[..], &[Join(worker(1))]].concat()), [Dispatch(worker(1), task(1))]);
+}
+
+#[test]
+fn a_broken_pool_gives_up_everything() {
+    let events = [Open(A), Join(worker(0)), submit(A, 0), submit(A, 1), Break];
+    assert_eq!(after(&events), [Abandoned(task(0)), Abandoned(task(1))]);
+    assert_eq!(after(&[&events[..], &[submit(A, 2)]].concat()), [Abandoned(task(2))]);
+    assert_eq!(after(&[&events[..], &[Close(A)]].concat()), [Drained(A)]);
+}
+
+#[test]
+fn many_cancellations_do_not_leave_the_queue_long() {
+    let mut scheduler = Scheduler::new();
+    let mut actions = Vec::new();
+    scheduler.handle(Open(A), &mut actions);
+    scheduler.handle(submit(A, 0), &mut actions);
+    for number in 1..10_000 {
+        scheduler.handle(submit(A, number), &mut actions);
+        scheduler.handle(Cancel(task(number)), &mut actions);
+    }
+    assert!(scheduler.clients[0].queue.len() <= 66);
+    scheduler.check();
+}
+
+/// One step of a random history; the numbers choose among what is possible then.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Submit(u8),
+    Cancel(u16),
+    Finish(u16, u32),
+    Withdraw(u16),
+    Join,
+    Lose(u8),
+    CancelAll(u8),
+    Close(u8),
+    Break,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        40 => any::<u8>().prop_map(Step::Submit),
+        40 => (any::<u16>(), 0..1_000_000u32).prop_map(|(which, nanos)| Step::Finish(which, nanos)),
+        8 => any::<u16>().prop_map(Step::Cancel),
+        3 => any::<u16>().prop_map(Step::Withdraw),
+        4 => Just(Step::Join),
+        2 => any::<u8>().prop_map(Step::Lose),
+        1 => any::<u8>().prop_map(Step::CancelAll),
+        1 => any::<u8>().prop_map(Step::Close),
+        1 => Just(Step::Break),
+    ]
+}
+
+proptest! {
+    /// Whatever happens: the invariants hold, every task ends exactly once, and none is with two workers.
+    #[test]
+    fn every_task_ends_exactly_once(steps in prop::collection::vec(step(), 1..300)) {
+        let mut history = History::new();
+        for step in steps {
+            history.take(step);
+        }
+        history.finish_all();
+    }
+}
+
+/// A scheduler and what must be true of it by the events that it was given.
+struct History {
+    scheduler: Scheduler,
+    submitted: u64,
+    ended: BTreeSet<TaskNumber>,
+    running: BTreeMap<TaskNumber, WorkerNumber>,
+    workers: Vec<WorkerNumber>,
+    joined: u32,
+}
+
+impl History {
+    fn new() -> Self {
+        let mut history = History {
+            scheduler: Scheduler::new(),
+            submitted: 0,
+            ended: BTreeSet::new(),
+            running: BTreeMap::new(),
+            workers: Vec::new(),
+            joined: 0,
+        };
+        history.handle(Open(A));
+        history.handle(Open(B));
+        history
+    }
+
+    fn take(&mut self, step: Step) {
+        let client = |number: u8| ClientNumber(u32::from(number % 2));
+        match step {
+            Step::Submit(number) => {
+                self.submitted += 1;
+                self.handle(Submit(client(number), task(self.submitted), FunctionNumber(u32::from(number / 2 % 3))));
+            }
+            Step::Cancel(which) => self.handle(Cancel(task(u64::from(which) % (self.submitted + 1)))),
+            Step::Finish(which, nanos) => {
+                if let Some((task, worker)) = self.running_task(which) {
+                    self.end(task);
+                    self.handle(Finish(worker, task, u64::from(nanos)));
+                }
+            }
+            Step::Withdraw(which) => {
+                if let Some((task, _)) = self.running_task(which) {
+                    self.end(task);
+                    self.handle(Withdraw(task));
+                }
+            }
+            Step::Join => {
+                self.workers.push(worker(self.joined));
+                self.handle(Join(worker(self.joined)));
+                self.joined += 1;
+            }
+            Step::Lose(which) if !self.workers.is_empty() => {
+                let lost = self.workers.remove(usize::from(which) % self.workers.len());
+                self.handle(Lose(lost));
+            }
+            Step::Lose(_) => {}
+            Step::CancelAll(number) => self.handle(CancelAll(client(number))),
+            Step::Close(number) => self.handle(Close(client(number))),
+            Step::Break => self.handle(Break),
+        }
+    }
+
+    /// Lets a worker finish everything, and requires that then nothing is left.
+    fn finish_all(&mut self) {
+        self.take(Step::Join);
+        while !self.running.is_empty() {
+            self.take(Step::Finish(0, 50));
+        }
+        assert_eq!(self.ended.len() as u64, self.submitted, "every task has ended");
+        assert_eq!(self.scheduler.tasks.len(), 0);
+    }
+
+    fn running_task(&self, which: u16) -> Option<(TaskNumber, WorkerNumber)> {
+        let at = usize::from(which) % self.running.len().max(1);
+        self.running.iter().nth(at).map(|(task, worker)| (*task, *worker))
+    }
+
+    fn handle(&mut self, event: Event) {
+        let mut actions = Vec::new();
+        self.scheduler.handle(event, &mut actions);
+        self.scheduler.check();
+        for action in actions {
+            match action {
+                Dispatch(worker, task) => {
+                    assert!(self.workers.contains(&worker), "{worker} is there");
+                    assert_eq!(self.running.insert(task, worker), None, "{task} is with one worker");
+                    assert!(!self.ended.contains(&task), "{task} has not ended before");
+                }
+                Cancelled(task) | Rejected(task) => {
+                    assert!(!self.running.contains_key(&task), "{task} was not dispatched");
+                    self.end(task);
+                }
+                Lost(_, task) | Abandoned(task) => self.end(task),
+                Drained(_) => {}
+            }
+        }
+    }
+
+    fn end(&mut self, task: TaskNumber) {
+        self.running.remove(&task);
+        assert!(self.ended.insert(task), "{task} ends once");
+    }
+}

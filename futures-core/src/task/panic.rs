@@ -1,0 +1,96 @@
+//! Turns a panic of a task function into a failure, with its message, place and backtrace.
+
+use super::{Failure, FailureKind};
+use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::cell::RefCell;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::sync::Once;
+
+/// What the panic hook saw.
+#[derive(Default)]
+struct Seen {
+    location: Option<String>,
+    backtrace: Option<String>,
+}
+
+thread_local! {
+    /// `Some` while this thread runs a task function.
+    static SEEN: RefCell<Option<Seen>> = const { RefCell::new(None) };
+}
+
+/// Runs a task function; its panic becomes a failure instead of a message on standard error.
+pub(crate) fn catch<T>(function: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    install_hook();
+    // A task may itself run tasks, on executors of its own: what stood here before is put back.
+    let before = SEEN.replace(Some(Seen::default()));
+    let result = panic::catch_unwind(AssertUnwindSafe(function));
+    let seen = SEEN.replace(before);
+    result.unwrap_or_else(|payload| {
+        let Seen { location, backtrace } = seen.unwrap_or_default();
+        Err(Failure { location, backtrace, ..Failure::new(FailureKind::Panicked, message(payload.as_ref())) })
+    })
+}
+
+/// Puts a hook before the program's own that keeps quiet about panics of task functions, which are reported by their
+/// futures.
+fn install_hook() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let next = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !note(info) {
+                next(info);
+            }
+        }));
+    });
+}
+
+/// Remembers a panic if this thread runs a task function.
+fn note(info: &PanicHookInfo<'_>) -> bool {
+    let seen = Seen {
+        location: info.location().map(ToString::to_string),
+        backtrace: Some(Backtrace::capture())
+            .filter(|backtrace| backtrace.status() == BacktraceStatus::Captured)
+            .map(|backtrace| backtrace.to_string()),
+    };
+    SEEN.with(|cell| match cell.try_borrow_mut() {
+        Ok(mut cell) if cell.is_some() => {
+            *cell = Some(seen);
+            true
+        }
+        _ => false,
+    })
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "the panic carries no message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_failure_with_message_and_place() {
+        let failure = catch::<()>(|| panic!("no {}", "way")).expect_err("it panics");
+        assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::Panicked, "no way"));
+        assert!(failure.location.is_some_and(|place| place.contains("panic.rs")));
+        let failure = catch::<()>(|| panic::panic_any(7)).expect_err("it panics");
+        assert_eq!(failure.message, "the panic carries no message");
+        assert_eq!(catch(|| Ok(3)).ok(), Some(3));
+    }
+
+    #[test]
+    fn a_task_within_a_task_keeps_its_panics_apart() {
+        let outer = catch::<()>(|| {
+            assert!(catch::<()>(|| panic!("inner")).is_err());
+            panic!("outer")
+        });
+        assert_eq!(outer.expect_err("it panics").message, "outer");
+    }
+}

@@ -1,0 +1,95 @@
+//! An executor whose workers are threads of this process, for tests and small machines.
+
+use crate::error::Result;
+use crate::executor::Executor;
+use crate::manager::{Manager, Plan};
+use crate::options;
+use crate::transport;
+use std::ops::Deref;
+use std::time::Duration;
+
+/// How long threads may take to start.
+const BOOT_LIMIT: Duration = Duration::from_secs(60);
+
+/// An [`Executor`] whose workers are threads of this process.
+///
+/// Arguments and results are encoded and decoded as they would be for MPI processes, and the scheduler is the same, so
+/// that a program tested with it behaves the same with `MpiPoolExecutor`. It needs no MPI.
+///
+/// # Examples
+///
+/// ```
+/// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+/// use futures_mpi::{ThreadPoolExecutor, remote_task};
+///
+/// #[remote_task]
+/// fn greet(name: &str) -> String {
+///     format!("hello {name}")
+/// }
+///
+/// let executor = ThreadPoolExecutor::builder().max_workers(4).build()?;
+/// assert_eq!(executor.submit(greet::ID, "world").result()?, "hello world");
+/// # Ok::<(), futures_mpi::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct ThreadPoolExecutor {
+    executor: Executor,
+}
+
+/// The options of a [`ThreadPoolExecutor`].
+#[derive(Debug, Clone, Default)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct ThreadPoolBuilder {
+    max_workers: Option<usize>,
+}
+
+impl ThreadPoolExecutor {
+    /// An executor with all options at their defaults.
+    ///
+    /// # Errors
+    ///
+    /// As for [`ThreadPoolBuilder::build`].
+    pub fn new() -> Result<Self> {
+        Self::builder().build()
+    }
+
+    /// The options, to be set one by one.
+    pub fn builder() -> ThreadPoolBuilder {
+        ThreadPoolBuilder::default()
+    }
+}
+
+impl ThreadPoolBuilder {
+    /// The number of threads; if not set the variable `FUTURES_MPI_MAX_WORKERS`, else the number of cores.
+    pub fn max_workers(mut self, count: usize) -> Self {
+        self.max_workers = Some(count);
+        self
+    }
+
+    /// Makes the executor; its threads are started at first use.
+    ///
+    /// # Errors
+    ///
+    /// If the number of workers is 0 or unreadable, with the value and where it came from; if the program's task
+    /// functions contradict one another.
+    pub fn build(self) -> Result<ThreadPoolExecutor> {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let count = options::max_workers(self.max_workers)?.unwrap_or_else(cores);
+        let recipe = Box::new(move |notify: &_| transport::threads(count, notify));
+        let manager = Manager::new(Plan {
+            recipe,
+            backoff: None,
+            crowded: options::is_crowded(count + 1),
+            boot_limit: BOOT_LIMIT,
+        })?;
+        Ok(ThreadPoolExecutor { executor: Executor::owning(manager) })
+    }
+}
+
+impl Deref for ThreadPoolExecutor {
+    type Target = Executor;
+
+    fn deref(&self) -> &Executor {
+        &self.executor
+    }
+}

@@ -1,0 +1,542 @@
+//! Which MPI this is, how the process was started, and what has to be set or refused because of it. Pure: it is told
+//! what there is, and returns decisions; [`start`](crate::start) looks and acts.
+
+use crate::sys::ThreadLevel;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// The variable that chooses the thread level to ask for.
+pub(crate) const THREAD_LEVEL_VARIABLE: &str = "FUTURES_MPI_THREAD_LEVEL";
+
+/// The variables by which a launcher tells a process its place.
+const LAUNCHER_VARIABLES: [&str; 6] =
+    ["OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE", "PMI_FD", "PMI_PORT"];
+
+/// The variables by which a launcher tells how many processes it started.
+pub(crate) const SIZE_VARIABLES: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
+
+/// The variables that show that several nodes may be there, though no launcher is.
+const ALLOCATION_VARIABLES: [&str; 6] =
+    ["SLURM_JOB_ID", "PBS_NODEFILE", "LSB_HOSTS", "LSB_DJOB_HOSTFILE", "PE_HOSTFILE", "HYDRA_HOST_FILE"];
+
+/// An implementation of MPI, as far as it matters here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Implementation {
+    /// Open MPI.
+    OpenMpi { major: u32, minor: u32 },
+    /// MPICH itself, with the device that it was built for.
+    Mpich { major: u32, minor: u32, device: String },
+    /// Any other, by the first line of what it says.
+    Other(String),
+}
+
+impl Implementation {
+    /// Reads what `MPI_Get_library_version` gave.
+    pub(crate) fn parse(text: &str) -> Self {
+        if let Some((major, minor)) = text.strip_prefix("Open MPI v").and_then(major_and_minor) {
+            return Implementation::OpenMpi { major, minor };
+        }
+        let field = |name| text.lines().find_map(|line: &str| line.strip_prefix(name)).map(str::trim);
+        if let Some((major, minor)) = field("MPICH Version:").and_then(major_and_minor) {
+            let device = field("MPICH Device:").unwrap_or_default().to_owned();
+            return Implementation::Mpich { major, minor, device };
+        }
+        Implementation::Other(text.lines().next().unwrap_or_default().trim().to_owned())
+    }
+}
+
+impl fmt::Display for Implementation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Implementation::OpenMpi { major, minor } => write!(f, "Open MPI {major}.{minor}"),
+            Implementation::Mpich { major, minor, device } if device.is_empty() => write!(f, "MPICH {major}.{minor}"),
+            Implementation::Mpich { major, minor, device } => write!(f, "MPICH {major}.{minor} ({device})"),
+            Implementation::Other(text) if text.is_empty() => f.write_str("an unknown MPI"),
+            Implementation::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+/// The first two numbers of a version such as `4.1.4, package: ...` or `5.0.2`.
+fn major_and_minor(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.trim_start().split('.').map(|part| {
+        let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        part[..end].parse().ok()
+    });
+    Some((numbers.next()??, numbers.next()??))
+}
+
+/// What there is, for [`plan`] to decide on.
+pub(crate) struct Situation<'a> {
+    /// What `MPI_Get_library_version` gives.
+    pub(crate) version: &'a str,
+    /// The value of an environment variable.
+    pub(crate) variable: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether the process belongs to root.
+    pub(crate) root: bool,
+    /// Whether the machine has no network interface but `lo`.
+    pub(crate) loopback_only: bool,
+    /// The directory of the MPI library.
+    pub(crate) library_directory: Option<PathBuf>,
+    /// The directory for temporary files.
+    pub(crate) temporary_directory: PathBuf,
+    /// The file behind a path, links resolved, if it exists.
+    pub(crate) resolve: &'a dyn Fn(&Path) -> Option<PathBuf>,
+}
+
+/// What follows from a [`Situation`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// Which MPI this is.
+    pub(crate) implementation: Implementation,
+    /// Whether this process was started by itself, without `mpiexec` or the like.
+    pub(crate) singleton: bool,
+    /// The variables to set before MPI is initialised; none of them is set now, but for `PATH`, which is extended.
+    pub(crate) variables: Vec<(&'static str, String)>,
+    /// Whether workers can be spawned; if not, why, and what to do instead.
+    pub(crate) spawning: Result<(), String>,
+}
+
+/// Decides what to set for this MPI and whether it can spawn.
+///
+/// What the user has set stays as it is, and what would keep processes from reaching another node is set only for a
+/// process that was started alone and outside the allocation of a batch system.
+pub(crate) fn plan(situation: &Situation<'_>) -> Plan {
+    let is_set = |name: &&str| (situation.variable)(name).is_some();
+    let implementation = Implementation::parse(situation.version);
+    let singleton = !LAUNCHER_VARIABLES.iter().any(is_set);
+    let one_node = singleton && !ALLOCATION_VARIABLES.iter().any(is_set);
+    let tools = singleton.then(|| tools_directory(situation, &implementation)).flatten();
+
+    let mut wanted: Vec<(&'static str, String)> = Vec::new();
+    let mut want = |name, value: &str| wanted.push((name, value.to_owned()));
+    match &implementation {
+        Implementation::OpenMpi { major: 5.., .. } => {
+            // Opening the one-sided transport over libfabric takes a second in every start; messages do not use it.
+            want("OMPI_MCA_btl", "^ofi");
+            if singleton {
+                if situation.root {
+                    want("PRTE_ALLOW_RUN_AS_ROOT", "1");
+                    want("PRTE_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
+                }
+                if let Some(prefix) = tools.as_deref().and_then(Path::parent) {
+                    want("OPAL_PREFIX", &prefix.to_string_lossy());
+                }
+                // In the default place, /dev/shm, a file of 16 MiB is left behind by every run.
+                want("OMPI_MCA_btl_sm_backing_directory", &situation.temporary_directory.to_string_lossy());
+            }
+            if one_node {
+                want("OMPI_MCA_mtl", "^ofi");
+            }
+        }
+        Implementation::OpenMpi { .. } if singleton => {
+            if situation.root {
+                want("OMPI_ALLOW_RUN_AS_ROOT", "1");
+                want("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
+            }
+            want("OMPI_MCA_rmaps_base_oversubscribe", "1");
+            // Without it, spawns that follow one another hang now and then.
+            want("EVENT_NOEPOLL", "1");
+            if one_node {
+                // UCX, where it is built in, serves spawned workers by shared memory: 0.4 instead of 13 microseconds.
+                want("OMPI_MCA_opal_common_ucx_tls", "any");
+                want("OMPI_MCA_opal_common_ucx_devices", "any");
+                want("OMPI_MCA_pml", "^cm");
+            }
+        }
+        Implementation::Mpich { device, .. } => {
+            if device.contains("ucx") && device.contains("ofi") {
+                // Spawned workers lose their first message over UCX now and then.
+                want("MPIR_CVAR_CH4_NETMOD", "ofi");
+            }
+            if one_node && device.contains("ofi") {
+                // Shared memory, for spawned workers too: 2 instead of 20 microseconds.
+                want("FI_PROVIDER", "shm");
+            }
+        }
+        _ => {}
+    }
+    if singleton && situation.loopback_only && matches!(implementation, Implementation::OpenMpi { .. }) {
+        // Open MPI leaves `lo` out, and then finds no way at all to spawned workers.
+        want("OMPI_MCA_btl_tcp_if_include", "lo");
+    }
+
+    let mut variables: Vec<_> = wanted.into_iter().filter(|(name, _)| !is_set(name)).collect();
+    let path = (situation.variable)("PATH").unwrap_or_default();
+    let path = match tools {
+        Some(tools) if path.split(':').next() != Some(&*tools.to_string_lossy()) => {
+            let path = format!("{}:{path}", tools.display());
+            variables.push(("PATH", path.clone()));
+            path
+        }
+        _ => path,
+    };
+    let spawning = can_spawn(situation, &implementation, singleton, &path);
+    Plan { implementation, singleton, variables, spawning }
+}
+
+/// The `bin` beside the MPI library, if the program that this MPI starts in a singleton is there.
+fn tools_directory(situation: &Situation<'_>, implementation: &Implementation) -> Option<PathBuf> {
+    let tool = match implementation {
+        Implementation::OpenMpi { major: 5.., .. } => "prte",
+        Implementation::OpenMpi { .. } => "orted",
+        Implementation::Mpich { .. } => "mpiexec",
+        Implementation::Other(_) => return None,
+    };
+    let bin = situation.library_directory.as_ref()?.parent()?.join("bin");
+    (situation.resolve)(&bin.join(tool))?;
+    Some(bin)
+}
+
+/// Whether workers can be spawned; if not, why, and what to do instead.
+fn can_spawn(
+    situation: &Situation<'_>,
+    implementation: &Implementation,
+    singleton: bool,
+    path: &str,
+) -> Result<(), String> {
+    let Implementation::Mpich { major, minor, device } = implementation else { return Ok(()) };
+    let version = (*major, *minor);
+    let instead = "start the program with its workers instead: mpiexec -n N PROGRAM";
+    if device.contains("ucx") && !device.contains("ofi") && version < (4, 3) {
+        return Err(format!("{implementation} cannot spawn processes (over UCX, MPICH can from 4.3 on); {instead}"));
+    }
+    if !singleton {
+        return Ok(());
+    }
+    if version < (4, 1) {
+        return Err(format!(
+            "{implementation} cannot spawn processes from a program that was started without mpiexec (MPICH can from \
+             4.1 on); {instead}"
+        ));
+    }
+    // Such a program starts the first mpiexec on the PATH, and waits for ever if that is not MPICH's.
+    let found = path.split(':').find_map(|directory| (situation.resolve)(&Path::new(directory).join("mpiexec")));
+    let Some(found) = found else {
+        return Err(format!(
+            "{implementation} needs its own mpiexec on the PATH to spawn processes from a program that was started \
+             without it, and there is none; extend the PATH, or {instead}"
+        ));
+    };
+    let name = found.file_name().unwrap_or_default().to_string_lossy();
+    if ["orterun", "prterun", "prte", "mpirun.openmpi", "mpiexec.openmpi"].contains(&&*name) {
+        return Err(format!(
+            "{implementation} needs its own mpiexec on the PATH to spawn processes from a program that was started \
+             without it, but the first one there is Open MPI's ({}); change the PATH, or {instead}",
+            found.display()
+        ));
+    }
+    Ok(())
+}
+
+/// Whether Open MPI's `mpiexec` surely has no room for `count` more processes: it would refuse them, and then, up to
+/// Open MPI 4, never end. `universe` and `world` are the sizes that MPI tells; `configured` are the texts of Open MPI's
+/// own files of parameters.
+pub(crate) fn check_room(
+    plan: &Plan,
+    variable: &dyn Fn(&str) -> Option<String>,
+    configured: &[String],
+    info: &[(String, String)],
+    (universe, world, count): (Option<usize>, usize, usize),
+) -> Result<(), String> {
+    let Some(universe) = universe else { return Ok(()) };
+    if !launcher_waits_after_refusal(plan) || universe >= world + count {
+        return Ok(());
+    }
+    let oversubscribes = |text: &str| text.to_lowercase().contains("oversubscribe");
+    let elsewhere = ["map_by", "mapper", "host", "hostfile", "add-host", "add-hostfile"];
+    let allowed = info.iter().any(|(key, _)| elsewhere.contains(&&**key))
+        || variable("OMPI_MCA_rmaps_base_oversubscribe").is_some()
+        || variable("OMPI_MCA_rmaps_base_mapping_policy").is_some_and(|text| oversubscribes(&text))
+        || configured
+            .iter()
+            .flat_map(|text| text.lines())
+            .any(|line| !line.trim().starts_with('#') && oversubscribes(line));
+    if allowed {
+        return Ok(());
+    }
+    Err(format!("mpiexec has room for {universe} processes, and {world} of them run already"))
+}
+
+/// Whether this launcher does not end any more after it has refused to spawn; a non-zero exit status still ends it.
+pub(crate) fn launcher_waits_after_refusal(plan: &Plan) -> bool {
+    !plan.singleton && matches!(plan.implementation, Implementation::OpenMpi { major: ..=4, .. })
+}
+
+/// Which thread level to ask for, by the value of [`THREAD_LEVEL_VARIABLE`].
+pub(crate) fn thread_level(value: Option<&str>) -> Result<ThreadLevel, String> {
+    match value {
+        None | Some("") | Some("multiple") => Ok(ThreadLevel::Multiple),
+        Some("serialized") => Ok(ThreadLevel::Serialized),
+        Some("funneled") => Ok(ThreadLevel::Funneled),
+        Some("single") => Ok(ThreadLevel::Single),
+        Some(other) => {
+            Err(format!("{THREAD_LEVEL_VARIABLE} is {other:?}; accepted are single, funneled, serialized and multiple"))
+        }
+    }
+}
+
+/// Finds out whether the launcher's processes do not know each other, because it belongs to another MPI.
+pub(crate) fn check_world(
+    implementation: &Implementation,
+    variable: &dyn Fn(&str) -> Option<String>,
+    world_size: usize,
+) -> Result<(), String> {
+    if world_size != 1 {
+        return Ok(());
+    }
+    for name in SIZE_VARIABLES {
+        let started = variable(name).and_then(|value| value.trim().parse::<usize>().ok()).unwrap_or(1);
+        if started > 1 {
+            return Err(format!(
+                "{started} processes were started ({name} says so), but each is alone in its world: the program was \
+                 built for {implementation} and was started by the mpiexec of another MPI; start it by the mpiexec of \
+                 its own MPI, or build it again with MPICC naming the mpicc of the other"
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPEN_MPI_4: &str = "Open MPI v4.1.4, package: Debian OpenMPI, ident: 4.1.4, repo rev: v4.1.4, May 26, 2022";
+    const OPEN_MPI_5: &str = "Open MPI v5.0.11, package: Open MPI runner, ident: 5.0.11";
+    const MPICH_4: &str =
+        "MPICH Version:\t4.0.2\nMPICH Release date:\tThu Apr  7 2022\nMPICH ABI:\t14:2:2\nMPICH Device:\tch4:ucx";
+    const MPICH_42: &str = "MPICH Version:      4.2.0\nMPICH Release date: x\nMPICH Device:       ch4:ofi";
+    const MPICH_5: &str = "MPICH Version:      5.0.2\nMPICH Release date: x\nMPICH Device:       ch4:ucx,ofi";
+    const CRAY: &str = "MPI VERSION    : CRAY MPICH version 8.1.12.7 (ANL base 3.4a2)\nmore";
+
+    fn mpich(major: u32, minor: u32, device: &str) -> Implementation {
+        Implementation::Mpich { major, minor, device: device.to_owned() }
+    }
+
+    #[test]
+    fn versions() {
+        let table = [
+            (OPEN_MPI_4, Implementation::OpenMpi { major: 4, minor: 1 }, "Open MPI 4.1"),
+            (OPEN_MPI_5, Implementation::OpenMpi { major: 5, minor: 0 }, "Open MPI 5.0"),
+            ("Open MPI v6.1.0rc1", Implementation::OpenMpi { major: 6, minor: 1 }, "Open MPI 6.1"),
+            (MPICH_4, mpich(4, 0, "ch4:ucx"), "MPICH 4.0 (ch4:ucx)"),
+            (MPICH_5, mpich(5, 0, "ch4:ucx,ofi"), "MPICH 5.0 (ch4:ucx,ofi)"),
+            ("MPICH Version:\t4.1b1", mpich(4, 1, ""), "MPICH 4.1"),
+            (
+                CRAY,
+                Implementation::Other("MPI VERSION    : CRAY MPICH version 8.1.12.7 (ANL base 3.4a2)".to_owned()),
+                "MPI VERSION    : CRAY MPICH version 8.1.12.7 (ANL base 3.4a2)",
+            ),
+            ("", Implementation::Other(String::new()), "an unknown MPI"),
+            ("Open MPI vNext", Implementation::Other("Open MPI vNext".to_owned()), "Open MPI vNext"),
+        ];
+        for (text, implementation, shown) in table {
+            assert_eq!(Implementation::parse(text), implementation);
+            assert_eq!(implementation.to_string(), shown);
+        }
+    }
+
+    /// Plans for a version, the variables `NAME=VALUE` and the files that exist (`LINK -> FILE`).
+    fn decide(version: &str, variables: &[&str], root: bool, directory: &str, files: &[&str]) -> Plan {
+        let variable = |name: &str| {
+            variables.iter().find_map(|pair| {
+                let (key, value) = pair.split_once('=').expect("NAME=VALUE");
+                (key == name).then(|| value.to_owned())
+            })
+        };
+        let resolve = |path: &Path| {
+            files.iter().find_map(|file| {
+                let (link, target) = file.split_once(" -> ").unwrap_or((file, file));
+                (Path::new(link) == path).then(|| PathBuf::from(target))
+            })
+        };
+        plan(&Situation {
+            version,
+            variable: &variable,
+            root,
+            loopback_only: variables.contains(&"LOOPBACK_ONLY=1"),
+            library_directory: Some(PathBuf::from(directory)),
+            temporary_directory: PathBuf::from("/tmp"),
+            resolve: &resolve,
+        })
+    }
+
+    fn names(plan: &Plan) -> String {
+        plan.variables.iter().map(|(name, value)| format!("{name}={value} ")).collect()
+    }
+
+    #[test]
+    fn variables() {
+        let system = "/usr/lib";
+        let ucx = "OMPI_MCA_opal_common_ucx_tls=any OMPI_MCA_opal_common_ucx_devices=any OMPI_MCA_pml=^cm ";
+        let table: &[(&str, &[&str], bool, &str)] = &[
+            (
+                OPEN_MPI_4,
+                &["PATH=/usr/bin"],
+                false,
+                &format!("OMPI_MCA_rmaps_base_oversubscribe=1 EVENT_NOEPOLL=1 {ucx}"),
+            ),
+            (
+                OPEN_MPI_4,
+                &["PATH=/usr/bin", "OMPI_ALLOW_RUN_AS_ROOT=0"],
+                true,
+                &format!("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 EVENT_NOEPOLL=1 {ucx}"),
+            ),
+            // What the user set stays.
+            (
+                OPEN_MPI_4,
+                &["EVENT_NOEPOLL=", "OMPI_MCA_pml=ob1", "OMPI_MCA_opal_common_ucx_tls=rc"],
+                false,
+                "OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_opal_common_ucx_devices=any ",
+            ),
+            // A batch system's allocation may have several nodes.
+            (OPEN_MPI_4, &["SLURM_JOB_ID=7"], false, "OMPI_MCA_rmaps_base_oversubscribe=1 EVENT_NOEPOLL=1 "),
+            (
+                OPEN_MPI_4,
+                &["SLURM_JOB_ID=7", "LOOPBACK_ONLY=1"],
+                false,
+                "OMPI_MCA_rmaps_base_oversubscribe=1 EVENT_NOEPOLL=1 OMPI_MCA_btl_tcp_if_include=lo ",
+            ),
+            // Under a launcher nothing that could keep nodes apart.
+            (OPEN_MPI_4, &["OMPI_COMM_WORLD_SIZE=1", "LOOPBACK_ONLY=1"], true, ""),
+            (OPEN_MPI_5, &["PMIX_RANK=0"], true, "OMPI_MCA_btl=^ofi "),
+            (
+                OPEN_MPI_5,
+                &[],
+                true,
+                "OMPI_MCA_btl=^ofi PRTE_ALLOW_RUN_AS_ROOT=1 PRTE_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
+                 OMPI_MCA_btl_sm_backing_directory=/tmp OMPI_MCA_mtl=^ofi ",
+            ),
+            (MPICH_4, &[], true, ""),
+            (MPICH_5, &["PMI_RANK=0"], true, "MPIR_CVAR_CH4_NETMOD=ofi "),
+            (MPICH_5, &[], false, "MPIR_CVAR_CH4_NETMOD=ofi FI_PROVIDER=shm "),
+            (MPICH_5, &["FI_PROVIDER=tcp"], false, "MPIR_CVAR_CH4_NETMOD=ofi "),
+            (CRAY, &[], false, ""),
+        ];
+        for (version, variables, root, expected) in table {
+            let plan = decide(version, variables, *root, system, &[]);
+            assert_eq!(names(&plan), *expected, "{version} {variables:?}");
+        }
+    }
+
+    #[test]
+    fn tools_come_first_on_the_path_of_a_singleton() {
+        let plan = decide(MPICH_5, &["PATH=/usr/bin"], false, "/v/lib", &["/v/bin/mpiexec", "/usr/bin/mpiexec"]);
+        assert_eq!(plan.variables.last(), Some(&("PATH", "/v/bin:/usr/bin".to_owned())));
+        assert_eq!(plan.spawning, Ok(()));
+        let plan = decide(OPEN_MPI_5, &["PATH=/usr/bin"], false, "/v/lib", &["/v/bin/prte"]);
+        assert!(names(&plan).contains("OPAL_PREFIX=/v "));
+        assert!(names(&plan).ends_with("PATH=/v/bin:/usr/bin "));
+        let plan = decide(OPEN_MPI_5, &["PATH=/v/bin:/usr/bin", "OPAL_PREFIX=/o"], false, "/v/lib", &["/v/bin/prte"]);
+        assert!(!names(&plan).contains("PATH") && !names(&plan).contains("OPAL_PREFIX"));
+        let plan = decide(OPEN_MPI_5, &["PATH=/usr/bin", "PMIX_RANK=0"], false, "/v/lib", &["/v/bin/prte"]);
+        assert!(!names(&plan).contains("PATH"));
+    }
+
+    #[test]
+    fn spawning() {
+        type Row<'a> = (&'a str, &'a [&'a str], &'a [&'a str], Option<&'a str>);
+        let table: &[Row<'_>] = &[
+            (OPEN_MPI_4, &[], &[], None),
+            (OPEN_MPI_5, &["PMIX_RANK=0"], &[], None),
+            (MPICH_4, &[], &[], Some("MPICH 4.0 (ch4:ucx) cannot spawn")),
+            (MPICH_4, &["PMI_RANK=0"], &[], Some("mpiexec -n N PROGRAM")),
+            ("MPICH Version: 4.0.1\nMPICH Device: ch4:ofi", &["PMI_RANK=0"], &[], None),
+            ("MPICH Version: 4.0.1\nMPICH Device: ch4:ofi", &[], &[], Some("without mpiexec")),
+            ("MPICH Version: 4.3.0\nMPICH Device: ch4:ucx", &["PMI_RANK=0"], &[], None),
+            (MPICH_42, &["PATH=/usr/bin:/bin"], &["/bin/mpiexec -> /bin/mpiexec.hydra"], None),
+            (MPICH_42, &["PATH=/usr/bin"], &[], Some("there is none")),
+            (
+                MPICH_42,
+                &["PATH=/usr/bin"],
+                &["/usr/bin/mpiexec -> /usr/bin/orterun"],
+                Some("Open MPI's (/usr/bin/orterun)"),
+            ),
+            (MPICH_42, &["PATH=/usr/bin", "PMI_FD=4"], &["/usr/bin/mpiexec -> /usr/bin/orterun"], None),
+            (CRAY, &[], &[], None),
+        ];
+        for (version, variables, files, refusal) in table {
+            let spawning = decide(version, variables, false, "/usr/lib", files).spawning;
+            match refusal {
+                None => assert_eq!(spawning, Ok(()), "{version} {variables:?}"),
+                Some(part) => assert!(spawning.clone().expect_err("refused").contains(part), "{version}: {spawning:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn room() {
+        let no_info = ("wdir", "/tmp");
+        type Row<'a> = (&'a str, &'a [&'a str], (&'a str, &'a str), &'a str, (Option<usize>, usize, usize), bool);
+        let table: &[Row<'_>] = &[
+            (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "", (Some(2), 1, 1), true),
+            (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "", (Some(2), 1, 2), false),
+            (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "", (Some(2), 3, 1), false),
+            (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "", (None, 1, 2), true),
+            (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "#rmaps_base_oversubscribe = 1", (Some(2), 1, 2), false),
+            (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "x\nrmaps_base_oversubscribe = 1", (Some(2), 1, 2), true),
+            (OPEN_MPI_4, &["PMIX_RANK=0"], ("map_by", "slot:oversubscribe"), "", (Some(2), 1, 2), true),
+            (OPEN_MPI_4, &["PMIX_RANK=0", "OMPI_MCA_rmaps_base_oversubscribe=1"], no_info, "", (Some(2), 1, 2), true),
+            (
+                OPEN_MPI_4,
+                &["PMIX_RANK=0", "OMPI_MCA_rmaps_base_mapping_policy=slot:OVERSUBSCRIBE"],
+                no_info,
+                "",
+                (Some(2), 1, 2),
+                true,
+            ),
+            (OPEN_MPI_4, &[], no_info, "", (Some(1), 1, 2), true),
+            (OPEN_MPI_5, &["PMIX_RANK=0"], no_info, "", (Some(2), 1, 2), true),
+            (MPICH_5, &["PMI_RANK=0"], no_info, "", (Some(2), 1, 2), true),
+        ];
+        for (version, variables, (key, value), file, sizes, there_is) in table {
+            let plan = decide(version, variables, false, "/usr/lib", &[]);
+            let variable = |name: &str| {
+                variables.iter().find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+            };
+            let info = [((*key).to_owned(), (*value).to_owned())];
+            let found = check_room(&plan, &variable, &[(*file).to_owned()], &info, *sizes);
+            assert_eq!(found.is_ok(), *there_is, "{version} {variables:?} {key} {file} {sizes:?}");
+        }
+    }
+
+    #[test]
+    fn thread_levels() {
+        let table = [
+            (None, ThreadLevel::Multiple),
+            (Some("multiple"), ThreadLevel::Multiple),
+            (Some("serialized"), ThreadLevel::Serialized),
+            (Some("funneled"), ThreadLevel::Funneled),
+            (Some("single"), ThreadLevel::Single),
+        ];
+        for (value, level) in table {
+            assert_eq!(thread_level(value), Ok(level));
+        }
+        let error = thread_level(Some("MULTIPLE")).expect_err("a bad value");
+        assert_eq!(
+            error,
+            "FUTURES_MPI_THREAD_LEVEL is \"MULTIPLE\"; accepted are single, funneled, serialized and multiple"
+        );
+    }
+
+    #[test]
+    fn silent_singletons_are_noticed() {
+        let open_mpi = Implementation::parse(OPEN_MPI_4);
+        let table = [
+            (("PMI_SIZE", "3"), 1, true),
+            (("PMI_SIZE", "1"), 1, false),
+            (("PMI_SIZE", "3"), 3, false),
+            (("OMPI_COMM_WORLD_SIZE", "2"), 1, true),
+            (("OMPI_COMM_WORLD_SIZE", "x"), 1, false),
+            (("HOME", "2"), 1, false),
+        ];
+        for ((name, value), world_size, noticed) in table {
+            let found = check_world(&open_mpi, &|wanted| (wanted == name).then(|| value.to_owned()), world_size);
+            assert_eq!(found.is_err(), noticed, "{name}={value}");
+            if let Err(text) = found {
+                assert!(text.contains("Open MPI 4.1") && text.contains(name), "{text}");
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The worker's end over MPI: waits with a backoff, and finishes what it sends before it computes on.
+
+use crate::stream::{self, Control, Incoming, Item};
+use crate::sys::{Communicator, MpiError, Sending, Source};
+use futures_mpi_core::engine::Backoff;
+use futures_mpi_core::engine::{Frame, Link};
+use std::time::{Duration, Instant};
+
+/// The worker's end over MPI.
+///
+/// After [`receive`](Link::receive) has given `None`, or the worker was told to stop, [`finish`](Self::finish) says
+/// farewell. Dropped without that, it tells nobody and lets nothing wait.
+pub(crate) struct MpiLink {
+    communicator: Communicator,
+    /// The rank of the manager.
+    root: i32,
+    incoming: Incoming,
+    sending: Vec<Sending>,
+    /// While there is nothing to do.
+    idle: Backoff,
+    /// While a frame arrives or a large one leaves, which moves only while this process looks: never asleep.
+    moving: Backoff,
+    /// While the manager takes a frame that is not large.
+    handing_over: Backoff,
+    part_bytes: usize,
+    /// What the manager said last, or that it is gone.
+    end: Option<End>,
+}
+
+/// The longest sleep while the manager takes a frame: a socket's buffer lasts that long.
+const HANDING_OVER: Duration = Duration::from_micros(50);
+
+/// Why nothing more comes.
+#[derive(Debug)]
+enum End {
+    /// The manager said how to go.
+    Told(Control),
+    /// MPI reported an error.
+    Failed(String),
+}
+
+impl MpiLink {
+    /// A link to the process that spawned this one, over an intercommunicator.
+    pub(crate) fn to_parent(parent: Communicator, backoff: Duration, crowded: bool) -> Result<Self, MpiError> {
+        parent.return_errors()?;
+        Ok(Self::new(parent, 0, backoff, crowded))
+    }
+
+    /// A link to the process with the rank `root` of a communicator that is used for nothing else; an idle one sleeps
+    /// for up to `backoff` at a time. `crowded`: there are more processes than cores.
+    pub(crate) fn new(communicator: Communicator, root: i32, backoff: Duration, crowded: bool) -> Self {
+        MpiLink {
+            communicator,
+            root,
+            incoming: Incoming::default(),
+            sending: Vec::new(),
+            idle: Backoff::new(backoff, crowded),
+            moving: Backoff::new(Duration::ZERO, true),
+            handing_over: Backoff::new(backoff.min(HANDING_OVER), crowded),
+            part_bytes: stream::PART_BYTES,
+            end: None,
+        }
+    }
+
+    /// Splits frames into parts of `bytes`, for tests.
+    pub(crate) fn part_bytes(mut self, bytes: usize) -> Self {
+        self.part_bytes = bytes;
+        self
+    }
+
+    /// The error of MPI that ended this link.
+    pub(crate) fn error(&self) -> Option<&str> {
+        match &self.end {
+            Some(End::Failed(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Says farewell, for up to `limit`: then the manager has taken all that was sent to it, and the connection to a
+    /// process that spawned this one is closed, if that process can close it too. Otherwise this worker just goes, and
+    /// an error says why.
+    pub(crate) fn finish(mut self, limit: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + limit;
+        if let Some(text) = self.error() {
+            return Err(text.to_owned());
+        }
+        if self.end.is_none() {
+            let ready = stream::send_control(self.communicator, self.root, Control::Ready);
+            self.sending.push(ready.map_err(|error| error.to_string())?);
+        }
+        self.idle.reset();
+        while !matches!(self.end, Some(End::Told(_))) || !self.sending.is_empty() {
+            match self.advance_sends().and_then(|()| self.look()) {
+                Ok(Some(_)) => {}
+                Ok(None) if Instant::now() >= deadline => {
+                    return Err(format!("the manager did not say farewell within {limit:?}"));
+                }
+                Ok(None) => self.idle.wait(),
+                Err(error) => return Err(error),
+            }
+        }
+        match self.end {
+            // The manager disconnects too, as soon as it has said so.
+            Some(End::Told(Control::Disconnect)) => self.communicator.disconnect().map_err(|error| error.to_string()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The next frame, if there is one now.
+    fn look(&mut self) -> Result<Option<Frame>, String> {
+        loop {
+            let mut item = self.incoming.advance()?;
+            if item.is_none() {
+                if self.incoming.is_busy() {
+                    return Ok(None);
+                }
+                let message = self.communicator.probe(Source::Rank(self.root)).map_err(|error| error.to_string())?;
+                let Some(message) = message else { return Ok(None) };
+                item = self.incoming.accept(message)?;
+            }
+            match item {
+                Some(Item::Frame(frame)) => return Ok(Some(frame)),
+                Some(Item::Control(control)) => {
+                    self.end = Some(End::Told(control));
+                    return Ok(None);
+                }
+                // Not whole yet: more of it may be there already.
+                None => {}
+            }
+        }
+    }
+
+    /// Frees what MPI has let go of.
+    fn advance_sends(&mut self) -> Result<(), String> {
+        let mut failed = None;
+        self.sending.retain_mut(|sending| match sending.test() {
+            Ok(done) => !done,
+            Err(error) => {
+                failed = Some(error.to_string());
+                false
+            }
+        });
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn fail(&mut self, error: String) {
+        self.end = Some(End::Failed(error));
+    }
+}
+
+impl Link for MpiLink {
+    fn receive(&mut self) -> Option<Frame> {
+        self.idle.reset();
+        self.moving.reset();
+        while self.end.is_none() {
+            match self.look() {
+                Ok(Some(frame)) => return Some(frame),
+                Ok(None) if self.incoming.is_busy() => self.moving.wait(),
+                Ok(None) => self.idle.wait(),
+                Err(error) => self.fail(error),
+            }
+        }
+        None
+    }
+
+    /// Returns when MPI has let go of the frame: at once for a small one. A large one needs this process until the
+    /// manager has taken it; left for later, it would wait for the end of the next task, however long that takes.
+    fn send(&mut self, frame: Frame) {
+        if self.end.is_some() {
+            return;
+        }
+        let large = frame.len() >= stream::LARGE_BYTES;
+        let sent = stream::send_frame(self.communicator, self.root, frame, self.part_bytes, &mut self.sending);
+        let mut outcome = sent.map_err(|error| error.to_string()).and_then(|()| self.advance_sends());
+        self.handing_over.reset();
+        self.moving.reset();
+        while outcome.is_ok() && !self.sending.is_empty() {
+            if large {
+                self.moving.wait()
+            } else {
+                self.handing_over.wait()
+            }
+            outcome = self.advance_sends();
+        }
+        if let Err(error) = outcome {
+            self.fail(error);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! An executor whose workers are MPI processes.
+
+use crate::role::WorkerArgument;
+use crate::runtime::{self, BOOT_LIMIT, Role};
+use crate::spawn::{self, SPAWN_LIMIT, SpawnOptions};
+use crate::transport::MpiTransport;
+use futures_mpi_core::engine::{Kind, Manager, Plan};
+use futures_mpi_core::{Error, Executor, Result, options};
+use std::io;
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// An [`Executor`] whose workers are MPI processes.
+///
+/// In a program that was started as one process the workers are spawned with `MPI_Comm_spawn` at first use; they run
+/// the same program, of which `#[futures_mpi::main]` keeps them from running `main`. Under `mpiexec -n N` with N larger
+/// than 1 (command line mode), all executors share the N - 1 other processes, and what the builder says of workers has
+/// no effect.
+///
+/// Dropping the executor shuts it down and waits until its futures are done, see [`Executor`].
+///
+/// # Examples
+///
+/// ```no_run
+/// use futures_mpi::{MpiPoolExecutor, remote_task};
+///
+/// #[remote_task]
+/// fn power(base: u64, exponent: u32) -> u64 {
+///     base.pow(exponent)
+/// }
+///
+/// #[futures_mpi::main]
+/// fn main() -> Result<(), futures_mpi::Error> {
+///     let executor = MpiPoolExecutor::new()?;
+///     println!("{}", executor.submit(power::ID, (2, 10)).result()?);
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug)]
+pub struct MpiPoolExecutor {
+    executor: Executor,
+}
+
+/// The options of an [`MpiPoolExecutor`].
+#[derive(Debug, Clone, Default)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct MpiPoolBuilder {
+    max_workers: Option<usize>,
+    backoff: Option<Duration>,
+    exe: Option<PathBuf>,
+    args: Vec<String>,
+    mpi_info: Vec<(String, String)>,
+}
+
+impl MpiPoolExecutor {
+    /// An executor with all options at their defaults.
+    ///
+    /// # Errors
+    ///
+    /// As for [`MpiPoolBuilder::build`].
+    pub fn new() -> Result<Self> {
+        Self::builder().build()
+    }
+
+    /// The options, to be set one by one.
+    pub fn builder() -> MpiPoolBuilder {
+        MpiPoolBuilder::default()
+    }
+}
+
+impl MpiPoolBuilder {
+    /// The number of workers to spawn; if not set the variable `FUTURES_MPI_MAX_WORKERS`, else the room that MPI's
+    /// launcher has for more processes (its universe size less the processes of this program), else 1.
+    pub fn max_workers(mut self, count: usize) -> Self {
+        self.max_workers = Some(count);
+        self
+    }
+
+    /// The longest sleep of an idle process between two looks for messages; if not set the variable
+    /// `FUTURES_MPI_BACKOFF` in seconds, else 0.001 s. Zero never sleeps.
+    pub fn backoff(mut self, longest: Duration) -> Self {
+        self.backoff = Some(longest);
+        self
+    }
+
+    /// The program that the workers run; if not set, this one. It must be another build of the same task functions.
+    pub fn exe(mut self, program: impl Into<PathBuf>) -> Self {
+        self.exe = Some(program.into());
+        self
+    }
+
+    /// Command line arguments for the workers, which their tasks find in [`std::env::args`]; a further one behind them
+    /// tells the program that it is a worker.
+    pub fn args<A: Into<String>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args = args.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Keys and values for `MPI_Comm_spawn`, which say where and how the workers are started; which keys there are
+    /// depends on the MPI, see its documentation.
+    pub fn mpi_info<K: Into<String>, V: Into<String>>(mut self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        self.mpi_info = pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        self
+    }
+
+    /// Makes the executor; its workers are started at first use.
+    ///
+    /// # Errors
+    ///
+    /// If an option has a value that is not accepted, with the value and where it came from; if the program's `main` is
+    /// not marked with `#[futures_mpi::main]`; if this process is itself a worker; if the program's task functions
+    /// contradict one another. That workers cannot be spawned is an error of the futures.
+    pub fn build(self) -> Result<MpiPoolExecutor> {
+        let runtime = runtime::get().ok_or_else(no_main)?;
+        let count = options::max_workers(self.max_workers)?;
+        let backoff = options::backoff(self.backoff)?;
+        let executor = match &runtime.role {
+            Role::Worker => return Err(recursive()),
+            Role::Master(shared) => Executor::sharing(shared.clone()),
+            Role::Alone => {
+                let room = || runtime.started.universe_size().map(|size| size.saturating_sub(1));
+                let count = count.or_else(room).unwrap_or(1).max(1);
+                let crowded = options::is_crowded(count + 1);
+                let recipe = Box::new(move |_: &_| {
+                    let program =
+                        self.exe.map_or_else(std::env::current_exe, Ok).map_err(|error| no_program(&error))?;
+                    let arguments =
+                        self.args.into_iter().chain([WorkerArgument { backoff, crowded }.to_string()]).collect();
+                    let spawn_options =
+                        SpawnOptions { program, arguments, count, info: self.mpi_info, limit: SPAWN_LIMIT };
+                    let workers = spawn::spawn_workers(&runtime.started, spawn_options);
+                    runtime::boxed(MpiTransport::spawned(workers.map_err(|message| Error::new(Kind::Broken, message))?))
+                });
+                let manager = Manager::new(Plan { recipe, backoff: Some(backoff), crowded, boot_limit: BOOT_LIMIT })?;
+                runtime.remember(&manager);
+                Executor::owning(manager)
+            }
+        };
+        Ok(MpiPoolExecutor { executor })
+    }
+}
+
+impl Deref for MpiPoolExecutor {
+    type Target = Executor;
+
+    fn deref(&self) -> &Executor {
+        &self.executor
+    }
+}
+
+fn no_program(error: &io::Error) -> Error {
+    Error::new(Kind::Broken, format!("the path of this program, which the workers are to run, is not known: {error}"))
+}
+
+fn no_main() -> Error {
+    Error::new(
+        Kind::Configuration,
+        "an MpiPoolExecutor needs `#[futures_mpi::main]` on the program's main function, by which worker processes know \
+         what they are",
+    )
+}
+
+fn recursive() -> Error {
+    Error::new(
+        Kind::Configuration,
+        "this process is a worker of a pool and cannot have an MpiPoolExecutor of its own: workers that spawn workers \
+         would go on for ever; open executors in main only, or use a ThreadPoolExecutor inside tasks",
+    )
+}

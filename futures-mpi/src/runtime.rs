@@ -1,0 +1,214 @@
+//! The role of this process, and the beginning and the end of its program.
+//!
+//! One of the two global things of the library, beside the registry: MPI itself is global.
+
+use crate::link::MpiLink;
+use crate::role::WorkerArgument;
+use crate::spawn;
+use crate::start::{self, Started};
+use crate::sys::{self, Communicator, ThreadLevel};
+use crate::transport::MpiTransport;
+use futures_mpi_core::engine::{self, Kind, Manager, Plan, Transport};
+use futures_mpi_core::options;
+use futures_mpi_core::{Error, Result};
+use std::panic::{self, AssertUnwindSafe};
+use std::process::{ExitCode, Termination};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::thread;
+use std::time::Duration;
+
+/// The rank of the master in command line mode.
+const ROOT: i32 = 0;
+
+/// How long workers may take until they are ready.
+pub(crate) const BOOT_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long pools may take to end after `main` has panicked, before the job is ended by force.
+const PANIC_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a worker waits for its farewell to be heard.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(10);
+
+/// The exit status of a program whose `main` panics, as without this library.
+const PANIC_STATUS: u8 = 101;
+
+/// What this process is.
+pub(crate) struct Runtime {
+    pub(crate) started: Started,
+    pub(crate) role: Role,
+    /// The pools that are to end before the program does; their threads may outlive their executors.
+    pools: Mutex<Vec<Arc<Manager>>>,
+}
+
+/// The part that a process plays under `#[futures_mpi::main]`.
+pub(crate) enum Role {
+    /// The only process of its world: it spawns workers on demand.
+    Alone,
+    /// Rank 0 of several: master of the pool that all its executors share.
+    Master(Arc<Manager>),
+    /// A spawned process, or another rank.
+    Worker,
+}
+
+static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+
+/// The runtime, if `#[futures_mpi::main]` has started it.
+pub(crate) fn get() -> Option<&'static Runtime> {
+    RUNTIME.get()
+}
+
+impl Runtime {
+    /// Takes note of a pool that is to end before the program does.
+    pub(crate) fn remember(&self, manager: &Arc<Manager>) {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.retain(|pool| !pool.is_over());
+        pools.push(Arc::clone(manager));
+    }
+
+    fn pools(&self) -> Vec<Arc<Manager>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Runs a program: `body` in the master, the worker loop in every other process. For code that
+/// `#[futures_mpi::main]` generates.
+pub fn run_main<R: Termination>(body: fn() -> R) -> ExitCode {
+    match begin() {
+        Ok(Process::Master(runtime)) => run_master(runtime, body),
+        Ok(Process::Worker(link)) => run_worker(link),
+        Err(message) => {
+            eprintln!("futures-mpi: {message}");
+            if sys::is_initialized() {
+                sys::abort(1);
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What is to be done in this process.
+enum Process {
+    Master(&'static Runtime),
+    Worker(MpiLink),
+}
+
+/// Starts MPI and finds out the role of this process.
+fn begin() -> Result<Process, String> {
+    let started = start::start()?;
+    let world = Communicator::world();
+    let failed = |error: sys::MpiError| format!("the processes of this job cannot be connected: {error}");
+    if let (Some(argument), Some(parent)) = (WorkerArgument::of_this_process(), Communicator::parent()) {
+        enter(started, Role::Worker);
+        parent.return_errors().map_err(failed)?;
+        let link = MpiLink::to_parent(parent, argument.backoff, argument.crowded).map_err(failed)?;
+        return Ok(Process::Worker(link));
+    }
+    let backoff = options::backoff(None).map_err(|error| error.to_string())?;
+    let size = usize::try_from(world.size().map_err(failed)?).unwrap_or(1);
+    let crowded = options::is_crowded(size);
+    if size == 1 {
+        return Ok(Process::Master(enter(started, Role::Alone)));
+    }
+    // The pool talks on a communicator of its own, so that it never meets the program's messages.
+    let pool = world.duplicate().map_err(failed)?;
+    if world.rank().map_err(failed)? != ROOT {
+        enter(started, Role::Worker);
+        return Ok(Process::Worker(MpiLink::new(pool, ROOT, backoff, crowded)));
+    }
+    let plan = Plan {
+        recipe: Box::new(move |_| boxed(MpiTransport::shared(pool))),
+        backoff: Some(backoff),
+        crowded,
+        boot_limit: BOOT_LIMIT,
+    };
+    let manager = Manager::new(plan).map_err(|error| error.to_string())?;
+    manager.start();
+    let runtime = enter(started, Role::Master(Arc::clone(&manager)));
+    runtime.remember(&manager);
+    Ok(Process::Master(runtime))
+}
+
+/// Below `MPI_THREAD_SERIALIZED` MPI promises nothing about calls from the manager's thread; they are made one at a time,
+/// which works with the usual implementations.
+fn warn_of_thread_level(level: ThreadLevel) {
+    if level < ThreadLevel::Serialized {
+        eprintln!(
+            "futures-mpi: MPI gives only {level}; calls of MPI are made one at a time, but from more than one thread, \
+             which that level does not promise to work"
+        );
+    }
+}
+
+fn enter(started: Started, role: Role) -> &'static Runtime {
+    RUNTIME.get_or_init(|| Runtime { started, role, pools: Mutex::new(Vec::new()) })
+}
+
+/// A transport as pools take it.
+pub(crate) fn boxed(transport: Result<MpiTransport, sys::MpiError>) -> Result<Box<dyn Transport>> {
+    match transport {
+        Ok(transport) => Ok(Box::new(transport)),
+        Err(error) => Err(Error::new(Kind::Broken, format!("the workers cannot be reached: {error}"))),
+    }
+}
+
+/// The program itself, then the end of its pools, then the end of MPI.
+fn run_master<R: Termination>(runtime: &'static Runtime, body: fn() -> R) -> ExitCode {
+    warn_of_thread_level(runtime.started.level);
+    // A panic must not unwind out of here: MPI would be left as it is, and the other processes with it.
+    let status = match panic::catch_unwind(AssertUnwindSafe(|| body().report())) {
+        Ok(status) => {
+            runtime.pools().iter().for_each(|pool| pool.end());
+            runtime.pools().iter().for_each(|pool| pool.join());
+            status
+        }
+        Err(_) => {
+            if !end_after_panic(runtime) {
+                eprintln!("futures-mpi: main has panicked while tasks are running; the job is ended");
+                sys::abort(i32::from(PANIC_STATUS));
+            }
+            ExitCode::from(PANIC_STATUS)
+        }
+    };
+    finalize(runtime);
+    status
+}
+
+/// Gives up what the pools still have to do; whether they have ended in time.
+fn end_after_panic(runtime: &'static Runtime) -> bool {
+    let (sender, ended) = mpsc::channel();
+    let pools = runtime.pools();
+    pools.iter().for_each(|pool| pool.abandon());
+    thread::spawn(move || {
+        pools.iter().for_each(|pool| pool.join());
+        let _ = sender.send(());
+    });
+    ended.recv_timeout(PANIC_LIMIT).is_ok()
+}
+
+/// Serves the master until it says stop.
+fn run_worker(mut link: MpiLink) -> ExitCode {
+    let served = panic::catch_unwind(AssertUnwindSafe(|| {
+        engine::serve(&mut link, &sys::processor_name());
+        link.finish(FAREWELL_LIMIT)
+    }));
+    match served {
+        Ok(Ok(())) => {}
+        Ok(Err(message)) => eprintln!("futures-mpi: {message}"),
+        Err(_) => {
+            eprintln!("futures-mpi: a worker has panicked outside of a task; the job is ended");
+            sys::abort(1);
+        }
+    }
+    if let Some(runtime) = get() {
+        finalize(runtime);
+    }
+    ExitCode::SUCCESS
+}
+
+fn finalize(runtime: &Runtime) {
+    if runtime.started.owned && spawn::can_finalize() && !sys::is_finalized() {
+        if let Err(error) = sys::finalize() {
+            eprintln!("futures-mpi: MPI did not end cleanly: {error}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Starts the workers: checks what can be checked before, spawns under a limit, and explains what went wrong.
+
+use crate::environment::{self, Implementation};
+use crate::start::{self, Started};
+use crate::stream::{self, Control};
+use crate::sys::{Communicator, MpiError, ThreadLevel};
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// How long workers may take to start, unless told otherwise.
+pub(crate) const SPAWN_LIMIT: Duration = Duration::from_secs(60);
+
+/// How many spawns were given up and may still be under way.
+static GIVEN_UP: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether the launcher has refused to spawn and will therefore never end by itself.
+static LAUNCHER_WAITS: AtomicBool = AtomicBool::new(false);
+
+/// Whether only a non-zero exit status of this process ends its launcher: up to Open MPI 4, `mpiexec` waits for ever
+/// after it has refused to spawn.
+pub(crate) fn launcher_waits() -> bool {
+    LAUNCHER_WAITS.load(Ordering::Acquire)
+}
+
+/// Whether MPI can be finalised: not while a spawn that was given up may still be under way, which would be waited for.
+pub(crate) fn can_finalize() -> bool {
+    GIVEN_UP.load(Ordering::Acquire) == 0
+}
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub(crate) struct SpawnOptions {
+    /// The executable.
+    pub(crate) program: PathBuf,
+    /// Its arguments.
+    pub(crate) arguments: Vec<String>,
+    /// How many workers.
+    pub(crate) count: usize,
+    /// Keys and values for MPI, such as `host` or `wdir`.
+    pub(crate) info: Vec<(String, String)>,
+    /// How long to wait for them to start. Below `MPI_THREAD_SERIALIZED`, where only this thread may call MPI, there
+    /// is no limit; at that level a spawn that was given up keeps everybody else from calling MPI.
+    pub(crate) limit: Duration,
+}
+
+/// Starts the workers with one `MPI_Comm_spawn` and returns the intercommunicator to them.
+pub(crate) fn spawn_workers(started: &Started, options: SpawnOptions) -> Result<Communicator, String> {
+    started.plan.spawning.clone()?;
+    check_executable(&options)?;
+    start::check_room(started, &options.info, options.count).map_err(|why| explain(started, &options, &why))?;
+    if started.level < ThreadLevel::Serialized {
+        return spawn(&options).map_err(|error| refused(started, &options, &error));
+    }
+    // The hand-over is a meeting: either this side gets the workers, or the other learns that nobody wants them.
+    let (give, take) = mpsc::sync_channel(0);
+    let asked = options.clone();
+    let helper = thread::Builder::new().name("futures-mpi spawn".to_owned()).spawn(move || {
+        if let Err(mpsc::SendError(outcome)) = give.send(spawn(&asked)) {
+            dismiss(outcome);
+            GIVEN_UP.fetch_sub(1, Ordering::AcqRel);
+        }
+    });
+    helper.map_err(|error| format!("no thread could be started to spawn workers: {error}"))?;
+    match take.recv_timeout(options.limit) {
+        Ok(outcome) => outcome.map_err(|error| refused(started, &options, &error)),
+        Err(mpsc::RecvTimeoutError::Timeout) => {
+            // Before this side of the meeting is given up, so that the other can take it back.
+            GIVEN_UP.fetch_add(1, Ordering::AcqRel);
+            Err(explain_time_out(&options))
+        }
+        Err(mpsc::RecvTimeoutError::Disconnected) => Err("the thread that spawns workers has panicked".to_owned()),
+    }
+}
+
+/// Spawns from a communicator of our own: its errors return, and nobody else's handler is touched.
+fn spawn(options: &SpawnOptions) -> Result<Communicator, MpiError> {
+    let own = Communicator::this_process().duplicate()?;
+    let count = i32::try_from(options.count).unwrap_or(i32::MAX);
+    let spawned = own.spawn(options.program.as_os_str(), &options.arguments, count, &options.info);
+    // Not worth losing the workers for.
+    let _ = own.free();
+    spawned
+}
+
+/// Sends workers home that have come after their time.
+fn dismiss(outcome: Result<Communicator, MpiError>) {
+    let Ok(workers) = outcome else { return };
+    for rank in 0..workers.remote_size().unwrap_or(0) {
+        // One byte; it needs no attention to arrive, and there is nobody to report an error to.
+        drop(stream::send_control(workers, rank, Control::Leave));
+    }
+}
+
+/// MPI would hang, or end the whole job, on an executable that cannot be started.
+fn check_executable(options: &SpawnOptions) -> Result<(), String> {
+    let path = options.program.display();
+    let metadata = fs::metadata(&options.program)
+        .map_err(|error| format!("cannot spawn workers: the executable {path} cannot be found ({error})"))?;
+    if !metadata.is_file() {
+        return Err(format!("cannot spawn workers: {path} is not a file"));
+    }
+    if metadata.permissions().mode() & 0o111 == 0 {
+        return Err(format!("cannot spawn workers: {path} is not executable"));
+    }
+    if options.count == 0 {
+        return Err("cannot spawn workers: their number is 0".to_owned());
+    }
+    Ok(())
+}
+
+/// What was asked of MPI.
+fn asked(options: &SpawnOptions) -> String {
+    let plural = if options.count == 1 { "worker" } else { "workers" };
+    let mut text = format!("{} {plural} of {}", options.count, options.program.display());
+    if !options.info.is_empty() {
+        let pairs: Vec<String> = options.info.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let _ = write!(text, " with the info {}", pairs.join(", "));
+    }
+    text
+}
+
+/// The message for a spawn that MPI refused.
+fn refused(started: &Started, options: &SpawnOptions, error: &MpiError) -> String {
+    if environment::launcher_waits_after_refusal(&started.plan) {
+        LAUNCHER_WAITS.store(true, Ordering::Release);
+    }
+    explain(started, options, &error.to_string())
+}
+
+/// The message for a spawn that did not take place.
+fn explain(started: &Started, options: &SpawnOptions, why: &str) -> String {
+    let advice = match (&started.plan.implementation, started.plan.singleton) {
+        (Implementation::OpenMpi { major: 5.., .. }, false) => {
+            "ask for fewer workers, or start the program with mpiexec --map-by :OVERSUBSCRIBE -n 1, or set the info \
+             key map_by to slot:oversubscribe"
+        }
+        (Implementation::OpenMpi { .. }, false) => {
+            "ask for fewer workers, or start the program with mpiexec --oversubscribe -n 1, with \
+             OMPI_MCA_rmaps_base_oversubscribe=1 in the environment of mpiexec, or with mpiexec -host localhost:N -n 1"
+        }
+        (Implementation::OpenMpi { .. }, true) => {
+            "ask for fewer workers, or set OMPI_MCA_rmaps_base_oversubscribe=1 (Open MPI 4) or \
+             PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe (Open MPI 5)"
+        }
+        _ => "ask for fewer workers",
+    };
+    format!(
+        "{} could not spawn {}: {why}. What to try: {advice}; or start the program with its workers by mpiexec -n N \
+         PROGRAM",
+        started.plan.implementation,
+        asked(options)
+    )
+}
+
+/// The message for a spawn that did not end.
+fn explain_time_out(options: &SpawnOptions) -> String {
+    format!(
+        "spawning {} did not end within {:?}: MPI waits until each of them has initialised MPI. Either one of them \
+         ended or hangs before that, or the hosts cannot reach each other. What to try: fewer workers, a longer limit, \
+         or mpiexec -n N PROGRAM. Because the spawn may still be under way, MPI will not be finalised",
+        asked(options),
+        options.limit
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(program: &str) -> SpawnOptions {
+        let info = vec![("wdir".to_owned(), "/tmp".to_owned())];
+        SpawnOptions { program: program.into(), arguments: Vec::new(), count: 3, info, limit: SPAWN_LIMIT }
+    }
+
+    #[test]
+    fn executables_are_checked() {
+        assert_eq!(check_executable(&options("/bin/sh")), Ok(()));
+        let table = [
+            ("/no/such/program", "/no/such/program cannot be found (No such file"),
+            ("/", "/ is not a file"),
+            ("/etc/passwd", "/etc/passwd is not executable"),
+        ];
+        for (program, text) in table {
+            let error = check_executable(&options(program)).expect_err("no executable");
+            assert!(error.contains(text), "{error}");
+        }
+    }
+
+    #[test]
+    fn messages_say_what_was_asked() {
+        let text = explain_time_out(&options("/bin/sh"));
+        assert!(text.starts_with("spawning 3 workers of /bin/sh with the info wdir=/tmp did not end within 60s"));
+    }
+}

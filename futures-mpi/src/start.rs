@@ -1,0 +1,75 @@
+//! Starts MPI once: looks around, sets what [`environment`](crate::environment) decides, initialises and checks.
+
+use crate::environment::{self, Plan, Situation};
+use crate::sys::{self, Communicator, ThreadLevel};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// MPI, running.
+#[derive(Debug, Clone)]
+pub(crate) struct Started {
+    /// What was decided, in which MPI.
+    pub(crate) plan: Plan,
+    /// Whether MPI was initialised here, and may be finalised; otherwise it belongs to the application.
+    pub(crate) owned: bool,
+    /// The thread level that MPI gives.
+    pub(crate) level: ThreadLevel,
+}
+
+impl Started {
+    /// How many processes MPI's launcher has room for; `None` where it does not say, or may not be asked.
+    pub(crate) fn universe_size(&self) -> Option<usize> {
+        let unsafe_to_ask =
+            self.plan.singleton && matches!(self.plan.implementation, environment::Implementation::Mpich { .. });
+        if unsafe_to_ask { None } else { sys::universe_size() }
+    }
+}
+
+/// Whether there is room for `count` more processes, as far as that is known before MPI is asked.
+pub(crate) fn check_room(started: &Started, info: &[(String, String)], count: usize) -> Result<(), String> {
+    let mut files = vec![PathBuf::from("/etc/openmpi/openmpi-mca-params.conf")];
+    files.extend(env::var_os("HOME").map(|home| Path::new(&home).join(".openmpi/mca-params.conf")));
+    let prefix = sys::library_directory().and_then(|directory| directory.parent().map(Path::to_owned));
+    files.extend(prefix.map(|prefix| prefix.join("etc/openmpi-mca-params.conf")));
+    let configured: Vec<String> = files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
+    let world = Communicator::world().size().ok().and_then(|size| usize::try_from(size).ok()).unwrap_or(1);
+    let sizes = (started.universe_size(), world, count);
+    environment::check_room(&started.plan, &|name| env::var(name).ok(), &configured, info, sizes)
+}
+
+/// Initialises MPI, unless that has been done; to be called before any other thread is started, because it sets
+/// environment variables. An error says what is wrong with the environment; MPI may run nevertheless.
+pub(crate) fn start() -> Result<Started, String> {
+    let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    let level = environment::thread_level(variable(environment::THREAD_LEVEL_VARIABLE).as_deref())?;
+    let plan = environment::plan(&Situation {
+        version: &sys::library_version(),
+        variable: &variable,
+        root: sys::is_root(),
+        loopback_only: loopback_only(),
+        library_directory: sys::library_directory(),
+        temporary_directory: env::temp_dir(),
+        resolve: &|path| path.canonicalize().ok(),
+    });
+    // What a launcher said is read now: a singleton's own MPI may set the same variables for itself.
+    let sizes: Vec<(&str, String)> =
+        environment::SIZE_VARIABLES.iter().filter_map(|name| Some((*name, variable(name)?))).collect();
+    if !sys::is_initialized() {
+        for (name, value) in &plan.variables {
+            sys::set_variable(name, value);
+        }
+    }
+    let owned = sys::initialize(level).is_some();
+    let started = Started { plan, owned, level: sys::thread_level() };
+    let world_size = Communicator::world().size().map_err(|error| error.to_string())?;
+    let said = |name: &str| sizes.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+    environment::check_world(&started.plan.implementation, &said, usize::try_from(world_size).unwrap_or(0))?;
+    Ok(started)
+}
+
+/// Whether the machine has no network interface but `lo`.
+fn loopback_only() -> bool {
+    let Ok(interfaces) = Path::new("/sys/class/net").read_dir() else { return false };
+    let mut names = interfaces.flatten().map(|entry| entry.file_name()).peekable();
+    names.peek().is_some() && names.all(|name| name == "lo")
+}

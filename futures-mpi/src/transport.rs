@@ -1,0 +1,426 @@
+//! The manager's end over MPI: one transport for workers that were spawned and for ranks of a common communicator.
+
+use crate::stream::{self, Control, Incoming, Item};
+use crate::sys::{self, Communicator, MpiError, Sending, Source, ThreadLevel};
+use futures_mpi_core::engine::Backoff;
+use futures_mpi_core::engine::{Arrival, Frame, Transport, WorkerNumber};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long [`Transport::close`] waits for workers, unless told otherwise.
+pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(10);
+
+/// How many sends under way one [`Transport::poll`] looks at.
+const SENDS_PER_POLL: usize = 16;
+
+/// How long one [`Transport::poll`] stays with a large frame that is under way: it moves only while somebody looks.
+const ATTENTION: Duration = Duration::from_millis(2);
+
+/// The slowest that a large frame leaves, in bytes per microsecond, while it is stayed with; a worker that computes does
+/// not take it at all.
+const SLOWEST: usize = 500;
+
+/// The longest pause between two looks while closing.
+const CLOSE_BACKOFF: Duration = Duration::from_millis(1);
+
+/// A worker as MPI knows it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer {
+    /// The intercommunicator to it, or the communicator that it shares with this process.
+    pub(crate) communicator: Communicator,
+    /// Its rank there.
+    pub(crate) rank: i32,
+}
+
+/// The manager's end over MPI.
+///
+/// Never blocks: sends and receives are under way until a later [`poll`](Transport::poll) finds them complete. Dropped
+/// without [`close`](Transport::close), it tells nobody and lets nothing wait; memory that MPI may still use is lost.
+pub(crate) struct MpiTransport {
+    workers: Vec<Worker>,
+    channels: Vec<Channel>,
+    /// The channel to look at first, so that none is always last.
+    next_channel: usize,
+    /// Sends under way, of all workers.
+    sending: Vec<(WorkerNumber, Sending)>,
+    next_sending: usize,
+    /// Until when large frames that leave are stayed with.
+    attended_until: Option<Instant>,
+    /// The workers from which a message is being received.
+    receiving: Vec<WorkerNumber>,
+    ready: VecDeque<Arrival>,
+    part_bytes: usize,
+    close_limit: Duration,
+    crowded: bool,
+}
+
+/// One worker.
+struct Worker {
+    peer: Peer,
+    incoming: Incoming,
+    lost: bool,
+    /// It has said farewell.
+    leaving: bool,
+}
+
+/// One communicator.
+struct Channel {
+    communicator: Communicator,
+    /// Whether the workers there have to be disconnected.
+    spawned: bool,
+    /// The worker with each rank.
+    workers: Vec<Option<WorkerNumber>>,
+    /// After an error, each rank is asked for itself, so that an error has a name.
+    one_by_one: bool,
+}
+
+impl MpiTransport {
+    /// A transport to the workers that were spawned over an intercommunicator, numbered by their ranks.
+    pub(crate) fn spawned(communicator: Communicator) -> Result<Self, MpiError> {
+        let ranks = 0..communicator.remote_size()?;
+        Self::new(ranks.map(|rank| Peer { communicator, rank }).collect())
+    }
+
+    /// A transport from this process to all others of a communicator, numbered by rank without this one. The
+    /// communicator must be used for nothing else.
+    pub(crate) fn shared(communicator: Communicator) -> Result<Self, MpiError> {
+        let root = communicator.rank()?;
+        let ranks = (0..communicator.size()?).filter(|rank| *rank != root);
+        Self::new(ranks.map(|rank| Peer { communicator, rank }).collect())
+    }
+
+    /// A transport to any peers, in this order; communicators must be used for nothing else.
+    pub(crate) fn new(peers: Vec<Peer>) -> Result<Self, MpiError> {
+        let mut channels: Vec<Channel> = Vec::new();
+        for (number, Peer { communicator, rank }) in (0..).map(WorkerNumber).zip(&peers) {
+            let known = channels.iter().rposition(|channel| channel.communicator == *communicator);
+            let index = match known {
+                Some(index) => index,
+                None => {
+                    let spawned = communicator.is_intercommunicator()?;
+                    let size = if spawned { communicator.remote_size()? } else { communicator.size()? };
+                    let workers = vec![None; usize::try_from(size).unwrap_or(0)];
+                    channels.push(Channel { communicator: *communicator, spawned, workers, one_by_one: false });
+                    channels.len() - 1
+                }
+            };
+            channels[index].workers[*rank as usize] = Some(number);
+        }
+        let worker = |peer| Worker { peer, incoming: Incoming::default(), lost: false, leaving: false };
+        Ok(MpiTransport {
+            workers: peers.into_iter().map(worker).collect(),
+            channels,
+            next_channel: 0,
+            sending: Vec::new(),
+            next_sending: 0,
+            attended_until: None,
+            receiving: Vec::new(),
+            ready: VecDeque::new(),
+            part_bytes: stream::PART_BYTES,
+            close_limit: CLOSE_LIMIT,
+            crowded: false,
+        })
+    }
+
+    /// Splits frames into parts of `bytes`, for tests.
+    pub(crate) fn part_bytes(mut self, bytes: usize) -> Self {
+        self.part_bytes = bytes;
+        self
+    }
+
+    /// How long [`close`](Transport::close) waits.
+    pub(crate) fn close_limit(mut self, limit: Duration) -> Self {
+        self.close_limit = limit;
+        self
+    }
+
+    /// Whether there are more processes than cores, so that waits give way early.
+    pub(crate) fn crowded(mut self, crowded: bool) -> Self {
+        self.crowded = crowded;
+        self
+    }
+
+    /// Gives a worker up, because of what was learnt elsewhere; reported by the next [`poll`](Transport::poll).
+    pub(crate) fn lose(&mut self, number: WorkerNumber, reason: impl Into<String>) {
+        let worker = &mut self.workers[number.index()];
+        if worker.lost {
+            return;
+        }
+        worker.lost = true;
+        // Bytes that MPI may still touch are not freed: that is what these destructors see to.
+        worker.incoming = Incoming::default();
+        self.sending.retain(|(to, _)| *to != number);
+        self.receiving.retain(|from| *from != number);
+        self.ready.push_back(Arrival::Lost(number, reason.into()));
+    }
+
+    /// Frees what MPI has let go of: a few, or all that there are.
+    fn advance_sends(&mut self, most: usize) {
+        for _ in 0..most.min(self.sending.len()) {
+            if self.next_sending >= self.sending.len() {
+                self.next_sending = 0;
+            }
+            let Some((worker, sending)) = self.sending.get_mut(self.next_sending) else { return };
+            match sending.test() {
+                Ok(true) => drop(self.sending.swap_remove(self.next_sending)),
+                Ok(false) => self.next_sending += 1,
+                Err(error) => {
+                    let worker = *worker;
+                    self.lose(worker, format!("sending to the worker failed: {error}"));
+                }
+            }
+        }
+    }
+
+    /// Whether a large frame is leaving that is stayed with.
+    fn is_leaving(&mut self) -> bool {
+        let Some(until) = self.attended_until else { return false };
+        let leaving = !self.sending.is_empty() && Instant::now() < until;
+        if !leaving {
+            self.attended_until = None;
+        }
+        leaving
+    }
+
+    /// Looks at one communicator, until something is whole or nothing more is there.
+    fn probe(&mut self, index: usize) -> Option<Arrival> {
+        loop {
+            let channel = &mut self.channels[index];
+            if channel.one_by_one {
+                return self.probe_one_by_one(index);
+            }
+            match channel.communicator.probe(Source::Any) {
+                Ok(None) => return None,
+                Ok(Some(message)) => {
+                    let Some(number) = channel.workers.get(message.source as usize).copied().flatten() else {
+                        continue;
+                    };
+                    let arrival = self.accept(number, |incoming| incoming.accept(message));
+                    if arrival.is_some() {
+                        return arrival;
+                    }
+                }
+                // Only a look at each shows whose error it is.
+                Err(_) => channel.one_by_one = true,
+            }
+        }
+    }
+
+    /// Looks at one communicator on which something has gone wrong before.
+    fn probe_one_by_one(&mut self, index: usize) -> Option<Arrival> {
+        for rank in 0..self.channels[index].workers.len() {
+            let Some(number) = self.channels[index].workers[rank] else { continue };
+            if self.workers[number.index()].lost {
+                continue;
+            }
+            let arrival = match self.channels[index].communicator.probe(Source::Rank(rank as i32)) {
+                Ok(None) => None,
+                Ok(Some(message)) => self.accept(number, |incoming| incoming.accept(message)),
+                Err(error) => {
+                    self.lose(number, format!("receiving from the worker failed: {error}"));
+                    self.ready.pop_front()
+                }
+            };
+            if arrival.is_some() {
+                return arrival;
+            }
+        }
+        None
+    }
+
+    /// Lets what comes from one worker go on.
+    fn accept(
+        &mut self,
+        number: WorkerNumber,
+        step: impl FnOnce(&mut Incoming) -> Result<Option<Item>, String>,
+    ) -> Option<Arrival> {
+        let worker = &mut self.workers[number.index()];
+        if worker.lost {
+            return None;
+        }
+        let was_busy = worker.incoming.is_busy();
+        let item = match step(&mut worker.incoming) {
+            Ok(item) => item,
+            Err(reason) => {
+                self.lose(number, format!("receiving from the worker failed: {reason}"));
+                return self.ready.pop_front();
+            }
+        };
+        match (was_busy, worker.incoming.is_busy()) {
+            (false, true) => self.receiving.push(number),
+            (true, false) => self.receiving.retain(|from| *from != number),
+            _ => {}
+        }
+        match item? {
+            Item::Frame(frame) => Some(Arrival::Frame(number, frame)),
+            Item::Control(_) => {
+                worker.leaving = true;
+                None
+            }
+        }
+    }
+
+    /// The workers that hinder a farewell: those that have not said theirs, and whom something is being sent.
+    fn missing(&self) -> impl Iterator<Item = WorkerNumber> {
+        let workers = self.channels.iter().flat_map(|channel| channel.workers.iter().flatten().copied());
+        let silent = workers.filter(|number| {
+            let worker = &self.workers[number.index()];
+            !worker.lost && !worker.leaving
+        });
+        self.sending.iter().map(|(number, _)| *number).chain(silent)
+    }
+
+    /// Looks after what is under way until `done`, or until the limit, and says whether it was done.
+    fn attend(&mut self, deadline: Instant, done: impl Fn(&Self) -> bool) -> bool {
+        let mut backoff = Backoff::new(CLOSE_BACKOFF, self.crowded);
+        loop {
+            self.advance_sends(usize::MAX);
+            if done(self) {
+                return true;
+            }
+            // Frames are of no interest any more, and losses show in the state of the worker.
+            match self.poll() {
+                Some(_) => backoff.reset(),
+                None if Instant::now() >= deadline => return false,
+                None => backoff.wait(),
+            }
+        }
+    }
+
+    /// Tells the workers of each communicator how to go; returns the communicators to disconnect.
+    fn dismiss(&mut self) -> Vec<Communicator> {
+        let mut intact = Vec::new();
+        for channel in &self.channels {
+            let numbers = || channel.workers.iter().flatten().copied();
+            // Disconnecting from a process that is gone, or does not come, can block for ever.
+            let whole = numbers().all(|number| {
+                let worker = &self.workers[number.index()];
+                worker.leaving && !worker.lost
+            });
+            let disconnects = whole && channel.spawned;
+            let word = if disconnects { Control::Disconnect } else { Control::Leave };
+            for number in numbers() {
+                let worker = &self.workers[number.index()];
+                if !worker.lost
+                    && let Ok(sending) = stream::send_control(channel.communicator, worker.peer.rank, word)
+                {
+                    self.sending.push((number, sending));
+                }
+            }
+            if disconnects {
+                intact.push(channel.communicator);
+            }
+        }
+        intact
+    }
+}
+
+impl Transport for MpiTransport {
+    fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    fn send(&mut self, number: WorkerNumber, frame: Frame) {
+        let Worker { peer, lost, .. } = self.workers[number.index()];
+        if lost {
+            return;
+        }
+        if frame.len() >= stream::LARGE_BYTES {
+            let now = Instant::now();
+            let begin = self.attended_until.map_or(now, |until| until.max(now));
+            self.attended_until = Some(begin + Duration::from_micros((frame.len() / SLOWEST) as u64));
+        }
+        let mut sent = Outbox { number, sending: &mut self.sending };
+        if let Err(error) = stream::send_frame(peer.communicator, peer.rank, frame, self.part_bytes, &mut sent) {
+            self.lose(number, format!("sending to the worker failed: {error}"));
+        }
+    }
+
+    fn poll(&mut self) -> Option<Arrival> {
+        if let Some(arrival) = self.ready.pop_front() {
+            return Some(arrival);
+        }
+        self.advance_sends(SENDS_PER_POLL);
+        let mut since = None;
+        loop {
+            for turn in 0..self.channels.len() {
+                let index = (self.next_channel + turn) % self.channels.len();
+                if let Some(arrival) = self.probe(index) {
+                    self.next_channel = index + 1;
+                    return Some(arrival);
+                }
+            }
+            if self.receiving.is_empty() && !self.is_leaving() {
+                return self.ready.pop_front();
+            }
+            self.advance_sends(SENDS_PER_POLL);
+            for index in 0..self.receiving.len() {
+                let Some(number) = self.receiving.get(index).copied() else { break };
+                if let Some(arrival) = self.accept(number, Incoming::advance) {
+                    return Some(arrival);
+                }
+            }
+            if since.get_or_insert_with(Instant::now).elapsed() > ATTENTION {
+                return self.ready.pop_front();
+            }
+            thread::yield_now();
+        }
+    }
+
+    fn close(mut self: Box<Self>) -> Result<(), String> {
+        let deadline = Instant::now() + self.close_limit;
+        self.attend(deadline, |this| this.missing().next().is_none());
+        let missing: BTreeSet<WorkerNumber> = self.missing().collect();
+        let intact = self.dismiss();
+        // Those that were waited for in vain are not waited for again.
+        let grace = deadline.max(Instant::now() + Duration::from_millis(200));
+        self.attend(if missing.is_empty() { deadline } else { grace }, |this| this.sending.is_empty());
+        let disconnected = disconnect(intact, deadline.max(Instant::now() + Duration::from_secs(1)));
+        if missing.is_empty() {
+            return disconnected;
+        }
+        let names: Vec<String> = missing.iter().map(WorkerNumber::to_string).collect();
+        Err(format!("these workers have not let go within {:?}: {}", self.close_limit, names.join(", ")))
+    }
+}
+
+/// Where the sends of one worker go; those that are complete at once are not kept.
+struct Outbox<'a> {
+    number: WorkerNumber,
+    sending: &'a mut Vec<(WorkerNumber, Sending)>,
+}
+
+impl Extend<Sending> for Outbox<'_> {
+    fn extend<T: IntoIterator<Item = Sending>>(&mut self, sent: T) {
+        for mut sending in sent {
+            // An error shows again at the next look, where it can be reported.
+            if !matches!(sending.test(), Ok(true)) {
+                self.sending.push((self.number, sending));
+            }
+        }
+    }
+}
+
+/// Disconnects from workers that are about to do the same; on a thread of its own where MPI allows that, because
+/// nothing else limits the time.
+fn disconnect(communicators: Vec<Communicator>, deadline: Instant) -> Result<(), String> {
+    if communicators.is_empty() {
+        return Ok(());
+    }
+    let all = move || {
+        communicators.into_iter().try_for_each(|communicator| {
+            communicator.disconnect().map_err(|error| format!("disconnecting from the workers failed: {error}"))
+        })
+    };
+    if sys::thread_level() < ThreadLevel::Serialized {
+        return all();
+    }
+    let (done, outcome) = mpsc::channel();
+    let helper = thread::Builder::new().name("futures-mpi disconnect".to_owned());
+    let started = helper.spawn(move || drop(done.send(all())));
+    started.map_err(|error| format!("no thread could be started to disconnect from the workers: {error}"))?;
+    let time = deadline.saturating_duration_since(Instant::now());
+    outcome.recv_timeout(time).unwrap_or_else(|_| Err("disconnecting from the workers did not end in time".to_owned()))
+}

@@ -1,0 +1,112 @@
+//! A program that does what a test tells it to: it fails, panics, misbehaves, and says what it saw.
+//!
+//! usage: `actor SCENE`
+
+use futures_mpi::{Error, MpiPoolExecutor, ThreadPoolExecutor, remote_task};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+#[remote_task]
+fn square(n: i64) -> i64 {
+    n * n
+}
+
+#[remote_task]
+fn sleep(millis: u64) {
+    std::thread::sleep(Duration::from_millis(millis));
+}
+
+#[remote_task]
+fn divide(a: i64, b: i64) -> i64 {
+    a / b
+}
+
+/// A task that tries what only the master may do.
+#[remote_task]
+fn open_a_pool() -> Result<(), Error> {
+    MpiPoolExecutor::builder().max_workers(1).build()?;
+    Ok(())
+}
+
+#[remote_task]
+fn square_on_threads(n: i64) -> Result<i64, Error> {
+    ThreadPoolExecutor::builder().max_workers(2).build()?.submit(square::ID, n).result()
+}
+
+#[futures_mpi::main]
+fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let scene = std::env::args().nth(1).unwrap_or_default();
+    println!("scene {scene}");
+    match scene.as_str() {
+        "square" => {
+            let executor = MpiPoolExecutor::new()?;
+            println!("{} workers", executor.num_workers()?);
+            println!("square {}", executor.submit(square::ID, 7).result()?);
+        }
+        "status" => {
+            MpiPoolExecutor::new()?.submit(square::ID, 7).result()?;
+            return Ok(ExitCode::from(7));
+        }
+        "error" => {
+            let executor = MpiPoolExecutor::new()?;
+            executor.submit(square::ID, 7).result()?;
+            return Err("main has had enough".into());
+        }
+        "panic" => {
+            let executor = MpiPoolExecutor::new()?;
+            executor.submit(square::ID, 7).result()?;
+            panic!("main panics");
+        }
+        "panic-while-busy" => {
+            let executor = MpiPoolExecutor::new()?;
+            let _futures: Vec<_> = (0..10).map(|_| executor.submit(sleep::ID, 600_000)).collect();
+            std::thread::sleep(Duration::from_millis(500));
+            panic!("main panics");
+        }
+        "task-error" => {
+            let executor = MpiPoolExecutor::new()?;
+            let error = executor.submit(divide::ID, (1, 0)).result().expect_err("it divides by zero");
+            println!("{error}");
+            println!("square {}", executor.submit(square::ID, 7).result()?);
+        }
+        "forget" => {
+            let executor = MpiPoolExecutor::new()?;
+            executor.submit(sleep::ID, 300).add_done_callback(|future| println!("done {}", future.result().is_ok()));
+            std::mem::forget(executor);
+        }
+        "recursive" => {
+            let executor = MpiPoolExecutor::new()?;
+            let error = executor.submit(open_a_pool::ID, ()).result().expect_err("workers have no pools");
+            println!("refused: {}", error.message());
+            println!("square {}", executor.submit(square_on_threads::ID, 7).result()?);
+        }
+        "missing-executable" => report(MpiPoolExecutor::builder().exe("no/such/program")),
+        "not-a-worker" => report(MpiPoolExecutor::builder().exe("/bin/true").max_workers(1)),
+        "too-many" => report(MpiPoolExecutor::builder().max_workers(40)),
+        "other-program" => {
+            let other = Path::new(&std::env::args().nth(2).unwrap_or_default()).to_owned();
+            report(MpiPoolExecutor::builder().exe(other).max_workers(2));
+        }
+        "bad-options" => {
+            let error = MpiPoolExecutor::builder().max_workers(0).build().expect_err("0 workers are none");
+            println!("{error}");
+            println!("{}", MpiPoolExecutor::new().err().map_or_else(String::new, |error| error.to_string()));
+        }
+        _ => return Err(format!("there is no scene {scene:?}").into()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Uses a pool that cannot start, and goes on.
+fn report(builder: futures_mpi::MpiPoolBuilder) {
+    let executor = builder.build().expect("that it cannot start shows when it is used");
+    let futures: Vec<_> = (0..3).map(|n| executor.submit(square::ID, n)).collect();
+    for future in futures {
+        let error = future.result().expect_err("no worker can be there");
+        println!("broken {}: {error}", error.is_broken());
+    }
+    println!("bootup {}", executor.bootup(true).is_err());
+    drop(executor);
+    println!("the program goes on");
+}

@@ -1,0 +1,124 @@
+//! Submitting calls: arguments go there, results come back, and each call is made once.
+
+use super::tasks::*;
+use super::{LONG, Setting, promises};
+use futures_mpi::TaskId;
+use std::collections::BTreeSet;
+
+promises![
+    a_call_returns_what_the_function_returns,
+    a_function_stays_an_ordinary_function,
+    a_lone_argument_needs_no_tuple,
+    references_are_accepted_for_arguments,
+    a_function_without_arguments_or_result_can_be_called,
+    an_id_may_be_chosen,
+    an_id_may_be_found_by_its_name,
+    a_name_may_be_shadowed_by_a_variable,
+    large_arguments_and_results_arrive_whole,
+    thousands_of_calls_are_all_answered,
+    many_threads_may_submit_at_once,
+    every_worker_gets_work,
+];
+
+fn a_call_returns_what_the_function_returns(setting: &Setting) {
+    let executor = setting.executor();
+    assert_eq!(executor.submit(power::ID, (2, 10)).result().expect("it succeeds"), 1024);
+}
+
+fn a_function_stays_an_ordinary_function(setting: &Setting) {
+    let future = setting.executor().submit(power::ID, (3, 4));
+    assert_eq!(power(3, 4), future.result().expect("it succeeds"));
+}
+
+fn a_lone_argument_needs_no_tuple(setting: &Setting) {
+    let executor = setting.executor();
+    assert_eq!(executor.submit(square::ID, -7).result().expect("it succeeds"), 49);
+    assert_eq!(executor.submit(square::ID, (-7,)).result().expect("it succeeds"), 49);
+    assert_eq!(executor.submit(sum_pair::ID, (3, 4)).result().expect("it succeeds"), 7);
+}
+
+fn references_are_accepted_for_arguments(setting: &Setting) {
+    let executor = setting.executor();
+    let words = ["no".to_owned(), "copy".to_owned()];
+    let from_slice = executor.submit(join_words::ID, (&words[..], "-")).result();
+    assert_eq!(from_slice.expect("it succeeds"), "no-copy");
+    let owned = executor.submit(join_words::ID, (words.to_vec(), "+".to_owned())).result();
+    assert_eq!(owned.expect("it succeeds"), "no+copy");
+    let bytes = vec![1, 2, 3];
+    assert_eq!(executor.submit(echo_bytes::ID, &bytes).result().expect("it succeeds"), bytes);
+    assert_eq!(executor.submit(read_number::ID, "12").result().expect("it succeeds"), 12);
+}
+
+fn a_function_without_arguments_or_result_can_be_called(setting: &Setting) {
+    let executor = setting.executor();
+    assert_eq!(executor.submit(answer::ID, ()).result().expect("it succeeds"), 42);
+    executor.submit(nothing::ID, ()).result().expect("it succeeds");
+}
+
+fn an_id_may_be_chosen(setting: &Setting) {
+    assert_eq!(named::ID.name(), "conformance/named");
+    assert!(power::ID.name().ends_with("::conformance::tasks::power"), "{}", power::ID.name());
+    assert_eq!(setting.executor().submit(named::ID, 7).result().expect("it succeeds"), 7);
+}
+
+fn an_id_may_be_found_by_its_name(setting: &Setting) {
+    let found = TaskId::<(u8,), u8>::find("conformance/named").expect("it is registered");
+    assert_eq!(setting.executor().submit(found, 9).result().expect("it succeeds"), 9);
+    let unknown = TaskId::<(u8,), u8>::find("conformance/nameless").expect_err("it is not registered");
+    assert!(unknown.is_registry(), "{unknown}");
+    for part in ["`conformance/nameless`", "conformance/named", "use my_tasks as _;"] {
+        assert!(unknown.message().contains(part), "{part} is not in: {unknown}");
+    }
+    let other = TaskId::<(u8,), u16>::find("conformance/named").expect_err("its signature is another");
+    assert!(other.message().contains("`(u8,) -> u8` and not `(u8,) -> u16`"), "{other}");
+}
+
+fn a_name_may_be_shadowed_by_a_variable(setting: &Setting) {
+    let executor = setting.executor();
+    let square = executor.submit(square::ID, 5).result().expect("it succeeds");
+    assert_eq!(square, 25);
+}
+
+fn large_arguments_and_results_arrive_whole(setting: &Setting) {
+    let executor = setting.executor();
+    for length in [0, 1, 4095, 4096, 4097, 65_536, 1 << 20, (5 << 20) + 1] {
+        let bytes: Vec<u8> = (0..length).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let echo = executor.submit(echo_bytes::ID, &bytes).result_timeout(LONG).expect("it succeeds");
+        assert!(echo == bytes, "{length} bytes come back as they went");
+    }
+}
+
+fn thousands_of_calls_are_all_answered(setting: &Setting) {
+    let executor = setting.executor();
+    let futures: Vec<_> = (0..5000).map(|n| executor.submit(square::ID, n)).collect();
+    for (n, future) in (0..).zip(futures) {
+        assert_eq!(future.result_timeout(LONG).expect("it succeeds"), n * n);
+    }
+}
+
+fn many_threads_may_submit_at_once(setting: &Setting) {
+    let executor = setting.executor();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let executor = &executor;
+            scope.spawn(move || {
+                for n in (0..200).map(|n| n * 10 + thread) {
+                    assert_eq!(executor.submit(square::ID, n).result_timeout(LONG).expect("it succeeds"), n * n);
+                }
+            });
+        }
+    });
+}
+
+fn every_worker_gets_work(setting: &Setting) {
+    let executor = setting.executor();
+    let workers = executor.num_workers().expect("the pool starts");
+    assert_eq!(workers, setting.workers);
+    if setting.kind == super::Kind::Mpi {
+        let futures: Vec<_> = (0..workers * 3).map(|_| executor.submit(process_after::ID, 50)).collect();
+        let processes: BTreeSet<u32> =
+            futures.iter().map(|process| process.result_timeout(LONG).expect("it succeeds")).collect();
+        assert_eq!(processes.len(), workers, "each worker is a process of its own");
+        assert!(!processes.contains(&std::process::id()), "and none of them is the master");
+    }
+}

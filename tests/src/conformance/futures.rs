@@ -1,0 +1,196 @@
+//! Futures: their life, waiting with and without a limit, cancellation, callbacks, awaiting.
+
+use super::tasks::*;
+use super::{LONG, Setting, promises};
+use futures_mpi::{Executor, Future};
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+promises![
+    a_result_may_be_asked_for_again,
+    a_wait_with_a_limit_ends_and_may_be_repeated,
+    a_future_goes_from_pending_to_running_to_done,
+    a_queued_task_can_be_cancelled,
+    a_sent_task_cannot_be_cancelled,
+    an_exception_is_the_error_or_none,
+    a_callback_is_called_once_whenever_it_is_added,
+    a_callback_may_submit_and_wait,
+    a_panicking_callback_harms_nobody,
+    a_future_can_be_awaited,
+    a_clone_is_the_same_future,
+    a_dropped_future_does_not_stop_its_task,
+];
+
+/// Keeps every worker busy for a while; the futures of the tasks that do it.
+fn occupy(executor: &Executor, millis: u64) -> Vec<Future<u64>> {
+    let workers = executor.num_workers().expect("the pool starts");
+    let futures: Vec<_> = (0..workers).map(|_| executor.submit(sleep::ID, millis)).collect();
+    wait_until(|| futures.iter().all(|future| future.running() || future.done()));
+    futures
+}
+
+fn wait_until(condition: impl Fn() -> bool) {
+    let limit = Instant::now() + LONG;
+    while !condition() {
+        assert!(Instant::now() < limit, "it takes too long");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn a_result_may_be_asked_for_again(setting: &Setting) {
+    let future = setting.executor().submit(square::ID, 4);
+    assert_eq!((future.result().ok(), future.result().ok()), (Some(16), Some(16)));
+    let failed = setting.executor().submit(at_most_ten::ID, 11);
+    assert_eq!(failed.result().map_err(|error| error.to_string()), failed.result().map_err(|error| error.to_string()));
+}
+
+fn a_wait_with_a_limit_ends_and_may_be_repeated(setting: &Setting) {
+    let executor = setting.executor();
+    let future = executor.submit(sleep::ID, 300);
+    let error = future.result_timeout(Duration::from_millis(20)).expect_err("it sleeps");
+    assert!(error.is_timeout() && !error.is_cancelled(), "{error}");
+    assert!(future.exception_timeout(Duration::ZERO).expect_err("it sleeps").is_timeout());
+    assert_eq!(future.result_timeout(LONG).expect("it wakes up"), 300);
+    assert_eq!(future.result_timeout(Duration::ZERO).expect("it is done"), 300);
+    assert_eq!(future.result_timeout(Duration::MAX).expect("it is done"), 300);
+}
+
+fn a_future_goes_from_pending_to_running_to_done(setting: &Setting) {
+    let executor = setting.executor();
+    let busy = occupy(&executor, 200);
+    let future = executor.submit(sleep::ID, 200);
+    assert!(!future.running() && !future.done() && !future.cancelled());
+    wait_until(|| future.running());
+    assert!(!future.done());
+    assert_eq!(future.result_timeout(LONG).expect("it succeeds"), 200);
+    assert!(future.done() && !future.running() && !future.cancelled());
+    assert!(busy.iter().all(Future::done));
+}
+
+fn a_queued_task_can_be_cancelled(setting: &Setting) {
+    let executor = setting.executor();
+    let busy = occupy(&executor, 200);
+    let future = executor.submit(square::ID, 2);
+    assert!(future.cancel() && future.cancel());
+    assert!(future.cancelled() && future.done() && !future.running());
+    assert!(future.result().expect_err("it was cancelled").is_cancelled());
+    assert!(future.exception().expect("it was cancelled").is_cancelled());
+    assert!(busy.iter().all(|future| future.result_timeout(LONG).is_ok()));
+    assert_eq!(executor.submit(square::ID, 3).result_timeout(LONG).expect("the pool goes on"), 9);
+}
+
+fn a_sent_task_cannot_be_cancelled(setting: &Setting) {
+    let executor = setting.executor();
+    for future in occupy(&executor, 100) {
+        assert!(!future.cancel());
+        assert_eq!(future.result_timeout(LONG).expect("it goes on"), 100);
+        assert!(!future.cancel() && !future.cancelled());
+    }
+}
+
+fn an_exception_is_the_error_or_none(setting: &Setting) {
+    let executor = setting.executor();
+    assert!(executor.submit(square::ID, 1).exception().is_none());
+    assert!(executor.submit(panic_at::ID, (1, 1)).exception().expect("it panics").is_panic());
+    let timely = executor.submit(at_most_ten::ID, 99).exception_timeout(LONG);
+    assert!(timely.expect("it is done in time").expect("it fails").is_task_error());
+}
+
+fn a_callback_is_called_once_whenever_it_is_added(setting: &Setting) {
+    let executor = setting.executor();
+    let busy = occupy(&executor, 100);
+    let finishes = executor.submit(square::ID, 6);
+    let cancelled = executor.submit(square::ID, 7);
+    let calls = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+    let (sender, results) = mpsc::channel();
+    let add = |which: usize, future: &Future<i64>| {
+        let (calls, sender) = (Arc::clone(&calls), sender.clone());
+        future.add_done_callback(move |future| {
+            calls[which].fetch_add(1, Ordering::SeqCst);
+            let _ = sender.send(future.result().ok());
+        });
+    };
+    add(0, &finishes);
+    add(1, &cancelled);
+    assert!(cancelled.cancel());
+    assert_eq!(results.recv_timeout(LONG), Ok(None));
+    assert_eq!(results.recv_timeout(LONG), Ok(Some(36)));
+    add(0, &finishes);
+    add(1, &cancelled);
+    assert_eq!((results.recv_timeout(LONG), results.recv_timeout(LONG)), (Ok(Some(36)), Ok(None)));
+    drop((busy, executor));
+    assert_eq!(calls.each_ref().map(|count| count.load(Ordering::SeqCst)), [2, 2]);
+}
+
+fn a_callback_may_submit_and_wait(setting: &Setting) {
+    let executor = Arc::new(setting.executor());
+    let (sender, results) = mpsc::channel();
+    let shared = Arc::clone(&executor);
+    executor.submit(sleep::ID, 20).add_done_callback(move |_| {
+        let _ = sender.send(shared.submit(square::ID, 8).result_timeout(LONG).ok());
+    });
+    assert_eq!(results.recv_timeout(LONG), Ok(Some(64)));
+}
+
+fn a_panicking_callback_harms_nobody(setting: &Setting) {
+    let executor = setting.executor();
+    let (sender, calls) = mpsc::channel();
+    let future = executor.submit(sleep::ID, 50);
+    future.add_done_callback(|_| panic!("this panic is part of a test"));
+    future.add_done_callback(move |_| sender.send(()).expect("the test waits"));
+    assert_eq!(calls.recv_timeout(LONG), Ok(()));
+    future.add_done_callback(|_| panic!("this panic is part of a test"));
+    assert_eq!(executor.submit(square::ID, 2).result_timeout(LONG).expect("the pool goes on"), 4);
+}
+
+/// Wakes a thread that runs a future.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// The smallest runtime.
+fn block_on<F: std::future::Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let limit = Instant::now() + LONG;
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        assert!(Instant::now() < limit, "it is never woken");
+        std::thread::park_timeout(LONG);
+    }
+}
+
+fn a_future_can_be_awaited(setting: &Setting) {
+    let executor = setting.executor();
+    let slow = executor.submit(sleep::ID, 50);
+    let quick = executor.submit(square::ID, 9);
+    let sum = block_on(async { Ok::<_, futures_mpi::Error>(slow.await? + quick.await?.unsigned_abs()) });
+    assert_eq!(sum.expect("both succeed"), 131);
+}
+
+fn a_clone_is_the_same_future(setting: &Setting) {
+    let executor = setting.executor();
+    let _busy = occupy(&executor, 50);
+    let future = executor.submit(square::ID, 2);
+    let clone = future.clone();
+    assert!(clone.cancel() && future.cancelled());
+}
+
+fn a_dropped_future_does_not_stop_its_task(setting: &Setting) {
+    let executor = setting.executor();
+    let (sender, done) = mpsc::channel();
+    let future = executor.submit(sleep::ID, 20);
+    future.add_done_callback(move |future| sender.send(future.result().ok()).expect("the test waits"));
+    drop(future);
+    assert_eq!(done.recv_timeout(LONG), Ok(Some(20)));
+}

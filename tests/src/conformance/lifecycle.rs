@@ -1,0 +1,145 @@
+//! Executors: boot, shutdown, drop, several at once.
+
+use super::tasks::*;
+use super::{LONG, Setting, promises};
+use futures_mpi::Future;
+use std::time::{Duration, Instant};
+
+promises![
+    an_unused_executor_costs_nothing,
+    bootup_may_come_first_with_and_without_waiting,
+    shutdown_waits_for_what_is_pending,
+    shutdown_without_waiting_returns_at_once,
+    shutdown_can_cancel_what_is_queued,
+    a_shut_down_executor_refuses,
+    shutdown_may_be_repeated,
+    dropping_an_executor_waits,
+    dropping_an_executor_in_a_panic_cancels,
+    futures_outlive_their_executor,
+    executors_work_side_by_side,
+    executors_may_follow_one_another,
+];
+
+fn an_unused_executor_costs_nothing(setting: &Setting) {
+    let begin = Instant::now();
+    for _ in 0..100 {
+        drop(setting.executor());
+    }
+    assert!(begin.elapsed() < LONG);
+}
+
+fn bootup_may_come_first_with_and_without_waiting(setting: &Setting) {
+    for wait in [false, true] {
+        let executor = setting.executor();
+        executor.bootup(wait).expect("the pool starts");
+        executor.bootup(wait).expect("the pool has started");
+        assert_eq!(executor.num_workers().expect("the pool starts"), setting.workers);
+        assert_eq!(executor.submit(square::ID, 2).result_timeout(LONG).expect("it succeeds"), 4);
+    }
+    let executor = setting.executor();
+    executor.bootup(false).expect("the pool starts");
+    executor.shutdown(true, false);
+}
+
+fn shutdown_waits_for_what_is_pending(setting: &Setting) {
+    let executor = setting.executor();
+    let futures: Vec<_> = (0..2 * setting.workers).map(|_| executor.submit(sleep::ID, 50)).collect();
+    executor.shutdown(true, false);
+    assert!(futures.iter().all(Future::done));
+    assert!(futures.iter().all(|future| future.result().is_ok()));
+}
+
+fn shutdown_without_waiting_returns_at_once(setting: &Setting) {
+    let executor = setting.executor();
+    executor.bootup(true).expect("the pool starts");
+    let future = executor.submit(sleep::ID, 300);
+    executor.shutdown(false, false);
+    assert!(!future.done());
+    assert_eq!(future.result_timeout(LONG).expect("it goes on"), 300);
+}
+
+fn shutdown_can_cancel_what_is_queued(setting: &Setting) {
+    let executor = setting.executor();
+    executor.bootup(true).expect("the pool starts");
+    let running: Vec<_> = (0..setting.workers).map(|_| executor.submit(sleep::ID, 200)).collect();
+    while !running.iter().all(Future::running) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let queued: Vec<_> = (0..10).map(|_| executor.submit(sleep::ID, 10_000)).collect();
+    executor.shutdown(true, true);
+    assert!(running.iter().all(|future| future.result().is_ok()), "what runs goes on");
+    assert!(queued.iter().all(Future::cancelled), "what is queued is cancelled");
+}
+
+fn a_shut_down_executor_refuses(setting: &Setting) {
+    for boot in [false, true] {
+        let executor = setting.executor();
+        if boot {
+            executor.bootup(true).expect("the pool starts");
+        }
+        executor.shutdown(true, false);
+        let error = executor.submit(square::ID, 1).result_timeout(LONG).expect_err("it is shut down");
+        assert!(error.is_shutdown() && !error.is_broken(), "{error}");
+        let error = executor.map(square::ID, [1]).into_iter().next().expect("one item").expect_err("it is shut down");
+        assert!(error.is_shutdown(), "{error}");
+        assert!(executor.bootup(true).expect_err("it is shut down").is_shutdown());
+        assert!(executor.num_workers().expect_err("it is shut down").is_shutdown());
+    }
+}
+
+fn shutdown_may_be_repeated(setting: &Setting) {
+    let executor = setting.executor();
+    let future = executor.submit(sleep::ID, 100);
+    executor.shutdown(false, false);
+    executor.shutdown(false, true);
+    executor.shutdown(true, false);
+    executor.shutdown(true, true);
+    assert!(future.done());
+}
+
+fn dropping_an_executor_waits(setting: &Setting) {
+    let executor = setting.executor();
+    let futures: Vec<_> = (0..setting.workers + 1).map(|_| executor.submit(sleep::ID, 50)).collect();
+    drop(executor);
+    assert!(futures.iter().all(|future| future.done() && future.result().is_ok()));
+}
+
+fn dropping_an_executor_in_a_panic_cancels(setting: &Setting) {
+    let begin = Instant::now();
+    let workers = setting.workers;
+    let setting = *setting;
+    let thread = std::thread::spawn(move || {
+        let executor = setting.executor();
+        executor.bootup(true).expect("the pool starts");
+        let _futures: Vec<_> = (0..100 * workers).map(|_| executor.submit(sleep::ID, 1000)).collect();
+        panic!("this panic is part of a test");
+    });
+    assert!(thread.join().is_err());
+    assert!(begin.elapsed() < LONG, "what was queued is cancelled");
+    assert_eq!(setting.executor().submit(square::ID, 2).result_timeout(LONG).expect("others work"), 4);
+}
+
+fn futures_outlive_their_executor(setting: &Setting) {
+    let future = setting.executor().submit(square::ID, 12);
+    assert!(future.done());
+    assert_eq!(future.result().expect("it succeeds"), 144);
+    assert!(!future.cancel());
+}
+
+fn executors_work_side_by_side(setting: &Setting) {
+    let executors: Vec<_> = (0..3).map(|_| setting.executor()).collect();
+    let futures: Vec<_> = (0..60).map(|n| executors[n % 3].submit(square::ID, n as i64)).collect();
+    executors[1].shutdown(true, false);
+    for (n, future) in (0..).zip(futures) {
+        assert_eq!(future.result_timeout(LONG).expect("it succeeds"), n * n);
+    }
+    assert!(executors[1].submit(square::ID, 1).result().expect_err("it is shut down").is_shutdown());
+    assert_eq!(executors[2].submit(square::ID, 1).result_timeout(LONG).expect("it works"), 1);
+}
+
+fn executors_may_follow_one_another(setting: &Setting) {
+    for n in 0..5 {
+        let executor = setting.executor();
+        assert_eq!(executor.submit(square::ID, n).result_timeout(LONG).expect("it succeeds"), n * n);
+    }
+}

@@ -1,0 +1,156 @@
+//! Maps: lazy input, results in order, chunks, errors in their own place.
+
+use super::tasks::*;
+use super::{LONG, Setting, promises};
+use std::cell::Cell;
+use std::time::Instant;
+
+promises![
+    results_come_in_the_order_of_the_items,
+    every_chunk_size_gives_the_same_results,
+    a_chunk_size_of_zero_is_an_error,
+    an_empty_map_is_empty,
+    input_is_taken_lazily,
+    an_endless_map_can_be_left,
+    an_error_surfaces_at_its_own_item,
+    an_argument_that_cannot_be_encoded_costs_one_item,
+    a_result_that_cannot_be_decoded_costs_what_follows_in_its_chunk,
+    a_function_without_arguments_can_be_mapped,
+    maps_of_references_work,
+    dropping_a_map_cancels_what_is_left,
+    maps_may_run_side_by_side,
+];
+
+fn results_come_in_the_order_of_the_items(setting: &Setting) {
+    let executor = setting.executor();
+    // Later items take less time.
+    let times: Vec<u64> = (0..20).map(|n| 20 - n).collect();
+    let results: Result<Vec<u64>, _> = executor.map(sleep::ID, &times).into_iter().collect();
+    assert_eq!(results.expect("all succeed"), times);
+}
+
+fn every_chunk_size_gives_the_same_results(setting: &Setting) {
+    let executor = setting.executor();
+    for length in [1u64, 7, 100] {
+        let expected: Vec<u64> = (0..length).map(|n| power(n, 2)).collect();
+        for chunksize in [1, 2, 3, 50, 1000, usize::MAX] {
+            let items = (0..length).map(|n| (n, 2));
+            let results: Result<Vec<u64>, _> =
+                executor.starmap(power::ID, items).chunksize(chunksize).into_iter().collect();
+            assert_eq!(results.expect("all succeed"), expected, "{length} items in chunks of {chunksize}");
+        }
+    }
+}
+
+fn a_chunk_size_of_zero_is_an_error(setting: &Setting) {
+    let executor = setting.executor();
+    let mut results = executor.map(square::ID, 0..3).chunksize(0).into_iter();
+    let error = results.next().expect("there is an error").expect_err("zero is refused");
+    assert!(error.is_configuration() && error.message().contains("chunk size"), "{error}");
+    assert!(results.next().is_none());
+}
+
+fn an_empty_map_is_empty(setting: &Setting) {
+    let executor = setting.executor();
+    let mut results = executor.map(square::ID, Vec::<i64>::new()).into_iter();
+    assert!(results.next().is_none() && results.next().is_none());
+}
+
+fn input_is_taken_lazily(setting: &Setting) {
+    let executor = setting.executor();
+    let taken = Cell::new(0);
+    let items = (0i64..).inspect(|_| taken.set(taken.get() + 1));
+    let map = executor.map(square::ID, items);
+    assert_eq!(taken.get(), 0, "nothing is taken before the iteration");
+    let mut results = map.into_iter();
+    let ahead = taken.get();
+    assert!((1..100_000).contains(&ahead), "{ahead} items are taken ahead");
+    for n in 0..20_000 {
+        assert_eq!(results.next().expect("it is endless").expect("it succeeds"), n * n);
+    }
+    assert!(taken.get() > 20_000 && taken.get() <= 20_000 + ahead, "as many are taken as results are used");
+}
+
+fn an_endless_map_can_be_left(setting: &Setting) {
+    let executor = setting.executor();
+    let first = executor.map(square::ID, 1..).into_iter().map(Result::unwrap).find(|square| *square > 1000);
+    assert_eq!(first, Some(1024));
+    assert_eq!(executor.submit(square::ID, 3).result_timeout(LONG).expect("the pool goes on"), 9);
+}
+
+fn an_error_surfaces_at_its_own_item(setting: &Setting) {
+    let executor = setting.executor();
+    for chunksize in [1, 4, 100] {
+        let results = executor.starmap(panic_at::ID, (0..10).map(|n| (n, 6))).chunksize(chunksize);
+        for (n, result) in (0..).zip(results) {
+            match result {
+                Ok(value) => assert_eq!(value, n),
+                Err(error) => assert!(n == 6 && error.is_panic() && error.message() == "6 is bad", "{n}: {error}"),
+            }
+        }
+    }
+}
+
+fn an_argument_that_cannot_be_encoded_costs_one_item(setting: &Setting) {
+    let executor = setting.executor();
+    for chunksize in [1, 2, 3, 10] {
+        let items = (0..9).map(|n| Touchy { encodes: n % 3 != 1, decodes: true });
+        let results: Vec<bool> = executor
+            .map(take_touchy::ID, items)
+            .chunksize(chunksize)
+            .into_iter()
+            .map(|result| result.map_err(|error| assert!(error.is_codec())).is_ok())
+            .collect();
+        assert_eq!(results, [true, false, true].repeat(3), "in chunks of {chunksize}");
+    }
+}
+
+fn a_result_that_cannot_be_decoded_costs_what_follows_in_its_chunk(setting: &Setting) {
+    let executor = setting.executor();
+    let items = || (0..4).map(|n| (true, n != 1));
+    let apart: Vec<bool> =
+        executor.starmap(give_touchy::ID, items()).into_iter().map(|result| result.is_ok()).collect();
+    assert_eq!(apart, [true, false, true, true]);
+    let together: Vec<bool> =
+        executor.starmap(give_touchy::ID, items()).chunksize(4).into_iter().map(|result| result.is_ok()).collect();
+    assert_eq!(together, [true, false, false, false]);
+}
+
+fn a_function_without_arguments_can_be_mapped(setting: &Setting) {
+    let executor = setting.executor();
+    for chunksize in [1, 3] {
+        let results = executor.starmap(answer::ID, [(); 5]).chunksize(chunksize);
+        let results: Result<Vec<u32>, _> = results.into_iter().collect();
+        assert_eq!(results.expect("all succeed"), [42; 5]);
+        let count = executor.map(nothing::ID, [(); 7]).chunksize(chunksize).into_iter().filter(Result::is_ok).count();
+        assert_eq!(count, 7);
+    }
+}
+
+fn maps_of_references_work(setting: &Setting) {
+    let executor = setting.executor();
+    let numbers: Result<Vec<i32>, _> = executor.map(parse::ID, ["1", "2", "3"]).into_iter().collect();
+    assert_eq!(numbers.expect("all are numbers"), [1, 2, 3]);
+}
+
+fn dropping_a_map_cancels_what_is_left(setting: &Setting) {
+    let executor = setting.executor();
+    executor.bootup(true).expect("the pool starts");
+    let begin = Instant::now();
+    let mut results = executor.map(sleep::ID, [100; 600]).into_iter();
+    assert_eq!(results.next().expect("there are many").expect("it succeeds"), 100);
+    drop(results);
+    drop(executor);
+    // All of them would take 60 s divided by the number of workers.
+    let limit = LONG / setting.workers as u32 / 2;
+    assert!(begin.elapsed() < limit, "the rest was cancelled, not executed");
+}
+
+fn maps_may_run_side_by_side(setting: &Setting) {
+    let executor = setting.executor();
+    let squares = executor.map(square::ID, 0..500).chunksize(3);
+    let powers = executor.starmap(power::ID, (0..500).map(|n| (n, 2))).chunksize(5);
+    for (square, power) in squares.into_iter().zip(powers) {
+        assert_eq!(square.expect("it succeeds").unsigned_abs(), power.expect("it succeeds"));
+    }
+}

@@ -1,0 +1,140 @@
+//! The task functions that promises are checked with.
+
+use futures_mpi::remote_task;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::time::Duration;
+
+#[remote_task]
+pub(super) fn power(base: u64, exponent: u32) -> u64 {
+    base.pow(exponent)
+}
+
+#[remote_task]
+pub(super) fn square(n: i64) -> i64 {
+    n * n
+}
+
+#[remote_task]
+pub(super) fn answer() -> u32 {
+    42
+}
+
+#[remote_task]
+pub(super) fn nothing() {}
+
+#[remote_task]
+pub(super) fn sleep(millis: u64) -> u64 {
+    std::thread::sleep(Duration::from_millis(millis));
+    millis
+}
+
+#[remote_task]
+pub(super) fn process_after(millis: u64) -> u32 {
+    std::thread::sleep(Duration::from_millis(millis));
+    std::process::id()
+}
+
+#[remote_task]
+pub(super) fn join_words(words: &[String], separator: &str) -> String {
+    words.join(separator)
+}
+
+#[remote_task]
+pub(super) fn echo_bytes(bytes: &Vec<u8>) -> Vec<u8> {
+    bytes.clone()
+}
+
+#[remote_task]
+pub(super) fn sum_pair((a, b): (i32, i32)) -> i32 {
+    a + b
+}
+
+#[remote_task(id = "conformance/named")]
+pub(super) fn named(n: u8) -> u8 {
+    n
+}
+
+#[remote_task]
+pub(super) fn panic_at(n: u32, bad: u32) -> u32 {
+    assert!(n != bad, "{n} is bad");
+    n
+}
+
+/// An error that serde can carry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Refusal {
+    TooLarge { limit: u32 },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Refusal::TooLarge { limit } = self;
+        write!(f, "larger than {limit}")
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+#[remote_task]
+pub(super) fn at_most_ten(n: u32) -> Result<u32, Refusal> {
+    if n <= 10 { Ok(n) } else { Err(Refusal::TooLarge { limit: 10 }) }
+}
+
+#[remote_task]
+pub(super) fn parse(text: &str) -> Result<i32, Box<dyn std::error::Error + Send + Sync>> {
+    let number: i32 = text.parse()?;
+    Ok(number)
+}
+
+/// An error with a cause.
+#[derive(Debug)]
+pub(super) struct NotRead(std::num::ParseIntError);
+
+impl fmt::Display for NotRead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the number was not read")
+    }
+}
+
+impl std::error::Error for NotRead {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+#[remote_task]
+pub(super) fn read_number(text: String) -> Result<i32, NotRead> {
+    text.parse().map_err(NotRead)
+}
+
+/// A value that refuses to be encoded, to be decoded, or neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Touchy {
+    pub(super) encodes: bool,
+    pub(super) decodes: bool,
+}
+
+/// A value that raises no objection.
+pub(super) const PLACID: Touchy = Touchy { encodes: true, decodes: true };
+
+impl Serialize for Touchy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.encodes { self.decodes.serialize(serializer) } else { Err(serde::ser::Error::custom("I stay here")) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Touchy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let decodes = bool::deserialize(deserializer)?;
+        if decodes { Ok(PLACID) } else { Err(serde::de::Error::custom("I do not want to arrive")) }
+    }
+}
+
+#[remote_task]
+pub(super) fn take_touchy(_value: Touchy) {}
+
+#[remote_task]
+pub(super) fn give_touchy(encodes: bool, decodes: bool) -> Touchy {
+    Touchy { encodes, decodes }
+}

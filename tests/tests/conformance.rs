@@ -1,0 +1,51 @@
+//! Every promise on every executor: threads, spawned workers, command line mode.
+
+use futures_mpi_tests::conformance::{self, Kind, Setting};
+use futures_mpi_tests::harness::{self, Launch};
+use std::time::Duration;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_conformance");
+
+/// All promises take some seconds; this is for a machine that does something else as well.
+const LIMIT: Duration = Duration::from_secs(240);
+
+#[test]
+fn threads_keep_every_promise() {
+    for workers in [1, 3] {
+        let (kept, broken) = conformance::run(&Setting { kind: Kind::Threads, workers }, "");
+        assert!(kept > 50 && broken == 0, "{broken} promises are broken with {workers} threads");
+    }
+}
+
+#[test]
+fn spawned_workers_keep_every_promise() {
+    if harness::spawn_or_skip().is_none() {
+        return;
+    }
+    for workers in ["1", "2", "4"] {
+        let launch = Launch::alone().clean_environment().program(PROGRAM).args(["mpi", workers]);
+        assert_kept(launch);
+    }
+}
+
+#[test]
+fn workers_spawned_under_mpiexec_keep_every_promise() {
+    if harness::spawn_or_skip().is_some() {
+        assert_kept(Launch::mpiexec(1).program(PROGRAM).args(["mpi", "2"]));
+    }
+}
+
+#[test]
+fn command_line_mode_keeps_every_promise() {
+    if harness::mpiexec_or_skip().is_none() {
+        return;
+    }
+    for workers in [1, 2, 4] {
+        assert_kept(Launch::mpiexec(workers + 1).program(PROGRAM).args(["mpi".to_owned(), workers.to_string()]));
+    }
+}
+
+fn assert_kept(launch: Launch) {
+    let outcome = launch.limit(LIMIT).run();
+    outcome.expect_success().expect_said("promises kept, 0 broken");
+}

@@ -1,0 +1,136 @@
+//! What users see when something goes wrong: a message that says what and what to do, and an end of every process.
+
+use futures_mpi_tests::harness::{self, Launch, Outcome};
+use std::time::Duration;
+
+const ACTOR: &str = env!("CARGO_BIN_EXE_actor");
+
+/// Long enough for every scene; whoever needs it has hung.
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn alone(scene: &str) -> Option<Launch> {
+    harness::spawn_or_skip()?;
+    Some(Launch::alone().clean_environment().program(ACTOR).arg(scene).limit(LIMIT))
+}
+
+fn under_mpiexec(ranks: u32, scene: &str) -> Option<Launch> {
+    harness::mpiexec_or_skip()?;
+    Some(Launch::mpiexec(ranks).program(ACTOR).arg(scene).limit(LIMIT))
+}
+
+/// The scene in each mode that this MPI has.
+fn in_every_mode(scene: &str) -> Vec<Outcome> {
+    let spawned = harness::spawn_or_skip().and_then(|_| under_mpiexec(1, scene));
+    [alone(scene), spawned, under_mpiexec(3, scene)].into_iter().flatten().map(Launch::run).collect()
+}
+
+#[test]
+fn the_exit_status_of_main_is_respected() {
+    for outcome in in_every_mode("square") {
+        outcome.expect_success().expect_said("square 49");
+    }
+    for scene in ["status", "error"] {
+        for outcome in in_every_mode(scene) {
+            outcome.expect_failure();
+        }
+    }
+}
+
+#[test]
+fn an_error_of_main_is_printed() {
+    for outcome in in_every_mode("error") {
+        outcome.expect_failure().expect_said("main has had enough");
+    }
+}
+
+#[test]
+fn a_panic_of_main_ends_every_process() {
+    for scene in ["panic", "panic-while-busy"] {
+        for outcome in in_every_mode(scene) {
+            outcome.expect_failure().expect_said("main panics");
+        }
+    }
+}
+
+#[test]
+fn a_panic_of_a_task_says_where_and_leaves_the_pool() {
+    for outcome in in_every_mode("task-error") {
+        outcome
+            .expect_success()
+            .expect_said("attempt to divide by zero, panicked at tests/src/bin/actor.rs:")
+            .expect_said("task actor::divide)")
+            .expect_said("square 49");
+    }
+}
+
+#[test]
+fn a_forgotten_executor_finishes_its_work() {
+    for outcome in in_every_mode("forget") {
+        outcome.expect_success().expect_said("done true");
+    }
+}
+
+#[test]
+fn a_worker_may_not_have_a_pool() {
+    for outcome in in_every_mode("recursive") {
+        outcome.expect_success().expect_said("refused: this process is a worker").expect_said("square 49");
+    }
+}
+
+#[test]
+fn bad_options_name_the_value_and_its_origin() {
+    if let Some(launch) = under_mpiexec(1, "bad-options") {
+        let outcome = launch.env("FUTURES_MPI_MAX_WORKERS", "many").run();
+        outcome
+            .expect_success()
+            .expect_said("max_workers is \"0\", which is not accepted: it must be a whole number from 1")
+            .expect_said("FUTURES_MPI_MAX_WORKERS is \"many\", which is not accepted");
+    }
+}
+
+#[test]
+fn a_missing_executable_fails_the_futures_and_the_program_goes_on() {
+    for launch in [alone("missing-executable"), under_mpiexec(1, "missing-executable")].into_iter().flatten() {
+        if harness::spawn_or_skip().is_some() {
+            let outcome = launch.run();
+            outcome.expect_success().expect_said("broken true: ").expect_said("no/such/program");
+            outcome.expect_said("bootup true").expect_said("the program goes on");
+        }
+    }
+}
+
+#[test]
+fn too_few_slots_fail_the_futures_and_the_program_goes_on() {
+    let Some(mpi) = harness::spawn_or_skip() else { return };
+    if mpi.kind != harness::Kind::OpenMpi {
+        println!("skipped: only Open MPI counts slots");
+        return;
+    }
+    if let Some(launch) = under_mpiexec(1, "too-many") {
+        let outcome = launch.oversubscribe(false).run();
+        outcome.expect_success().expect_said("broken true: Open MPI").expect_said("could not spawn 40 workers");
+        outcome.expect_said("--oversubscribe").expect_said("the program goes on");
+    }
+}
+
+#[test]
+fn an_mpi_that_cannot_spawn_says_so_and_the_program_goes_on() {
+    let Some(mpi) = harness::mpiexec_or_skip() else { return };
+    if mpi.can_spawn {
+        println!("skipped: this MPI can spawn");
+        return;
+    }
+    for launch in [Launch::alone().clean_environment(), Launch::mpiexec(1)] {
+        let outcome = launch.program(ACTOR).arg("too-many").limit(LIMIT).run();
+        outcome.expect_success().expect_said("broken true: ").expect_said("mpiexec -n N");
+        outcome.expect_said("the program goes on");
+    }
+}
+
+#[test]
+fn another_program_is_refused_and_the_functions_are_named() {
+    let Some(launch) = alone("other-program") else { return };
+    let outcome = launch.arg(env!("CARGO_BIN_EXE_conformance")).run();
+    outcome.expect_success().expect_said("master and worker are different programs");
+    outcome.expect_said("`actor::square` is missing on the worker").expect_said("the program goes on");
+}

@@ -1,0 +1,117 @@
+//! The examples as users run them: alone, with spawned workers, in command line mode.
+
+use futures_mpi_tests::harness::{self, Launch, Outcome};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The reference picture's header and points, from the fixture.
+fn reference() -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/julia_reference.png");
+    let (width, height, points) = read_png(&path);
+    [format!("P5 {width} {height} 255\n").into_bytes(), points].concat()
+}
+
+fn read_png(path: &Path) -> (u32, u32, Vec<u8>) {
+    let file = fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut reader = png::Decoder::new(std::io::BufReader::new(file)).read_info().expect("it is a PNG");
+    let mut points = vec![0; reader.output_buffer_size().expect("it has a size")];
+    let info = reader.next_frame(&mut points).expect("it has a picture");
+    assert_eq!((info.color_type, info.bit_depth), (png::ColorType::Grayscale, png::BitDepth::Eight));
+    points.truncate(info.buffer_size());
+    (info.width, info.height, points)
+}
+
+/// Builds the examples once, in release because of the Julia set, and returns the path of one.
+fn example(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--release", "--quiet", "--package", "futures-mpi-examples", "--examples"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status();
+        assert!(built.expect("cargo can be started").success(), "the examples are built");
+        // This test's executable lies in TARGET/PROFILE/deps.
+        let test = std::env::current_exe().expect("this test has a path");
+        let target = test.ancestors().nth(3).expect("it lies deep in the target folder");
+        target.join("release/examples")
+    });
+    folder.join(name)
+}
+
+/// Runs an example in every mode that this MPI has, with two workers.
+fn in_every_mode(name: &str, arguments: &[&str]) -> Vec<Outcome> {
+    if harness::mpiexec_or_skip().is_none() {
+        return Vec::new();
+    }
+    let mut launches = vec![Launch::mpiexec(3)];
+    if harness::spawn_or_skip().is_some() {
+        launches.push(Launch::alone().clean_environment());
+        launches.push(Launch::mpiexec(1));
+    }
+    let prepare = |launch: Launch| {
+        launch.program(example(name)).args(arguments.iter().copied()).env("FUTURES_MPI_MAX_WORKERS", "2").run()
+    };
+    launches.into_iter().map(prepare).collect()
+}
+
+#[test]
+fn hello_greets_in_every_mode() {
+    for outcome in in_every_mode("hello", &[]) {
+        let text = outcome.expect_success().stdout();
+        assert!(text.starts_with("2 workers\nhello world, this is process "), "{text}");
+        assert_eq!(text.lines().count(), 4, "{text}");
+    }
+}
+
+#[test]
+fn cpi_approximates_pi_in_every_mode() {
+    for outcome in in_every_mode("cpi", &["128"]) {
+        let text = outcome.expect_success().stdout();
+        assert!(text.starts_with("pi: 3.14159773985281") && text.ends_with(" (128 intervals, 2 workers)\n"), "{text}");
+        assert!(text.contains(", error: 5.086e-06 "), "{text}");
+    }
+    for outcome in in_every_mode("cpi", &["0"]) {
+        outcome.expect_failure().expect_said("invalid value '0'");
+    }
+}
+
+#[test]
+fn julia_draws_the_reference_picture_in_every_mode() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("julia");
+    fs::create_dir_all(&folder).expect("the folder can be made");
+    let (pgm, png) = (folder.join("julia.pgm"), folder.join("julia.png"));
+    for (path, chunksize) in [(&pgm, "1"), (&png, "7")] {
+        let output = path.to_str().expect("the path is text");
+        for outcome in in_every_mode("julia", &["--output", output, "--chunksize", chunksize]) {
+            let text = outcome.expect_success().stdout();
+            assert!(text.starts_with("2 workers, ") && text.trim_end().ends_with(output), "{text}");
+            let reference = reference();
+            if path == &pgm {
+                assert!(fs::read(path).expect("it is written") == reference, "the picture is the reference picture");
+            } else {
+                let (width, height, points) = read_png(path);
+                let header = format!("P5 {width} {height} 255\n");
+                assert!([header.as_bytes(), &points].concat() == reference, "the picture is the reference picture");
+            }
+            fs::remove_file(path).expect("it is there");
+        }
+    }
+}
+
+#[test]
+fn julia_says_what_is_wrong_with_its_options() {
+    if harness::mpiexec_or_skip().is_none() {
+        return;
+    }
+    let cases: [(&[&str], &str); 3] = [
+        (&["--output", "picture.jpg"], "must end in .pgm or .png"),
+        (&["--output", "no/such/folder/julia.pgm"], "no/such/folder/julia.pgm"),
+        (&["--chunksize", "0"], "invalid value '0'"),
+    ];
+    for (arguments, message) in cases {
+        let outcome = Launch::mpiexec(2).program(example("julia")).args(arguments.iter().copied()).run();
+        outcome.expect_failure().expect_said(message);
+    }
+}

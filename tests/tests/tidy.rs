@@ -1,0 +1,255 @@
+//! Style as tests: every rule on every file, and on samples that it must refuse and accept.
+
+use futures_mpi_tests::tidy::{Violation, files, layout, scheduler, sources};
+
+type Rule = fn(&str, &str) -> Vec<Violation>;
+
+#[test]
+fn every_file_opens_with_a_sentence() {
+    check(".rs", sources::opens_with_a_sentence);
+}
+
+#[test]
+fn unsafe_code_is_on_its_island() {
+    check(".rs", sources::no_unsafe_outside_the_island);
+}
+
+#[test]
+fn unsafe_code_is_justified() {
+    check(".rs", sources::every_unsafe_block_is_justified);
+}
+
+#[test]
+fn the_scheduler_is_pure() {
+    check(".rs", scheduler::is_pure);
+}
+
+#[test]
+fn the_scheduler_imports_little() {
+    check(".rs", scheduler::imports_are_few);
+}
+
+#[test]
+fn the_core_knows_nothing_of_mpi() {
+    check(".rs", sources::core_does_not_name_mpi);
+    check(".toml", layout::core_does_not_depend_on_mpi);
+}
+
+#[test]
+fn the_codec_alone_knows_its_format() {
+    check(".rs", sources::only_the_codec_names_its_format);
+}
+
+#[test]
+fn no_file_is_too_long() {
+    check(".rs", sources::short_enough);
+}
+
+#[test]
+fn nothing_is_half_done() {
+    check(".rs", sources::nothing_half_done);
+}
+
+#[test]
+fn texts_name_no_paths_of_one_machine() {
+    for ending in [".md", ".toml", ".stderr"] {
+        check(ending, layout::no_absolute_paths);
+    }
+}
+
+#[test]
+fn the_top_level_folders_are_those_of_the_layout() {
+    let paths = files::paths();
+    report(layout::folders(paths.iter().map(String::as_str)));
+}
+
+#[test]
+fn samples_of_openings() {
+    let rule = sources::opens_with_a_sentence;
+    let bad =
+        ["", "use std::fmt;", "\n//! Late.", "// A comment.", "//!\n//! Late.", "/// Another.", "//! no stop\nmod a;"];
+    refuses(rule, "a.rs", &bad);
+    accepts(rule, "a.rs", &["//! A sentence.", "//! A long\n//! sentence.\n\nmod a;", "//! A picture:\n//!\n//! x"]);
+    accepts(rule, "futures-macros/tests/ui/case.rs", &["fn main() {}"]);
+}
+
+#[test]
+fn samples_of_unsafe_code() {
+    let rule = sources::no_unsafe_outside_the_island;
+    let bad =
+        ["unsafe { a() }", "unsafe impl Send for A {}", "unsafe fn a() {}", "#[unsafe(no_mangle)]", "quote!(unsafe{})"];
+    refuses(rule, "futures-mpi/src/lib.rs", &bad);
+    let good =
+        ["#![forbid(unsafe_code)]", "// unsafe", "/// unsafe { }", "\"unsafe\"", "#![deny(unsafe_op_in_unsafe_fn)]"];
+    accepts(rule, "futures-mpi/src/lib.rs", &good);
+    accepts(rule, sources::ISLAND, &bad);
+}
+
+#[test]
+fn samples_of_justifications() {
+    let rule = sources::every_unsafe_block_is_justified;
+    let bad = [
+        "unsafe { a() }",
+        "// It is fine.\nunsafe { a() }",
+        "// SAFETY: yes.\n\nunsafe { a() }",
+        "// SAFETY: yes.\nlet b = 1;\nlet a = unsafe { a() };",
+        "// SAFETY: yes.\nunsafe impl Send for A {}\nunsafe impl Sync for A {}",
+        "\"// SAFETY: yes.\";\nunsafe { a() }",
+        "match a {\n    // SAFETY: yes.\n    1 => unsafe { a() },\n    _ => unsafe { b() },\n}",
+    ];
+    refuses(rule, sources::ISLAND, &bad);
+    let good = [
+        "// SAFETY: yes.\nunsafe { a() }",
+        "// SAFETY: yes, and\n// for this reason, too.\nlet a = unsafe { a() };",
+        "// SAFETY: yes.\n#[expect(lint)]\nlet a =\n    unsafe { a() };",
+        "// SAFETY: yes.\nunsafe impl Send for A {}\n// SAFETY: yes.\nunsafe impl Sync for A {}",
+        "/// # Safety\n/// Yes.\nunsafe fn a() {}",
+        "unsafe extern \"C\" { fn a(); }",
+        "// unsafe { a() }",
+    ];
+    accepts(rule, sources::ISLAND, &good);
+}
+
+#[test]
+fn samples_of_the_scheduler() {
+    let file = "futures-core/src/scheduler/window.rs";
+    let bad = [
+        "use std::time::Duration;",
+        "fn a(now: Instant) {}",
+        "let a = std::thread::current();",
+        "use std::collections::HashMap;",
+        "let a = rand::random();",
+        "println!()",
+        "use std::sync::Arc;",
+        "#[cfg(test)]\nmod tests { use std::fs; }",
+    ];
+    refuses(scheduler::is_pure, file, &bad);
+    accepts(scheduler::is_pure, "futures-core/src/driver.rs", &bad);
+    accepts(scheduler::is_pure, file, &["// an Instant", "let operand = Instantly;", "\"println!\"", "use std::fmt;"]);
+}
+
+#[test]
+fn samples_of_imports_of_the_scheduler() {
+    let rule = scheduler::imports_are_few;
+    let bad = [
+        "use serde::Serialize;",
+        "use std::{fmt, any::Any};",
+        "use crate::driver::Driver;",
+        "use crate::{ids::TaskNumber, {driver}};",
+        "use super::super::driver;",
+        "pub(crate) use\n    crate::error::Error;",
+        "fn a(a: crate::error::Error) {}",
+        "use crate::ids_of_others;",
+    ];
+    let good = [
+        "use std::{collections::{BTreeMap, VecDeque}, fmt::{self, Display}};",
+        "use super::{Action, queue::Queue as Other};",
+        "use crate::{scheduler::Action, ids::TaskNumber, collections::Slab};",
+        "use super::super::ids::TaskNumber;",
+        "use self::inner::Inner;",
+        "use Phase::*;",
+        "fn a(a: crate::ids::TaskNumber) -> impl Iterator + use<'_> {}",
+        "#[cfg(test)]\nmod tests { use proptest::prelude::*; use super::super::Scheduler; }",
+        "// use serde::Serialize;",
+    ];
+    refuses(rule, "futures-core/src/scheduler/window.rs", &bad);
+    accepts(rule, "futures-core/src/scheduler/window.rs", &good);
+    accepts(rule, "futures-core/src/scheduler/tests.rs", &bad);
+    accepts(rule, "futures-core/src/driver/mod.rs", &bad);
+    refuses(rule, "futures-core/src/scheduler/mod.rs", &["use super::driver;"]);
+    accepts(rule, "futures-core/src/scheduler/mod.rs", &["use super::ids;"]);
+    refuses(rule, "futures-core/src/scheduler.rs", &["use super::driver;"]);
+}
+
+#[test]
+fn samples_of_names_that_the_core_must_not_know() {
+    let bad = ["use mpi::traits::*;", "extern crate mpi;", "let a = mpi::initialize();"];
+    refuses(sources::core_does_not_name_mpi, "futures-core/src/a.rs", &bad);
+    accepts(sources::core_does_not_name_mpi, "futures-core/src/a.rs", &["// mpi", "futures_mpi::main", "\"mpi\""]);
+    accepts(sources::core_does_not_name_mpi, "futures-mpi/src/a.rs", &bad);
+    let rule = layout::core_does_not_depend_on_mpi;
+    let bad = ["mpi = \"0.8\"", "mpi.workspace = true", "[dependencies.mpi]", "a = { package = \"mpi\" }"];
+    refuses(rule, "futures-core/Cargo.toml", &bad);
+    accepts(rule, "futures-core/Cargo.toml", &["name = \"futures-mpi-core\"", "mpi-free = 1", "# mpi"]);
+    accepts(rule, "futures-mpi/Cargo.toml", &bad);
+}
+
+#[test]
+fn samples_of_the_format() {
+    let text = concat!("use bin", "code::config;");
+    refuses(sources::only_the_codec_names_its_format, "futures-core/src/task/mod.rs", &[text]);
+    accepts(sources::only_the_codec_names_its_format, sources::CODEC, &[text]);
+}
+
+#[test]
+fn samples_of_lengths() {
+    let (long, short) = ("a\n".repeat(sources::LINES_MAX + 1), "a\n".repeat(sources::LINES_MAX));
+    refuses(sources::short_enough, "futures-mpi/src/lib.rs", &[&long]);
+    accepts(sources::short_enough, "futures-mpi/src/lib.rs", &[&short]);
+    for path in [sources::ISLAND, "tests/src/simulator.rs", "futures-core/src/scheduler/tests.rs"] {
+        accepts(sources::short_enough, path, &[&long]);
+    }
+}
+
+#[test]
+fn samples_of_half_done_work() {
+    let rule = sources::nothing_half_done;
+    let notes = [concat!("// FIX", "ME: later"), concat!("/* XX", "X */")];
+    refuses(rule, "a.rs", &["todo!()", "unimplemented!()", "dbg!(a)", "#[ignore]", "#[ignore = \"slow\"]"]);
+    refuses(rule, "a.rs", &notes);
+    accepts(
+        rule,
+        "a.rs",
+        &["// todo!", "\"dbg!\"", "#[ignored]fn a() {}".trim_start_matches("#[ignored]"), "mytodo!()"],
+    );
+}
+
+#[test]
+fn samples_of_absolute_paths() {
+    let [work, home, root] = [concat!("/wo", "rk"), concat!("/ho", "me/"), concat!("/ro", "ot")];
+    let bad = [format!("in {work}/main"), format!("`{home}me`"), format!("({root})"), format!("{work}: here")];
+    let good = ["https://a.org/work/x", "docs/home/a.md", "/works", "a/root", "$HOME/work", "/usr/bin", "../work/a"];
+    for text in bad {
+        refuses(layout::no_absolute_paths, "README.md", &[&text]);
+    }
+    accepts(layout::no_absolute_paths, "README.md", &good);
+}
+
+#[test]
+fn samples_of_folders() {
+    let all = ["futures-core/a", "futures-macros/a", "futures-mpi/a", "examples/a", "tests/a/b", "README.md"];
+    let also = |more: &[&'static str]| layout::folders(all.iter().chain(more).copied());
+    assert_eq!(also(&[".github/workflows/ci.yml", "docs/a.md", "scripts/a.sh"]), []);
+    assert_eq!(also(&["src/lib.rs"]).len(), 1);
+    assert_eq!(layout::folders(all[1..].iter().copied()).len(), 1);
+}
+
+#[test]
+fn violations_name_file_and_line() {
+    let found = sources::nothing_half_done("a/b.rs", "\n\ntodo!()\n");
+    let [violation] = found.as_slice() else { panic!("{found:?}") };
+    assert!(violation.to_string().starts_with("a/b.rs:3: `todo!`"), "{violation}");
+}
+
+/// Applies a rule to all files with this ending.
+fn check(ending: &str, rule: Rule) {
+    let texts = files::texts(ending);
+    report(texts.iter().flat_map(|file| rule(&file.path, &file.text)).collect());
+}
+
+fn report(violations: Vec<Violation>) {
+    let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
+    assert!(lines.is_empty(), "{} places:\n{}", lines.len(), lines.join("\n"));
+}
+
+fn refuses(rule: Rule, path: &str, samples: &[&str]) {
+    for text in samples {
+        assert!(!rule(path, text).is_empty(), "accepted in {path}:\n{text}");
+    }
+}
+
+fn accepts(rule: Rule, path: &str, samples: &[&str]) {
+    for text in samples {
+        assert_eq!(rule(path, text), [], "refused in {path}:\n{text}");
+    }
+}
