@@ -1,0 +1,64 @@
+# `make` alone lists what there is. Everything but `help` and `clean` first makes sure of its tools: scripts/setup.sh.
+#
+# MPI=openmpi or MPI=mpich chooses one of several MPIs that Debian keeps side by side (mpicc.mpich, mpiexec.mpich).
+# A program built with one MPI must not run under another's mpiexec, so each has a target folder of its own.
+
+SHELL := /bin/sh
+MPI ?=
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
+
+ifneq ($(MPI),)
+TARGET := $(TARGET)/$(MPI)
+SETUP := scripts/setup.sh --mpi $(MPI)
+export MPICC := mpicc.$(MPI)
+export MPIEXEC := mpiexec.$(MPI)
+else
+SETUP := scripts/setup.sh
+endif
+export CARGO_TARGET_DIR := $(TARGET)
+
+# One worker a core, but at least two.
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+FUTURES_MPI_MAX_WORKERS ?= $(if $(filter 0 1,$(CORES)),2,$(CORES))
+export FUTURES_MPI_MAX_WORKERS
+
+.PHONY: help setup setup-core demo test test-core test-scripts lint clean
+
+help:
+	@echo 'make demo          compute a Julia set on spawned workers: target/demo/julia.png'
+	@echo 'make test          run all tests'
+	@echo 'make test-core     run the tests that need neither MPI nor libclang'
+	@echo 'make test-scripts  test scripts/setup.sh with made-up machines'
+	@echo 'make lint          check format, clippy and documentation, warnings denied'
+	@echo 'make setup         install what is missing (compiler, MPI, libclang), saying so first'
+	@echo 'make clean         remove what was built'
+	@echo 'With MPI=mpich or MPI=openmpi, demo, test and lint use mpicc.mpich or mpicc.openmpi (Debian, Ubuntu).'
+
+setup:
+	@$(SETUP)
+
+setup-core:
+	@scripts/setup.sh --core
+
+demo: setup
+	cargo build --release --package futures-mpi-examples --examples
+	@scripts/demo.sh "$$CARGO_TARGET_DIR/release/examples/julia" "$$CARGO_TARGET_DIR/demo"
+
+test: setup
+	FUTURES_MPI_TEST_REQUIRE_MPI=1 cargo test --workspace
+
+test-core: setup-core
+	cargo test --package futures-mpi-core --package futures-mpi-macros
+
+test-scripts:
+	@scripts/test_setup.sh
+
+lint: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	@if command -v shellcheck >/dev/null 2>&1; then shellcheck scripts/*.sh .ci/run; \
+	else for script in scripts/*.sh .ci/run; do bash -n "$$script" || exit 1; done; fi
+
+clean:
+	cargo clean
