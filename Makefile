@@ -17,10 +17,8 @@ SETUP := scripts/setup.sh
 endif
 export CARGO_TARGET_DIR := $(TARGET)
 
-# One worker a core, but at least two.
+# The demo has one worker a core, but at least two.
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-FUTURES_MPI_MAX_WORKERS ?= $(if $(filter 0 1,$(CORES)),2,$(CORES))
-export FUTURES_MPI_MAX_WORKERS
 
 .PHONY: help setup setup-core demo test test-core test-scripts lint clean
 
@@ -40,6 +38,7 @@ setup:
 setup-core:
 	@scripts/setup.sh --core
 
+demo: export FUTURES_MPI_MAX_WORKERS ?= $(if $(filter 0 1,$(CORES)),2,$(CORES))
 demo: setup
 	cargo build --release --package futures-mpi-examples --examples
 	@scripts/demo.sh "$$CARGO_TARGET_DIR/release/examples/julia" "$$CARGO_TARGET_DIR/demo"

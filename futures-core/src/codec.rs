@@ -51,11 +51,14 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, Decode
     const SMALL: usize = 1 << 12;
     const MEDIUM: usize = 1 << 18;
     const LARGE: usize = 1 << 25;
-    let decoded = match bytes.len() {
-        ..=SMALL => bincode::serde::decode_from_slice(bytes, format().with_limit::<SMALL>()),
-        ..=MEDIUM => bincode::serde::decode_from_slice(bytes, format().with_limit::<MEDIUM>()),
-        ..=LARGE => bincode::serde::decode_from_slice(bytes, format().with_limit::<LARGE>()),
-        _ => bincode::serde::decode_from_slice(bytes, format().with_limit::<PAYLOAD_LIMIT_BYTES>()),
+    let decoded = if bytes.len() <= SMALL {
+        bincode::serde::decode_from_slice(bytes, format().with_limit::<SMALL>())
+    } else if bytes.len() <= MEDIUM {
+        bincode::serde::decode_from_slice(bytes, format().with_limit::<MEDIUM>())
+    } else if bytes.len() <= LARGE {
+        bincode::serde::decode_from_slice(bytes, format().with_limit::<LARGE>())
+    } else {
+        bincode::serde::decode_from_slice(bytes, format().with_limit::<PAYLOAD_LIMIT_BYTES>())
     };
     let (value, used) = decoded.map_err(|error| DecodeFailure(describe(error)))?;
     *bytes = &bytes[used..];
@@ -88,5 +91,66 @@ impl bincode::enc::write::Writer for LimitedWriter<'_> {
         }
         self.bytes.extend_from_slice(more);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encoded<T: Serialize>(value: &T) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(value, &mut bytes, PAYLOAD_LIMIT_BYTES).expect("it encodes");
+        bytes
+    }
+
+    #[test]
+    fn values_follow_one_another() {
+        let mut bytes = encoded(&(1u8, "two"));
+        encode(&3.0f64, &mut bytes, PAYLOAD_LIMIT_BYTES).expect("it encodes");
+        let mut rest = bytes.as_slice();
+        assert_eq!(decode::<(u8, String)>(&mut rest), Ok((1, "two".to_owned())));
+        assert_eq!(decode::<f64>(&mut rest), Ok(3.0));
+        assert!(rest.is_empty() && decode::<u8>(&mut rest).is_err());
+    }
+
+    #[test]
+    fn references_encode_like_values() {
+        assert_eq!(encoded(&("text", &[1u16, 2][..])), encoded(&("text".to_owned(), vec![1u16, 2])));
+    }
+
+    #[test]
+    fn the_limit_holds_and_leaves_the_bytes_as_they_were() {
+        let mut bytes = vec![7; 10];
+        assert_eq!(encode(&vec![0u8; 100], &mut bytes, 100), Err(EncodeFailure::TooLarge(100)));
+        assert_eq!(bytes, [7; 10]);
+        assert_eq!(encode(&[0u8; 90], &mut bytes, 100), Ok(()));
+        assert_eq!(bytes.len(), 100);
+    }
+
+    #[test]
+    fn a_length_without_data_takes_no_memory() {
+        // A length of 2^35 and nothing behind it, within frames of every size class.
+        for size in [8, 5000, 300_000] {
+            let mut bytes = vec![0; size];
+            bytes[..8].copy_from_slice(&(1u64 << 35).to_le_bytes());
+            assert!(decode::<String>(&mut bytes.as_slice()).is_err());
+            assert!(decode::<Vec<u64>>(&mut bytes.as_slice()).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn values_of_every_size_class_survive(length in prop_oneof![0usize..100, 4000usize..5000, 262_000usize..263_000], seed in any::<u64>()) {
+            let value: Vec<u64> = (0..length as u64).map(|n| n.wrapping_mul(seed)).collect();
+            let bytes = encoded(&(&value, "end"));
+            prop_assert_eq!(decode::<(Vec<u64>, String)>(&mut bytes.as_slice()), Ok((value, "end".to_owned())));
+        }
+
+        #[test]
+        fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode::<(String, Vec<Option<u32>>, bool, char)>(&mut bytes.as_slice());
+        }
     }
 }

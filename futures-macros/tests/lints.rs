@@ -10,11 +10,11 @@ extern crate std;
 /// Public, so that documentation is demanded.
 pub mod tasks {
     use ::futures_mpi_macros::remote_task;
+    use ::std::collections::BTreeSet;
     use ::std::convert::Infallible;
     use ::std::option::Option::{self, Some};
     use ::std::result::Result::{self, Ok};
     use ::std::string::String;
-    use ::std::vec::Vec;
 
     /// Raises.
     #[must_use]
@@ -29,7 +29,7 @@ pub mod tasks {
     ///
     /// None.
     #[remote_task]
-    pub fn count(text: &str, values: &[u8], _: u8, more: &Vec<String>) -> Result<usize, String> {
+    pub fn count(text: &str, values: &[u8], _: u8, more: &BTreeSet<String>) -> Result<usize, String> {
         Ok(text.len() + values.len() + more.len())
     }
 
@@ -42,6 +42,7 @@ pub mod tasks {
     /// # Errors
     ///
     /// None.
+    #[must_use]
     #[remote_task]
     pub fn never_fails(_value: Option<u8>) -> Result<(), Infallible> {
         Ok(())

@@ -75,7 +75,7 @@ impl Runtime {
 pub fn run_main<R: Termination>(body: fn() -> R) -> ExitCode {
     match begin() {
         Ok(Process::Master(runtime)) => run_master(runtime, body),
-        Ok(Process::Worker(link)) => run_worker(link),
+        Ok(Process::Worker(link)) => run_worker(*link),
         Err(message) => {
             eprintln!("futures-mpi: {message}");
             if sys::is_initialized() {
@@ -89,7 +89,7 @@ pub fn run_main<R: Termination>(body: fn() -> R) -> ExitCode {
 /// What is to be done in this process.
 enum Process {
     Master(&'static Runtime),
-    Worker(MpiLink),
+    Worker(Box<MpiLink>),
 }
 
 /// Starts MPI and finds out the role of this process.
@@ -101,7 +101,7 @@ fn begin() -> Result<Process, String> {
         enter(started, Role::Worker);
         parent.return_errors().map_err(failed)?;
         let link = MpiLink::to_parent(parent, argument.backoff, argument.crowded).map_err(failed)?;
-        return Ok(Process::Worker(link));
+        return Ok(Process::Worker(Box::new(link)));
     }
     let backoff = options::backoff(None).map_err(|error| error.to_string())?;
     let size = usize::try_from(world.size().map_err(failed)?).unwrap_or(1);
@@ -113,7 +113,7 @@ fn begin() -> Result<Process, String> {
     let pool = world.duplicate().map_err(failed)?;
     if world.rank().map_err(failed)? != ROOT {
         enter(started, Role::Worker);
-        return Ok(Process::Worker(MpiLink::new(pool, ROOT, backoff, crowded)));
+        return Ok(Process::Worker(Box::new(MpiLink::new(pool, ROOT, backoff, crowded))));
     }
     let plan = Plan {
         recipe: Box::new(move |_| boxed(MpiTransport::shared(pool))),
@@ -213,9 +213,8 @@ fn run_worker(mut link: MpiLink) -> ExitCode {
 }
 
 fn finalize(runtime: &Runtime) {
-    if runtime.started.owned && spawn::can_finalize() && !sys::is_finalized() {
-        if let Err(error) = sys::finalize() {
-            eprintln!("futures-mpi: MPI did not end cleanly: {error}");
-        }
+    let may_finalize = runtime.started.owned && spawn::can_finalize() && !sys::is_finalized();
+    if may_finalize && let Err(error) = sys::finalize() {
+        eprintln!("futures-mpi: MPI did not end cleanly: {error}");
     }
 }

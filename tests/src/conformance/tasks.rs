@@ -41,8 +41,8 @@ pub(super) fn join_words(words: &[String], separator: &str) -> String {
 }
 
 #[remote_task]
-pub(super) fn echo_bytes(bytes: &Vec<u8>) -> Vec<u8> {
-    bytes.clone()
+pub(super) fn echo_bytes(bytes: &[u8]) -> Vec<u8> {
+    bytes.to_vec()
 }
 
 #[remote_task]
