@@ -125,8 +125,8 @@ mod tests {
         let mut bytes = vec![7; 10];
         assert_eq!(encode(&vec![0u8; 100], &mut bytes, 100), Err(EncodeFailure::TooLarge(100)));
         assert_eq!(bytes, [7; 10]);
-        assert_eq!(encode(&[0u8; 90], &mut bytes, 100), Ok(()));
-        assert_eq!(bytes.len(), 100);
+        assert_eq!(encode(&[0u64; 10], &mut bytes, 90), Ok(()));
+        assert_eq!(bytes.len(), 90);
     }
 
     #[test]

@@ -69,6 +69,7 @@ fn static_str() -> Result<(), &'static str> {
     Err("a literal")
 }
 
+#[allow(clippy::needless_lifetimes, reason = "a named lifetime is what is tried")]
 #[remote_task]
 fn lent_str<'a>(text: &'a str) -> Result<u8, &'a str> {
     Err(text)
