@@ -40,20 +40,19 @@ fn example(name: &str) -> PathBuf {
     folder.join(name)
 }
 
-/// Runs an example in every mode that this MPI has, with two workers.
-fn in_every_mode(name: &str, arguments: &[&str]) -> Vec<Outcome> {
-    if harness::mpiexec_or_skip().is_none() {
-        return Vec::new();
+/// Runs an example in every mode that this MPI has, with two workers, one run after the other as they are asked for.
+fn in_every_mode(name: &str, arguments: &[&str]) -> impl Iterator<Item = Outcome> {
+    let mut launches = Vec::new();
+    if harness::mpiexec_or_skip().is_some() {
+        launches.push(Launch::mpiexec(3));
+        if harness::spawn_or_skip().is_some() {
+            launches.push(Launch::alone().clean_environment());
+            launches.push(Launch::mpiexec(1));
+        }
     }
-    let mut launches = vec![Launch::mpiexec(3)];
-    if harness::spawn_or_skip().is_some() {
-        launches.push(Launch::alone().clean_environment());
-        launches.push(Launch::mpiexec(1));
-    }
-    let prepare = |launch: Launch| {
+    launches.into_iter().map(|launch| {
         launch.program(example(name)).args(arguments.iter().copied()).env("FUTURES_MPI_MAX_WORKERS", "2").run()
-    };
-    launches.into_iter().map(prepare).collect()
+    })
 }
 
 #[test]
