@@ -67,7 +67,7 @@ fn id(task: &Task) -> TokenStream {
         Some(id) => id.to_token_stream(),
         None => {
             let name = task.function.sig.ident.unraw().to_string();
-            quote!(::core::concat!(::core::module_path!(), "::", #name))
+            quote_spanned!(span=> ::core::concat!(::core::module_path!(), "::", #name))
         }
     };
     quote_spanned! {span=>
@@ -94,13 +94,15 @@ fn registration(task: &Task) -> TokenStream {
 /// The function that decodes the arguments, calls the user's function and encodes what it returns.
 fn call(task: &Task) -> TokenStream {
     let private = private(task, Span::mixed_site());
-    let ident = &task.function.sig.ident;
     let decoded = task.arguments.iter().enumerate().map(|(index, argument)| decode(task, index, argument));
     let passed = task.arguments.iter().enumerate().map(|(index, argument)| {
         let local = local(index);
-        if argument.is_lent { quote!(&#local) } else { local.to_token_stream() }
+        if argument.is_lent { quote_spanned!(local.span()=> &#local) } else { local.to_token_stream() }
     });
-    let reply = reply(task, &quote!(#ident(#(#passed),*)));
+    let span = task.output.span();
+    let mut ident = task.function.sig.ident.clone();
+    ident.set_span(span);
+    let reply = reply(task, &quote_spanned!(span=> #ident(#(#passed),*)));
     quote_spanned! {Span::mixed_site()=>
         #[allow(deprecated, unused_variables)]
         fn __call(
@@ -125,21 +127,25 @@ fn reply(task: &Task, value: &TokenStream) -> TokenStream {
     let private = private(task, span);
     match &task.output {
         Output::Unit | Output::Value(_) => quote_spanned!(span=> __output.result(&#value)),
-        Output::Result(_) => quote_spanned! {span=>
-            match #private::ResultOutput::into_result(#value) {
-                ::core::result::Result::Ok(__value) => __output.result(&__value),
-                ::core::result::Result::Err(__error) => {
-                    #[allow(unused_imports)]
-                    use #private::{causes::*, typed::*};
-                    let __returned = &&&#private::Returned(&__error);
-                    ::core::result::Result::Err(#private::Failure::returned(
-                        &__error,
-                        __returned.causes(),
-                        __returned.typed(),
-                    ))
+        Output::Result(_, arguments) => {
+            let ok = arguments.first().map_or(span, place_of);
+            let err = arguments.get(1).map_or(span, place_of);
+            let encode = quote_spanned!(ok=> __output.result(&__value));
+            let failure = quote_spanned! {err=>
+                #private::Failure::returned(&__error, __returned.causes(), __returned.typed())
+            };
+            quote_spanned! {span=>
+                match #private::ResultOutput::into_result(#value) {
+                    ::core::result::Result::Ok(__value) => #encode,
+                    ::core::result::Result::Err(__error) => {
+                        #[allow(unused_imports)]
+                        use #private::{causes::*, typed::*};
+                        let __returned = &&&#private::Returned(&__error);
+                        ::core::result::Result::Err(#failure)
+                    }
                 }
             }
-        },
+        }
     }
 }
 
@@ -163,7 +169,7 @@ fn output(task: &Task) -> TokenStream {
     match &task.output {
         Output::Unit => quote_spanned!(span=> ()),
         Output::Value(ty) => ty.to_token_stream(),
-        Output::Result(ty) => {
+        Output::Result(ty, _) => {
             let private = private(task, span);
             quote_spanned!(span=> <#ty as #private::ResultOutput>::Ok)
         }
@@ -174,7 +180,7 @@ impl Output {
     fn span(&self) -> Span {
         match self {
             Output::Unit => Span::mixed_site(),
-            Output::Value(ty) | Output::Result(ty) => place_of(ty),
+            Output::Value(ty) | Output::Result(ty, _) => place_of(ty),
         }
     }
 }
