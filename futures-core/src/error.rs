@@ -113,7 +113,7 @@ impl Error {
             location: failure.location,
             origin: Some(origin),
             source: Cause::chain(failure.causes),
-            typed: failure.typed.map(|(type_name, bytes)| Typed { type_name, bytes }),
+            typed: failure.typed.map(|typed| Typed { type_name: typed.0, bytes: typed.1 }),
             backtrace: failure.backtrace,
         }))
     }

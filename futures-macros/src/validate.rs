@@ -5,8 +5,8 @@ use crate::parse::Function;
 use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{
-    Attribute, Error, FnArg, GenericParam, PatType, Path, Result, ReturnType, Safety, Type,
-    TypeImplTrait, TypeReference,
+    Attribute, Error, FnArg, GenericParam, PatType, Path, Result, ReturnType, Safety, Type, TypeImplTrait,
+    TypeReference,
 };
 
 /// The length of the longest tuple for which `IntoArgs` is implemented.
@@ -50,9 +50,8 @@ pub(crate) fn sign_of_method(function: &Function) -> Option<&dyn ToTokens> {
 
 /// Another `#[remote_task]` on the function, which is expanded after this one.
 pub(crate) fn second_attribute(function: &Function) -> Option<&Attribute> {
-    let is_second = |attribute: &&Attribute| {
-        attribute.path().segments.last().is_some_and(|segment| segment.ident == "remote_task")
-    };
+    let is_second =
+        |attribute: &&Attribute| attribute.path().segments.last().is_some_and(|segment| segment.ident == "remote_task");
     function.attrs.iter().find(is_second)
 }
 
@@ -141,7 +140,8 @@ fn travelling(ty: &Type, mistakes: &mut Mistakes) {
     if let Some(impl_trait) = found.impl_trait {
         mistakes.add(impl_trait, IMPL_TRAIT);
     } else if let Some(reference) = found.reference {
-        mistakes.add(reference, "a reference inside another type cannot be lent: take the owned type, such as `String`");
+        mistakes
+            .add(reference, "a reference inside another type cannot be lent: take the owned type, such as `String`");
     }
 }
 
@@ -155,7 +155,8 @@ fn returned(returned: &Type, mistakes: &mut Mistakes) {
     } else if let Some(impl_trait) = found.impl_trait {
         mistakes.add(impl_trait, IMPL_TRAIT);
     } else if let Some(reference) = found_in_value.reference {
-        mistakes.add(reference, "a result travels and cannot hold a reference: return the owned type, such as `String`");
+        mistakes
+            .add(reference, "a result travels and cannot hold a reference: return the owned type, such as `String`");
     }
 }
 

@@ -1,7 +1,9 @@
 //! Every way to take arguments, called over bytes as a worker calls.
 
-use futures_mpi_core::TaskId;
+#![allow(clippy::unwrap_used)]
+
 use futures_mpi_core::__private::{call, call_with_bytes};
+use futures_mpi_core::TaskId;
 use futures_mpi_macros::remote_task;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;

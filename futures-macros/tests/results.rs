@@ -1,5 +1,7 @@
 //! What is kept of a returned `Err`, by how much its type can do, and what counts as a `Result`.
 
+#![allow(clippy::unwrap_used)]
+
 use futures_mpi_core::__private::call;
 use futures_mpi_core::{Error, TaskId};
 use futures_mpi_macros::remote_task;
@@ -70,7 +72,7 @@ fn static_str() -> Result<(), &'static str> {
 }
 
 #[remote_task]
-fn lent_str<'a>(text: &'a str) -> Result<u8, &'a str> {
+fn lent_str(text: &str) -> Result<u8, &str> {
     Err(text)
 }
 

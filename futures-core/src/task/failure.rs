@@ -16,8 +16,8 @@ pub struct Failure {
     pub(crate) message: String,
     /// The messages of the error's sources, outermost first.
     pub(crate) causes: Vec<String>,
-    /// The error's type name and encoded value, if serde can carry it.
-    pub(crate) typed: Option<(String, Vec<u8>)>,
+    /// The error's type name and encoded value, if serde can carry it; boxed to keep every `Result` with a failure small.
+    pub(crate) typed: Option<Box<(String, Vec<u8>)>>,
     /// The place of a panic.
     pub(crate) location: Option<String>,
     /// The backtrace of a panic, if enabled.
@@ -59,7 +59,7 @@ impl Failure {
     /// For code that `#[remote_task]` generates, which finds `causes` and `typed` by method resolution on the concrete
     /// error type; see [`Causes`] and [`Typed`].
     pub fn returned(error: &impl Display, causes: Vec<String>, typed: Option<(String, Vec<u8>)>) -> Self {
-        Failure { causes, typed, ..Failure::new(FailureKind::Returned, error.to_string()) }
+        Failure { causes, typed: typed.map(Box::new), ..Failure::new(FailureKind::Returned, error.to_string()) }
     }
 }
 
