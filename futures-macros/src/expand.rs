@@ -6,6 +6,7 @@ use crate::parse::{Accepted, Function, Keys};
 use crate::validate;
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::Ident;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
@@ -27,17 +28,15 @@ pub(crate) fn remote_task(keys: TokenStream, item: TokenStream) -> TokenStream {
 
 fn expand(task: &Task) -> TokenStream {
     let function = &task.function;
-    let id = id(task);
-    let marker = marker(function, &id);
-    let registration = registration(task);
+    let marker = marker(function, &id(task));
     quote! {
         #function
         #marker
-        #registration
     }
 }
 
-/// The struct `name {}`: with braces it lives among the types only, and beside the function.
+/// The struct `name {}`, which with braces lives among the types only and so beside the function. `id` is the type and
+/// the value of `ID`.
 pub(crate) fn marker(function: &Function, id: &TokenStream) -> TokenStream {
     let Function { vis, sig, .. } = function;
     let ident = &sig.ident;
@@ -56,51 +55,58 @@ pub(crate) fn marker(function: &Function, id: &TokenStream) -> TokenStream {
     }
 }
 
-/// The type and the value of `ID`.
+/// The type and the value of `ID`; the block of the value contains the registration, so that nothing is left outside of
+/// the two items, which the compiler refuses where no function can be a task function.
 fn id(task: &Task) -> TokenStream {
-    let private = private(task);
-    let arguments = task.arguments.iter().map(|argument| owned(&argument.owned, &private));
-    let output = output(&task.output, &private);
+    let span = task.output.span();
+    let private = private(task, span);
+    let arguments = task.arguments.iter().map(|argument| owned(task, &argument.owned));
+    let output = output(task);
+    let registration = registration(task);
     let name = match &task.id {
         Some(id) => id.to_token_stream(),
         None => {
             let name = task.function.sig.ident.unraw().to_string();
-            quote!(::core::concat!(::core::module_path!(), "::", #name))
+            quote_spanned!(span=> ::core::concat!(::core::module_path!(), "::", #name))
         }
     };
-    quote!(#private::TaskId<(#(#arguments,)*), #output> = #private::TaskId::new(#name))
+    quote_spanned! {span=>
+        #private::TaskId<(#(#arguments,)*), #output> = {
+            #registration
+            #private::TaskId::new(#name)
+        }
+    }
 }
 
 fn registration(task: &Task) -> TokenStream {
-    let private = private(task);
+    let private = private(task, Span::mixed_site());
     let ident = &task.function.sig.ident;
     let call = call(task);
     quote! {
-        const _: () = {
-            #call
+        #call
 
-            #private::inventory::submit! {
-                #private::TaskEntry::of(#ident::ID, ::core::concat!(::core::file!(), ":", ::core::line!()), __call)
-            }
-        };
+        #private::inventory::submit! {
+            #private::TaskEntry::of(#ident::ID, ::core::concat!(::core::file!(), ":", ::core::line!()), __call)
+        }
     }
 }
 
 /// The function that decodes the arguments, calls the user's function and encodes what it returns.
 fn call(task: &Task) -> TokenStream {
-    let private = private(task);
-    let ident = &task.function.sig.ident;
-    let decoded = task.arguments.iter().enumerate().map(|(index, argument)| decode(index, argument, &private));
+    let private = private(task, Span::mixed_site());
+    let decoded = task.arguments.iter().enumerate().map(|(index, argument)| decode(task, index, argument));
     let passed = task.arguments.iter().enumerate().map(|(index, argument)| {
         let local = local(index);
-        if argument.is_lent { quote!(&#local) } else { local.to_token_stream() }
+        if argument.is_lent { quote_spanned!(local.span()=> &#local) } else { local.to_token_stream() }
     });
-    let reply = reply(&task.output, &quote!(#ident(#(#passed),*)), &private);
-    let input = if task.arguments.is_empty() { quote!(_) } else { quote_spanned!(Span::mixed_site()=> __input) };
+    let span = task.output.span();
+    let mut ident = task.function.sig.ident.clone();
+    ident.set_span(span);
+    let reply = reply(task, &quote_spanned!(span=> #ident(#(#passed),*)));
     quote_spanned! {Span::mixed_site()=>
-        #[allow(deprecated)]
+        #[allow(deprecated, unused_variables)]
         fn __call(
-            #input: &mut #private::Input<'_>,
+            __input: &mut #private::Input<'_>,
             __output: &mut #private::Output<'_>,
         ) -> ::core::result::Result<(), #private::Failure> {
             #(#decoded)*
@@ -109,49 +115,73 @@ fn call(task: &Task) -> TokenStream {
     }
 }
 
-fn decode(index: usize, argument: &Argument, private: &TokenStream) -> TokenStream {
+fn decode(task: &Task, index: usize, argument: &Argument) -> TokenStream {
     let local = local(index);
     let name = &argument.name;
-    let owned = owned(&argument.owned, private);
+    let owned = owned(task, &argument.owned);
     quote_spanned!(place_of(&owned)=> let #local = __input.argument::<#owned>(#name)?;)
 }
 
-fn reply(output: &Output, value: &TokenStream, private: &TokenStream) -> TokenStream {
-    match output {
-        Output::Unit => quote_spanned!(Span::mixed_site()=> __output.result(&#value)),
-        Output::Value(ty) => quote_spanned!(place_of(ty)=> __output.result(&#value)),
-        Output::Result(ty) => quote_spanned! {place_of(ty)=>
-            match #value {
-                ::core::result::Result::Ok(__value) => __output.result(&__value),
-                ::core::result::Result::Err(__error) => {
-                    #[allow(unused_imports)]
-                    use #private::{causes::*, typed::*};
-                    let __returned = &&&#private::Returned(&__error);
-                    ::core::result::Result::Err(#private::Failure::returned(
-                        &__error,
-                        __returned.causes(),
-                        __returned.typed(),
-                    ))
+fn reply(task: &Task, value: &TokenStream) -> TokenStream {
+    let span = task.output.span();
+    let private = private(task, span);
+    match &task.output {
+        Output::Unit | Output::Value(_) => quote_spanned!(span=> __output.result(&#value)),
+        Output::Result(_, arguments) => {
+            let ok = arguments.first().map_or(span, place_of);
+            let err = arguments.get(1).map_or(span, place_of);
+            let encode = quote_spanned!(ok=> __output.result(&__value));
+            let failure = quote_spanned! {err=>
+                #private::Failure::returned(&__error, __returned.causes(), __returned.typed())
+            };
+            quote_spanned! {span=>
+                match #private::ResultOutput::into_result(#value) {
+                    ::core::result::Result::Ok(__value) => #encode,
+                    ::core::result::Result::Err(__error) => {
+                        #[allow(unused_imports)]
+                        use #private::{causes::*, typed::*};
+                        let __returned = &&&#private::Returned(&__error);
+                        ::core::result::Result::Err(#failure)
+                    }
                 }
             }
-        },
+        }
     }
 }
 
-fn owned(owned: &Owned, private: &TokenStream) -> TokenStream {
+fn owned(task: &Task, owned: &Owned) -> TokenStream {
+    let span = match owned {
+        Owned::Same(ty) => return ty.to_token_stream(),
+        Owned::String(str) => place_of(str),
+        Owned::Vec(ty) | Owned::Path(ty) => place_of(ty),
+    };
+    let private = private(task, span);
     match owned {
         Owned::Same(ty) => ty.to_token_stream(),
-        Owned::String(str) => quote_spanned!(place_of(str)=> #private::String),
-        Owned::Vec(element) => quote_spanned!(place_of(element)=> #private::Vec<#element>),
-        Owned::Path(ty) => quote_spanned!(place_of(ty)=> <#ty as #private::Lent>::Owned),
+        Owned::String(_) => quote_spanned!(span=> #private::String),
+        Owned::Vec(element) => quote_spanned!(span=> #private::Vec<#element>),
+        Owned::Path(ty) => quote_spanned!(span=> <#ty as #private::Lent>::Owned),
     }
 }
 
-fn output(output: &Output, private: &TokenStream) -> TokenStream {
-    match output {
-        Output::Unit => quote!(()),
+fn output(task: &Task) -> TokenStream {
+    let span = task.output.span();
+    match &task.output {
+        Output::Unit => quote_spanned!(span=> ()),
         Output::Value(ty) => ty.to_token_stream(),
-        Output::Result(ty) => quote_spanned!(place_of(ty)=> <#ty as #private::ResultOutput>::Ok),
+        Output::Result(ty, _) => {
+            let private = private(task, span);
+            quote_spanned!(span=> <#ty as #private::ResultOutput>::Ok)
+        }
+    }
+}
+
+impl Output {
+    fn span(&self) -> Span {
+        match self {
+            Output::Unit => Span::mixed_site(),
+            Output::Value(ty) | Output::Result(ty, _) => place_of(ty),
+        }
     }
 }
 
@@ -160,11 +190,15 @@ fn place_of(tokens: &impl ToTokens) -> Span {
     tokens.span().resolved_at(Span::mixed_site())
 }
 
-fn local(index: usize) -> syn::Ident {
+fn local(index: usize) -> Ident {
     format_ident!("__argument_{}", index, span = Span::mixed_site())
 }
 
-fn private(task: &Task) -> TokenStream {
-    let library = &task.library;
-    quote!(#library::__private)
+/// The path of what generated code names; errors in it are shown at `span`.
+fn private(task: &Task, span: Span) -> TokenStream {
+    let library = task.library.clone().into_iter().map(|mut token| {
+        token.set_span(token.span().located_at(span));
+        token
+    });
+    quote_spanned!(span=> #(#library)*::__private)
 }

@@ -13,8 +13,8 @@ pub(crate) fn item(item: &impl ToTokens, error: &Error) -> TokenStream {
     quote!(#item #error)
 }
 
-/// For a function: beside it an `ID` in the place of whose type stands the error, so that the compiler says nothing
-/// about the uses of it.
+/// For a function: beside it an `ID` of a type in which the error stands, so that the compiler says nothing about the
+/// uses of it. An array's length serves for that: in place of a whole type, `compile_error!` counts as `()`.
 pub(crate) fn function(function: &Function, error: Error) -> TokenStream {
     let is_written_twice = validate::second_attribute(function).is_some();
     if is_written_twice || validate::sign_of_method(function).is_some() {
@@ -25,6 +25,6 @@ pub(crate) fn function(function: &Function, error: Error) -> TokenStream {
     function.sig.variadic = None;
     let mut errors = error.into_iter().map(|error| error.to_compile_error());
     let first = errors.next();
-    let marker = expand::marker(&function, &quote!(#first = ()));
+    let marker = expand::marker(&function, &quote!([(); #first] = []));
     quote!(#function #marker #(#errors)*)
 }

@@ -93,11 +93,16 @@ use proc_macro::TokenStream;
 /// assert_eq!(mean::ID.name(), "statistics/mean");
 /// ```
 ///
+/// # Names
+///
+/// `name::ID` belongs to a struct `name {}`, which the attribute puts beside the function. It does not stand in the way
+/// of variables called `name`, but of modules, types and crates of that name in the same module.
+///
 /// # What is rejected
 ///
 /// At compile time, with an error that says what to do: type and const parameters and `impl Trait` (a worker runs
 /// one compiled function; lifetime parameters are fine), methods, `async fn`, `unsafe fn`, `extern fn`, variadic
-/// functions, `&mut` and `&'static` arguments, references inside other types, returned references, more than twelve
+/// functions, functions that never return, `&mut` and `&'static` arguments, references inside other types, returned references, more than twelve
 /// arguments, and everything that is not a function.
 ///
 /// ```compile_fail

@@ -5,7 +5,9 @@ use crate::parse::{Function, Keys};
 use proc_macro2::TokenStream;
 use syn::ext::IdentExt;
 use syn::visit_mut::{self, VisitMut};
-use syn::{FnArg, Lifetime, LitStr, Pat, PatType, Path, Result, ReturnType, Type, TypePath};
+use syn::{
+    FnArg, GenericArgument, Lifetime, LitStr, Pat, PatType, Path, PathArguments, Result, ReturnType, Type, TypePath,
+};
 
 /// A task function and all that the generated code has to say about it.
 pub(crate) struct Task {
@@ -46,8 +48,8 @@ pub(crate) enum Output {
     Unit,
     /// An ordinary value.
     Value(Type),
-    /// A `Result`, whose `Err` fails the future.
-    Result(Type),
+    /// A `Result`, whose `Err` fails the future; and its arguments, as far as they are written.
+    Result(Type, Vec<Type>),
 }
 
 impl Task {
@@ -94,8 +96,11 @@ impl Output {
     fn new(output: &ReturnType) -> Output {
         match output {
             ReturnType::Default => Output::Unit,
-            ReturnType::Type(_, ty) if is_result(peel(ty)) => Output::Result(without_lifetimes(peel(ty))),
-            ReturnType::Type(_, ty) => Output::Value(without_lifetimes(peel(ty))),
+            ReturnType::Type(_, ty) => {
+                let arguments = || result_arguments(peel(ty)).into_iter().cloned().collect();
+                let ty = without_lifetimes(peel(ty));
+                if is_result(&ty) { Output::Result(ty, arguments()) } else { Output::Value(ty) }
+            }
         }
     }
 }
@@ -112,6 +117,24 @@ pub(crate) fn peel(ty: &Type) -> &Type {
 /// Whether the type is written `Result`, with whatever path and arguments.
 pub(crate) fn is_result(ty: &Type) -> bool {
     last_name_is(ty, "Result")
+}
+
+/// The types in the angle brackets of a type that is written `Result`: first the value's, then perhaps the error's.
+pub(crate) fn result_arguments(ty: &Type) -> Vec<&Type> {
+    match ty {
+        Type::Path(TypePath { path, .. }) if is_result(ty) => match path.segments.last().map(|last| &last.arguments) {
+            Some(PathArguments::AngleBracketed(arguments)) => arguments.args.iter().filter_map(only_type).collect(),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+fn only_type(argument: &GenericArgument) -> Option<&Type> {
+    match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    }
 }
 
 fn last_name_is(ty: &Type, name: &str) -> bool {

@@ -138,7 +138,13 @@ fn parse_value_with<T>(input: ParseStream<'_>, parser: fn(ParseStream<'_>) -> Re
         parser(input)
     };
     let value = parse().map_err(|error| Error::new(error.span(), usage))?;
-    if input.is_empty() || input.peek(Token![,]) { Ok(value) } else { Err(input.error(usage)) }
+    if input.is_empty() || input.peek(Token![,]) {
+        Ok(value)
+    } else if input.peek(Ident::peek_any) {
+        Err(input.error("the keys are separated by a comma: put one before this key"))
+    } else {
+        Err(input.error(usage))
+    }
 }
 
 /// What an item that is no function is called.

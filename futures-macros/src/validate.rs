@@ -1,12 +1,12 @@
 //! What cannot be a task function: every mistake with its place in the source and the way out.
 
-use crate::model::{is_result, peel};
+use crate::model::{peel, result_arguments};
 use crate::parse::Function;
 use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, GenericParam, PatType, Path, PathArguments, Result, ReturnType, Safety,
-    Type, TypeImplTrait, TypePath, TypeReference,
+    Attribute, Error, FnArg, GenericParam, PatType, Path, Result, ReturnType, Safety, Type, TypeImplTrait,
+    TypeReference,
 };
 
 /// The length of the longest tuple for which `IntoArgs` is implemented.
@@ -148,7 +148,8 @@ fn travelling(ty: &Type, mistakes: &mut Mistakes) {
 fn returned(returned: &Type, mistakes: &mut Mistakes) {
     let returned = peel(returned);
     let found = Finder::of(returned);
-    let found_in_value = Finder::of(success(returned).unwrap_or(returned));
+    // The error of a `Result` stays on the worker and may hold references.
+    let found_in_value = Finder::of(result_arguments(returned).first().copied().unwrap_or(returned));
     if let Type::Never(_) = returned {
         mistakes.add(returned, "a task function has to return for its future to be fulfilled: return `()`");
     } else if let Some(impl_trait) = found.impl_trait {
@@ -157,17 +158,6 @@ fn returned(returned: &Type, mistakes: &mut Mistakes) {
         mistakes
             .add(reference, "a result travels and cannot hold a reference: return the owned type, such as `String`");
     }
-}
-
-/// The `T` in a type that is written `Result<T, E>`; the error stays on the worker and may hold references.
-fn success(returned: &Type) -> Option<&Type> {
-    let Type::Path(TypePath { path, .. }) = returned else { return None };
-    let PathArguments::AngleBracketed(arguments) = &path.segments.last()?.arguments else { return None };
-    let first = arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::Type(first) => Some(first),
-        _ => None,
-    });
-    if is_result(returned) { first } else { None }
 }
 
 /// The first occurrence, in a type, of what a task function cannot have there.

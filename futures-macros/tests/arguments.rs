@@ -1,5 +1,7 @@
 //! Every way to take arguments, called over bytes as a worker calls.
 
+#![allow(clippy::unwrap_used)]
+
 use futures_mpi_core::__private::{call, call_with_bytes};
 use futures_mpi_core::TaskId;
 use futures_mpi_macros::remote_task;

@@ -1,5 +1,7 @@
 //! Names, places and signatures as the inventory holds them.
 
+#![allow(clippy::unwrap_used)]
+
 use futures_mpi_core::__private::{TaskEntry, call, entry, inventory};
 use futures_mpi_core::TaskId;
 use futures_mpi_macros::remote_task;

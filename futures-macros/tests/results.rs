@@ -1,5 +1,7 @@
 //! What is kept of a returned `Err`, by how much its type can do, and what counts as a `Result`.
 
+#![allow(clippy::unwrap_used)]
+
 use futures_mpi_core::__private::call;
 use futures_mpi_core::{Error, TaskId};
 use futures_mpi_macros::remote_task;
@@ -71,7 +73,7 @@ fn static_str() -> Result<(), &'static str> {
 
 #[allow(clippy::needless_lifetimes, reason = "a named lifetime is what is tried")]
 #[remote_task]
-fn lent_str<'a>(text: &'a str) -> Result<u8, &'a str> {
+fn lent_str(text: &str) -> Result<u8, &str> {
     Err(text)
 }
 

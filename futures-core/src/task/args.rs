@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 
 /// A value that can be passed for one argument of type `A`: an `A`, a reference to one, a `&str` for a [`String`], a
 /// slice for a [`Vec`], a `&Path` for a [`PathBuf`]. It encodes to the same bytes as the `A`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be passed for an argument of type `{A}`",
+    label = "the task takes `{A}` here"
+)]
 pub trait Argument<A>: Serialize {}
 
 impl<A: Serialize> Argument<A> for A {}

@@ -62,10 +62,20 @@ impl TaskEntry {
 pub trait ResultOutput {
     /// The type of the value in `Ok`.
     type Ok;
+    /// The type of the error in `Err`.
+    type Err;
+
+    /// The same, under the name that everybody knows.
+    fn into_result(self) -> Result<Self::Ok, Self::Err>;
 }
 
 impl<T, E> ResultOutput for Result<T, E> {
     type Ok = T;
+    type Err = E;
+
+    fn into_result(self) -> Result<T, E> {
+        self
+    }
 }
 
 /// The signature of a function with these argument and output types, as it is compared between processes.

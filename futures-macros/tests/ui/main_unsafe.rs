@@ -1,0 +1,6 @@
+//! An `unsafe` main function.
+
+use futures_mpi_macros as futures_mpi;
+
+#[futures_mpi::main]
+unsafe fn main() {}

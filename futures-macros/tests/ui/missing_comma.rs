@@ -1,0 +1,10 @@
+//! Two keys without a comma.
+
+use futures_mpi_macros::remote_task;
+
+#[remote_task(id = "power" crate = futures_mpi_core)]
+fn power(base: u64, exponent: u32) -> u64 {
+    base.pow(exponent)
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! A literal without a key.
+
+use futures_mpi_macros::remote_task;
+
+#[remote_task("power")]
+fn power(base: u64, exponent: u32) -> u64 {
+    base.pow(exponent)
+}
+
+fn main() {}

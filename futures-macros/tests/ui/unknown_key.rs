@@ -1,0 +1,10 @@
+//! A key that does not exist.
+
+use futures_mpi_macros::remote_task;
+
+#[remote_task(name = "power")]
+fn power(base: u64, exponent: u32) -> u64 {
+    base.pow(exponent)
+}
+
+fn main() {}
