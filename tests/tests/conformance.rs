@@ -45,6 +45,31 @@ fn command_line_mode_keeps_every_promise() {
     }
 }
 
+/// Frames that are larger than MPI's count of bytes are sent in parts; here every frame is, that is longer than 1000
+/// bytes.
+#[test]
+fn frames_in_parts_keep_every_promise() {
+    if harness::mpiexec_or_skip().is_some() {
+        let launch = Launch::mpiexec(3).env("FUTURES_MPI_TEST_PART_BYTES", "1000");
+        assert_kept(launch.program(PROGRAM).args(["mpi", "2"]));
+    }
+}
+
+#[test]
+fn lower_thread_levels_keep_every_promise() {
+    if harness::mpiexec_or_skip().is_some() {
+        let launch =
+            |level| Launch::mpiexec(3).env("FUTURES_MPI_THREAD_LEVEL", level).program(PROGRAM).args(["mpi", "2"]);
+        let outcome = launch("serialized").limit(LIMIT).run();
+        outcome.expect_success().expect_said("promises kept, 0 broken").expect_not_said("MPI gives only");
+        let outcome = launch("funneled").limit(LIMIT).run();
+        outcome.expect_success().expect_said("promises kept, 0 broken");
+        outcome.expect_said("MPI gives only MPI_THREAD_FUNNELED");
+        let outcome = launch("some").limit(LIMIT).run();
+        outcome.expect_failure().expect_said("FUTURES_MPI_THREAD_LEVEL is \"some\"");
+    }
+}
+
 fn assert_kept(launch: Launch) {
     let outcome = launch.limit(LIMIT).run();
     outcome.expect_success().expect_said("promises kept, 0 broken");
