@@ -19,9 +19,9 @@ pub(crate) struct Started {
 impl Started {
     /// How many processes MPI's launcher has room for; `None` where it does not say, or may not be asked.
     pub(crate) fn universe_size(&self) -> Option<usize> {
-        let unsafe_to_ask =
+        let must_not_ask =
             self.plan.singleton && matches!(self.plan.implementation, environment::Implementation::Mpich { .. });
-        if unsafe_to_ask { None } else { sys::universe_size() }
+        if must_not_ask { None } else { sys::universe_size() }
     }
 }
 
