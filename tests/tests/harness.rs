@@ -130,7 +130,7 @@ fn a_running_launch_can_be_watched_and_signalled() {
 
     let mut running = sh("echo ready; sleep 1007; true").start();
     running.wait_until_said("ready");
-    running.signal_group("INT");
+    running.signal_group("TERM");
     running.wait().expect_failure();
 }
 
