@@ -52,7 +52,7 @@ mod worker;
 
 pub use error::{Error, Result};
 pub use executor::Executor;
-pub use future::Future;
+pub use future::{AsCompleted, AsCompletedInTime, Future, ReturnWhen, Waited, as_completed, wait};
 pub use map::{Map, MapIter};
 pub use task::{IntoArgs, TaskId};
 pub use thread_pool::{ThreadPoolBuilder, ThreadPoolExecutor};

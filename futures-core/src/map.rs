@@ -3,14 +3,15 @@
 use crate::codec::PAYLOAD_LIMIT_BYTES;
 use crate::error::{Error, Kind, Result};
 use crate::executor::Client;
-use crate::future::State;
+use crate::future::{State, Watch};
 use crate::inbox::Task;
 use crate::payload::{self, Outcome};
 use crate::task::{IntoArgs, TaskId};
 use serde::de::DeserializeOwned;
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::iter::Fuse;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// So many tasks are submitted ahead of the one whose result is awaited.
 const TASKS_AHEAD: usize = 4096;
@@ -45,12 +46,17 @@ pub struct Map<Args, T, I> {
     client: Arc<Client>,
     function: TaskId<Args, T>,
     items: I,
+    called: Instant,
     chunksize: usize,
+    buffersize: Option<usize>,
+    timeout: Option<Duration>,
+    unordered: bool,
 }
 
 impl<Args, T, I> Map<Args, T, I> {
     pub(crate) fn new(client: Arc<Client>, function: TaskId<Args, T>, items: I) -> Self {
-        Map { client, function, items, chunksize: 1 }
+        let called = Instant::now();
+        Map { client, function, items, called, chunksize: 1, buffersize: None, timeout: None, unordered: false }
     }
 
     /// How many calls travel and are executed together as one task; 1 if not set.
@@ -60,6 +66,39 @@ impl<Args, T, I> Map<Args, T, I> {
     pub fn chunksize(mut self, chunksize: usize) -> Self {
         self.chunksize = chunksize;
         self
+    }
+
+    /// How many tasks, each of one chunk, may be submitted ahead of the results that have been taken from the iterator.
+    ///
+    /// If not set, so many that the workers stay busy with short tasks: a few thousand, fewer when their arguments are
+    /// large. A buffer size of 0 is an error, which the iterator yields instead of results.
+    pub fn buffersize(mut self, buffersize: usize) -> Self {
+        self.buffersize = Some(buffersize);
+        self
+    }
+
+    /// Ends the iteration by an error, for which [`Error::is_timeout`] holds, when a result is awaited that is not there
+    /// `timeout` after the call of [`map`](crate::Executor::map). What is left is cancelled then.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Yields results as soon as they are there instead of in the order of the items; those of a chunk stay together.
+    pub fn unordered(mut self) -> Self {
+        self.unordered = true;
+        self
+    }
+
+    /// What is wrong with the options.
+    fn refusal(&self) -> Option<Error> {
+        let zero =
+            |what| Error::new(Kind::Configuration, format!("the {what} size of a map is 0; it must be at least 1"));
+        match (self.chunksize, self.buffersize) {
+            (0, _) => Some(zero("chunk")),
+            (_, Some(0)) => Some(zero("buffer")),
+            _ => None,
+        }
     }
 }
 
@@ -73,18 +112,31 @@ where
 
     /// Submits the first calls.
     fn into_iter(self) -> MapIter<Args, T, I> {
-        let Map { client, function, items, chunksize } = self;
-        // A chunk's calls are counted in 32 bits on the wire.
-        let chunksize = chunksize.min(u32::MAX as usize);
-        let front = if chunksize == 0 { Front::Failed(zero_chunksize()) } else { Front::Empty };
-        let mut iter =
-            MapIter { client, function, items: items.fuse(), chunksize, ahead: VecDeque::new(), bytes_ahead: 0, front };
+        let last_word = self.refusal();
+        let mut iter = MapIter {
+            over: last_word.is_some(),
+            last_word,
+            client: self.client,
+            function: self.function,
+            items: self.items.fuse(),
+            // A chunk's calls are counted in 32 bits on the wire.
+            chunksize: self.chunksize.min(u32::MAX as usize),
+            tasks_ahead: self.buffersize.unwrap_or(TASKS_AHEAD),
+            few_tasks: self.buffersize.unwrap_or(FEW_TASKS),
+            deadline: self.timeout.and_then(|timeout| self.called.checked_add(timeout)),
+            called: self.called,
+            watch: self.unordered.then(Arc::default),
+            ahead: BTreeMap::new(),
+            next_chunk: 0,
+            bytes_ahead: 0,
+            front: None,
+        };
         iter.submit_ahead();
         iter
     }
 }
 
-/// The iterator over the results of a [`Map`], in the order of the items.
+/// The iterator over the results of a [`Map`].
 ///
 /// Dropping it cancels the calls that have not been sent to a worker.
 pub struct MapIter<Args, T, I> {
@@ -92,11 +144,25 @@ pub struct MapIter<Args, T, I> {
     function: TaskId<Args, T>,
     items: Fuse<I>,
     chunksize: usize,
-    /// The chunks whose results come after those of `front`, in order.
-    ahead: VecDeque<Chunk>,
+    /// The most tasks that may be submitted ahead.
+    tasks_ahead: usize,
+    /// So many are submitted ahead however large they are.
+    few_tasks: usize,
+    called: Instant,
+    deadline: Option<Instant>,
+    /// Says which chunk is done, if their order does not matter.
+    watch: Option<Arc<Watch>>,
+    /// The chunks that have been submitted, by their number, without the one at the front.
+    ahead: BTreeMap<usize, Chunk>,
+    /// The number of the chunk to be made next.
+    next_chunk: usize,
     /// The sum of the chunks' bytes.
     bytes_ahead: usize,
-    front: Front,
+    /// The chunk whose results are being taken.
+    front: Option<Front>,
+    /// An error after which there is nothing more.
+    last_word: Option<Error>,
+    over: bool,
 }
 
 /// Consecutive items, submitted as one task.
@@ -109,20 +175,15 @@ struct Chunk {
     bytes: usize,
 }
 
-/// What the results at hand are taken from.
-enum Front {
-    Empty,
-    Chunk {
-        chunk: Chunk,
-        /// The place of the next item in the chunk, counting all.
-        next: usize,
-        /// The same without those that could not be encoded.
-        next_submitted: usize,
-        /// How many bytes of the encoded values are used up.
-        used: usize,
-    },
-    /// One error and nothing more.
-    Failed(Error),
+/// A chunk that is done, and how far its results have been taken.
+struct Front {
+    chunk: Chunk,
+    /// The place of the next item in the chunk, counting all.
+    next: usize,
+    /// The same without those that could not be encoded.
+    next_submitted: usize,
+    /// How many bytes of the encoded values are used up.
+    used: usize,
 }
 
 impl<Args, T, I> Iterator for MapIter<Args, T, I>
@@ -134,27 +195,23 @@ where
 
     fn next(&mut self) -> Option<Result<T>> {
         loop {
-            match &mut self.front {
-                Front::Failed(_) => {
-                    let Front::Failed(error) = std::mem::replace(&mut self.front, Front::Empty) else { continue };
-                    return Some(Err(error));
-                }
-                Front::Chunk { chunk, next, next_submitted, used } if *next < chunk.count => {
-                    let place = *next;
-                    *next += 1;
-                    if let Some((_, error)) = chunk.unencodable.pop_if(|(unencodable, _)| *unencodable == place) {
-                        return Some(Err(error));
-                    }
-                    let item = *next_submitted;
-                    *next_submitted += 1;
-                    return Some(chunk.result(item, used));
-                }
-                Front::Empty if self.chunksize == 0 => return None,
-                _ => {
-                    self.submit_ahead();
-                    let chunk = self.ahead.pop_front()?;
+            if let Some(result) = self.front.as_mut().and_then(Front::next) {
+                return Some(result);
+            }
+            if self.over || self.ahead.is_empty() {
+                return self.last_word.take().map(Err);
+            }
+            match self.next_done() {
+                Some(chunk) => {
                     self.bytes_ahead -= chunk.bytes;
-                    self.front = Front::Chunk { chunk, next: 0, next_submitted: 0, used: 0 };
+                    self.submit_ahead();
+                    self.front = Some(Front { chunk, next: 0, next_submitted: 0, used: 0 });
+                }
+                None => {
+                    self.front = None;
+                    self.last_word = Some(self.timed_out());
+                    self.over = true;
+                    self.cancel();
                 }
             }
         }
@@ -166,16 +223,38 @@ where
     I: Iterator<Item: IntoArgs<Args>>,
     T: DeserializeOwned,
 {
+    /// Takes out the chunk whose results come next, when it is done; `None` if it is not in time.
+    fn next_done(&mut self) -> Option<Chunk> {
+        if let Some(watch) = &self.watch {
+            return self.ahead.remove(&watch.next(self.deadline)?);
+        }
+        let first = self.ahead.first_entry()?;
+        if let Some(state) = &first.get().state
+            && matches!(state.wait(self.deadline), Err(error) if error.is_timeout())
+        {
+            return None;
+        }
+        Some(first.remove())
+    }
+
     /// Submits chunks until enough are on their way, once half of them have come back.
     fn submit_ahead(&mut self) {
-        if self.chunksize == 0 || self.ahead.len() > TASKS_AHEAD / 2 {
+        if self.over || self.ahead.len() > self.tasks_ahead / 2 {
             return;
         }
         let mut tasks = Vec::new();
-        while self.ahead.len() < TASKS_AHEAD && (self.bytes_ahead < BYTES_AHEAD || self.ahead.len() < FEW_TASKS) {
-            let Some(chunk) = self.next_chunk(&mut tasks) else { break };
+        while self.ahead.len() < self.tasks_ahead
+            && (self.bytes_ahead < BYTES_AHEAD || self.ahead.len() < self.few_tasks)
+        {
+            let Some(chunk) = self.make_chunk(&mut tasks) else { break };
             self.bytes_ahead += chunk.bytes;
-            self.ahead.push_back(chunk);
+            match (&self.watch, &chunk.state) {
+                (Some(watch), Some(state)) => state.watch(watch, self.next_chunk),
+                (Some(watch), None) => watch.report(self.next_chunk),
+                (None, _) => {}
+            }
+            self.ahead.insert(self.next_chunk, chunk);
+            self.next_chunk += 1;
         }
         if !tasks.is_empty() {
             self.client.submit_all(tasks);
@@ -183,7 +262,7 @@ where
     }
 
     /// Encodes the next items, and adds the task of those that could be encoded to `tasks`.
-    fn next_chunk(&mut self, tasks: &mut Vec<Task>) -> Option<Chunk> {
+    fn make_chunk(&mut self, tasks: &mut Vec<Task>) -> Option<Chunk> {
         let mut arguments = Vec::new();
         let mut chunk = Chunk { state: None, count: 0, unencodable: Vec::new(), bytes: 0 };
         for item in self.items.by_ref().take(self.chunksize) {
@@ -205,10 +284,32 @@ where
         }
         (chunk.count > 0).then_some(chunk)
     }
+
+    fn timed_out(&self) -> Error {
+        let seconds = self.called.elapsed().as_secs_f64();
+        Error::new(Kind::Timeout, format!("the next result of the map was not there {seconds:.3} s after the call"))
+    }
+}
+
+impl Front {
+    /// The next result, if there is one.
+    fn next<T: DeserializeOwned>(&mut self) -> Option<Result<T>> {
+        if self.next == self.chunk.count {
+            return None;
+        }
+        let place = self.next;
+        self.next += 1;
+        if let Some((_, error)) = self.chunk.unencodable.pop_if(|(unencodable, _)| *unencodable == place) {
+            return Some(Err(error));
+        }
+        let item = self.next_submitted;
+        self.next_submitted += 1;
+        Some(self.chunk.result(item, &mut self.used))
+    }
 }
 
 impl Chunk {
-    /// Waits for the result of the submitted item `item`; `used` are the bytes of the values before it.
+    /// The result of the submitted item `item`; `used` are the bytes of the values before it.
     fn result<T: DeserializeOwned>(&self, item: usize, used: &mut usize) -> Result<T> {
         let state = self.state.as_ref().expect("a chunk with a submitted item has a task");
         match state.wait(None)? {
@@ -228,16 +329,17 @@ impl Chunk {
     }
 }
 
-impl<Args, T, I> Drop for MapIter<Args, T, I> {
-    fn drop(&mut self) {
-        for chunk in &self.ahead {
-            if let Some(state) = &chunk.state {
-                state.cancel();
-            }
+impl<Args, T, I> MapIter<Args, T, I> {
+    /// Cancels what has not been sent to a worker.
+    fn cancel(&self) {
+        for state in self.ahead.values().filter_map(|chunk| chunk.state.as_ref()) {
+            state.cancel();
         }
     }
 }
 
-fn zero_chunksize() -> Error {
-    Error::new(Kind::Configuration, "the chunk size of a map is 0; it must be at least 1")
+impl<Args, T, I> Drop for MapIter<Args, T, I> {
+    fn drop(&mut self) {
+        self.cancel();
+    }
 }

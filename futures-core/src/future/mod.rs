@@ -1,15 +1,19 @@
 //! The handle that a submission returns: ask it, wait for it, cancel it, await it.
 
+mod group;
 mod state;
+mod watch;
 
 use crate::error::{Error, Result};
 use crate::payload::Outcome;
+pub use group::{AsCompleted, AsCompletedInTime, ReturnWhen, Waited, as_completed, wait};
 pub(crate) use state::{Callback, Phase, State};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
+pub(crate) use watch::Watch;
 
 /// The future of one task: pending, then running, then finished, unless it is cancelled while it is pending.
 ///
@@ -100,6 +104,11 @@ impl<T> Future<T> {
     /// Whether the task has been sent to a worker and is not done.
     pub fn running(&self) -> bool {
         self.state.phase() == Phase::Running
+    }
+
+    /// Whether the task is done and has failed; a cancellation does not count.
+    fn has_failed(&self) -> bool {
+        self.state.phase() == Phase::Finished && self.result().is_err()
     }
 
     /// Whether the task is finished, successfully or not, or cancelled.

@@ -1,5 +1,6 @@
 //! What a future and its pool share: a phase that only goes forward, an outcome, and who waits for it.
 
+use super::watch::Watch;
 use crate::callbacks;
 use crate::error::{Error, Kind};
 use crate::ids::TaskNumber;
@@ -38,8 +39,16 @@ pub(crate) struct State {
 struct Waiting {
     /// The number of threads that sleep on the condition variable.
     threads: u32,
+    /// Boxed, because most futures have none.
+    listeners: Option<Box<Listeners>>,
+}
+
+/// Who is to be told when a future is done.
+#[derive(Default)]
+struct Listeners {
     wakers: Vec<Waker>,
     callbacks: Vec<Callback>,
+    watches: Vec<(Arc<Watch>, usize)>,
 }
 
 /// A function to be called when a future is done.
@@ -107,7 +116,18 @@ impl State {
             drop(waiting);
             callbacks::run(callback);
         } else {
-            waiting.callbacks.push(callback);
+            waiting.listeners().callbacks.push(callback);
+        }
+    }
+
+    /// Reports to `watch` by this token when the future is done: now, if it is.
+    pub(crate) fn watch(&self, watch: &Arc<Watch>, token: usize) {
+        let mut waiting = self.lock();
+        if self.is_done() {
+            drop(waiting);
+            watch.report(token);
+        } else {
+            waiting.listeners().watches.push((Arc::clone(watch), token));
         }
     }
 
@@ -116,8 +136,9 @@ impl State {
         if !self.is_done() {
             let mut waiting = self.lock();
             if !self.is_done() {
-                if !waiting.wakers.iter().any(|known| known.will_wake(waker)) {
-                    waiting.wakers.push(waker.clone());
+                let wakers = &mut waiting.listeners().wakers;
+                if !wakers.iter().any(|known| known.will_wake(waker)) {
+                    wakers.push(waker.clone());
                 }
                 return Poll::Pending;
             }
@@ -161,15 +182,23 @@ impl State {
         if waiting.threads > 0 {
             self.resolved.notify_all();
         }
-        let Waiting { wakers, callbacks, .. } = &mut *waiting;
-        let (wakers, callbacks) = (std::mem::take(wakers), std::mem::take(callbacks));
+        let listeners = waiting.listeners.take();
         drop(waiting);
+        let Some(listeners) = listeners else { return Vec::new() };
+        let Listeners { wakers, callbacks, watches } = *listeners;
+        watches.into_iter().for_each(|(watch, token)| watch.report(token));
         wakers.into_iter().for_each(Waker::wake);
         callbacks
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn listeners(&mut self) -> &mut Listeners {
+        self.listeners.get_or_insert_default()
     }
 }
 

@@ -3,12 +3,18 @@
 use super::tasks::*;
 use super::{LONG, Setting, promises};
 use std::cell::Cell;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 promises![
     results_come_in_the_order_of_the_items,
     every_chunk_size_gives_the_same_results,
-    a_chunk_size_of_zero_is_an_error,
+    a_size_of_zero_is_an_error,
+    every_buffer_size_gives_the_same_results,
+    a_buffer_size_bounds_what_is_taken_ahead,
+    unordered_results_are_complete,
+    unordered_results_do_not_wait_for_slow_ones,
+    a_map_ends_at_its_limit,
+    a_limit_that_is_not_reached_changes_nothing,
     an_empty_map_is_empty,
     input_is_taken_lazily,
     an_endless_map_can_be_left,
@@ -42,12 +48,91 @@ fn every_chunk_size_gives_the_same_results(setting: &Setting) {
     }
 }
 
-fn a_chunk_size_of_zero_is_an_error(setting: &Setting) {
+fn a_size_of_zero_is_an_error(setting: &Setting) {
     let executor = setting.executor();
-    let mut results = executor.map(square::ID, 0..3).chunksize(0).into_iter();
-    let error = results.next().expect("there is an error").expect_err("zero is refused");
-    assert!(error.is_configuration() && error.message().contains("chunk size"), "{error}");
-    assert!(results.next().is_none());
+    let chunk = executor.map(square::ID, 0..3).chunksize(0).into_iter();
+    let buffer = executor.map(square::ID, 0..3).buffersize(0).into_iter();
+    for (mut results, name) in [(chunk, "chunk size"), (buffer, "buffer size")] {
+        let error = results.next().expect("there is an error").expect_err("zero is refused");
+        assert!(error.is_configuration() && error.message().contains(name), "{error}");
+        assert!(results.next().is_none());
+    }
+}
+
+fn every_buffer_size_gives_the_same_results(setting: &Setting) {
+    let executor = setting.executor();
+    for length in [0, 1, 2, 5, 23] {
+        let expected: Vec<i64> = (0..length).map(|n| n * n).collect();
+        for (chunksize, buffersize) in
+            [1, 2, 3, 7].into_iter().flat_map(|chunk| [1, 2, 4, 100].map(|buffer| (chunk, buffer)))
+        {
+            for unordered in [false, true] {
+                let map = executor.map(square::ID, 0..length).chunksize(chunksize).buffersize(buffersize);
+                let map = if unordered { map.unordered() } else { map };
+                let mut results: Vec<i64> = map.into_iter().map(|result| result.expect("it succeeds")).collect();
+                if unordered {
+                    results.sort_unstable();
+                }
+                assert_eq!(results, expected, "chunks of {chunksize}, {buffersize} ahead, unordered: {unordered}");
+            }
+        }
+    }
+}
+
+fn a_buffer_size_bounds_what_is_taken_ahead(setting: &Setting) {
+    let executor = setting.executor();
+    for unordered in [false, true] {
+        let taken = Cell::new(0);
+        let items = (0i64..).inspect(|_| taken.set(taken.get() + 1));
+        let map = executor.map(square::ID, items).chunksize(2).buffersize(3);
+        let mut results = if unordered { map.unordered() } else { map }.into_iter();
+        for used in 0..100 {
+            // Three chunks ahead and the one that is being used.
+            assert!(taken.get() <= used + 8, "{} items are taken when {used} are used", taken.get());
+            assert!(results.next().expect("it is endless").is_ok());
+        }
+    }
+}
+
+fn unordered_results_are_complete(setting: &Setting) {
+    let executor = setting.executor();
+    for chunksize in [1, 3] {
+        let items = (0..60).map(|n| Touchy { encodes: n % 5 != 0, decodes: true });
+        let results = executor.map(take_touchy::ID, items).chunksize(chunksize).unordered();
+        let (good, bad): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+        assert_eq!((good.len(), bad.len()), (48, 12));
+    }
+}
+
+fn unordered_results_do_not_wait_for_slow_ones(setting: &Setting) {
+    let executor = setting.executor();
+    if executor.num_workers().expect("the pool starts") < 2 {
+        return;
+    }
+    let results = executor.map(sleep::ID, [600, 1, 2, 3]).unordered();
+    let order: Vec<u64> = results.into_iter().map(|result| result.expect("it succeeds")).collect();
+    assert_eq!(order, [1, 2, 3, 600]);
+}
+
+fn a_map_ends_at_its_limit(setting: &Setting) {
+    let executor = setting.executor();
+    executor.bootup(true).expect("the pool starts");
+    for unordered in [false, true] {
+        // As many long ones as workers keep what follows from being sent.
+        let times = std::iter::repeat_n(400, setting.workers).chain([60_000; 20]);
+        let map = executor.map(sleep::ID, times).timeout(Duration::from_millis(50));
+        let mut results = if unordered { map.unordered() } else { map }.into_iter();
+        assert!(results.next().expect("it says that time is up").expect_err("they sleep").is_timeout());
+        assert!(results.next().is_none(), "what is left was cancelled");
+    }
+    let mut results = executor.map(sleep::ID, [100; 3]).timeout(Duration::ZERO).into_iter();
+    assert!(results.next().expect("no time was given").expect_err("no time was given").is_timeout());
+}
+
+fn a_limit_that_is_not_reached_changes_nothing(setting: &Setting) {
+    let executor = setting.executor();
+    let results: Result<Vec<i64>, _> = executor.map(square::ID, 0..10).timeout(LONG).into_iter().collect();
+    assert_eq!(results.expect("all succeed").len(), 10);
 }
 
 fn an_empty_map_is_empty(setting: &Setting) {

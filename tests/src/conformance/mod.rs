@@ -3,6 +3,7 @@
 mod calls;
 mod errors;
 mod futures;
+mod groups;
 mod lifecycle;
 mod maps;
 mod tasks;
@@ -83,7 +84,9 @@ impl Setting {
 
 /// All promises, family by family.
 pub fn all() -> impl Iterator<Item = &'static Promise> {
-    [calls::PROMISES, errors::PROMISES, futures::PROMISES, lifecycle::PROMISES, maps::PROMISES].into_iter().flatten()
+    [calls::PROMISES, errors::PROMISES, futures::PROMISES, groups::PROMISES, lifecycle::PROMISES, maps::PROMISES]
+        .into_iter()
+        .flatten()
 }
 
 /// Checks the promises whose names contain `filter`, prints a line for each, and returns how many were kept and broken.

@@ -30,6 +30,18 @@ pub(super) fn sleep(millis: u64) -> u64 {
 }
 
 #[remote_task]
+pub(super) fn square_after(millis: u64, n: i64) -> i64 {
+    std::thread::sleep(Duration::from_millis(millis));
+    n * n
+}
+
+#[remote_task]
+pub(super) fn wait_then_give(millis: u64, n: u32) -> u32 {
+    std::thread::sleep(Duration::from_millis(millis));
+    n
+}
+
+#[remote_task]
 pub(super) fn process_after(millis: u64) -> u32 {
     std::thread::sleep(Duration::from_millis(millis));
     std::process::id()

@@ -1,0 +1,129 @@
+//! Several futures at once: waiting for some, taking them as they are completed.
+
+use super::tasks::*;
+use super::{LONG, Setting, promises};
+use futures_mpi::{Future, ReturnWhen, as_completed, wait};
+use std::time::{Duration, Instant};
+
+promises![
+    waiting_for_all_returns_when_all_are_done,
+    waiting_for_the_first_returns_early,
+    waiting_for_an_exception_returns_at_the_first,
+    waiting_ends_at_its_limit,
+    waiting_counts_a_future_once,
+    waiting_for_nothing_returns_at_once,
+    cancelled_futures_are_done,
+    futures_come_as_they_are_completed,
+    what_is_done_already_comes_first,
+    as_completed_ends_at_its_limit,
+    as_completed_yields_a_future_once,
+];
+
+fn waiting_for_all_returns_when_all_are_done(setting: &Setting) {
+    let executor = setting.executor();
+    let futures: Vec<_> = [60, 1, 30].map(|millis| executor.submit(sleep::ID, millis)).into();
+    let waited = wait(&futures, ReturnWhen::AllCompleted, Some(LONG));
+    assert!(waited.not_done.is_empty() && waited.done.iter().all(Future::done));
+    let values: Vec<u64> = waited.done.iter().map(|future| future.result().expect("it succeeds")).collect();
+    assert_eq!(values, [60, 1, 30], "the order is that of the argument");
+    assert_eq!(wait(&futures, ReturnWhen::default(), None).done.len(), 3, "what is done stays done");
+}
+
+fn waiting_for_the_first_returns_early(setting: &Setting) {
+    let executor = setting.executor();
+    let quick = executor.submit(square::ID, 3);
+    quick.result_timeout(LONG).expect("it succeeds");
+    let slow = executor.submit(square_after::ID, (500, 2));
+    let waited = wait([&slow, &quick], ReturnWhen::FirstCompleted, Some(LONG));
+    assert_eq!((waited.done.len(), waited.not_done.len()), (1, 1));
+    assert_eq!(waited.done[0].result().expect("it succeeds"), 9);
+    let waited = wait([&slow], ReturnWhen::FirstCompleted, Some(LONG));
+    assert_eq!(waited.done[0].result().expect("it succeeds"), 4);
+}
+
+fn waiting_for_an_exception_returns_at_the_first(setting: &Setting) {
+    let executor = setting.executor();
+    let fails = executor.submit(panic_at::ID, (1, 1));
+    let slow: Vec<_> = (0..2 * setting.workers).map(|_| executor.submit(wait_then_give::ID, (300, 1))).collect();
+    let waited = wait(slow.iter().chain([&fails]), ReturnWhen::FirstException, Some(LONG));
+    assert!(fails.done() && !waited.not_done.is_empty(), "it did not wait for the others");
+    let waited = wait(&slow, ReturnWhen::FirstException, Some(LONG));
+    assert!(waited.not_done.is_empty(), "without an exception it waits for all");
+}
+
+fn waiting_ends_at_its_limit(setting: &Setting) {
+    let executor = setting.executor();
+    let future = executor.submit(sleep::ID, 400);
+    let waited = wait([&future], ReturnWhen::AllCompleted, Some(Duration::from_millis(20)));
+    assert_eq!((waited.done.len(), waited.not_done.len()), (0, 1));
+    let waited = wait([&future], ReturnWhen::AllCompleted, Some(Duration::ZERO));
+    assert_eq!(waited.not_done.len(), 1);
+}
+
+fn waiting_counts_a_future_once(setting: &Setting) {
+    let executor = setting.executor();
+    let future = executor.submit(square::ID, 3);
+    let waited = wait([&future, &future.clone(), &future], ReturnWhen::AllCompleted, Some(LONG));
+    assert_eq!((waited.done.len(), waited.not_done.len()), (1, 0));
+}
+
+fn waiting_for_nothing_returns_at_once(_setting: &Setting) {
+    for when in [ReturnWhen::FirstCompleted, ReturnWhen::FirstException, ReturnWhen::AllCompleted] {
+        let waited = wait(std::iter::empty::<&Future<u8>>(), when, None);
+        assert!(waited.done.is_empty() && waited.not_done.is_empty());
+    }
+    assert!(as_completed(Vec::<Future<u8>>::new()).next().is_none());
+}
+
+fn cancelled_futures_are_done(setting: &Setting) {
+    let executor = setting.executor();
+    executor.bootup(true).expect("the pool starts");
+    let busy: Vec<_> = (0..setting.workers).map(|_| executor.submit(sleep::ID, 200)).collect();
+    let cancelled: Vec<_> = (0..3).map(|_| executor.submit(sleep::ID, 10_000)).collect();
+    assert!(cancelled.iter().all(Future::cancel));
+    assert_eq!(wait(&cancelled, ReturnWhen::AllCompleted, Some(LONG)).done.len(), 3);
+    let all = busy.iter().chain(&cancelled);
+    let waited = wait(all, ReturnWhen::FirstException, Some(LONG));
+    assert!(waited.not_done.is_empty(), "a cancellation is no exception");
+}
+
+fn futures_come_as_they_are_completed(setting: &Setting) {
+    let executor = setting.executor();
+    let futures: Vec<_> = (0..50).map(|n| executor.submit(square::ID, n)).collect();
+    let mut squares: Vec<i64> =
+        as_completed(futures).map(|future| future.result_timeout(Duration::ZERO).expect("it is done")).collect();
+    squares.sort_unstable();
+    assert_eq!(squares, (0..50).map(|n| n * n).collect::<Vec<_>>());
+}
+
+fn what_is_done_already_comes_first(setting: &Setting) {
+    let executor = setting.executor();
+    let done = executor.submit(sleep::ID, 0);
+    done.result_timeout(LONG).expect("it succeeds");
+    let slow = executor.submit(sleep::ID, 100);
+    let order: Vec<u64> = as_completed([slow, done]).map(|future| future.result().expect("it succeeds")).collect();
+    assert_eq!(order, [0, 100]);
+}
+
+fn as_completed_ends_at_its_limit(setting: &Setting) {
+    let executor = setting.executor();
+    let done = executor.submit(sleep::ID, 0);
+    done.result_timeout(LONG).expect("it succeeds");
+    for limit in [Duration::ZERO, Duration::from_millis(20)] {
+        let slow = executor.submit(sleep::ID, 300);
+        let mut futures = as_completed([slow, done.clone()]).timeout(limit);
+        assert!(futures.next().expect("one is done").is_ok());
+        assert!(futures.next().expect("it says that time is up").expect_err("one sleeps").is_timeout());
+        assert!(futures.next().is_none());
+    }
+    let quick = executor.submit(square::ID, 1);
+    assert_eq!(as_completed([quick]).timeout(LONG).filter(Result::is_ok).count(), 1);
+}
+
+fn as_completed_yields_a_future_once(setting: &Setting) {
+    let begin = Instant::now();
+    let executor = setting.executor();
+    let future = executor.submit(square::ID, 3);
+    assert_eq!(as_completed([future.clone(), future.clone(), future]).count(), 1);
+    assert!(begin.elapsed() < LONG);
+}
