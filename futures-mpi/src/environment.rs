@@ -93,8 +93,28 @@ pub(crate) struct Plan {
     pub(crate) singleton: bool,
     /// The variables to set before MPI is initialised; none of them is set now, but for `PATH`, which is extended.
     pub(crate) variables: Vec<(&'static str, String)>,
+    /// Keys and values for `MPI_Comm_spawn`, unless the user says where the workers are to run.
+    pub(crate) spawn_info: Vec<(&'static str, &'static str)>,
     /// Whether workers can be spawned; if not, why, and what to do instead.
     pub(crate) spawning: Result<(), String>,
+}
+
+/// The info keys by which a user says where workers are to run.
+const PLACING_KEYS: [&str; 6] = ["map_by", "mapper", "host", "hostfile", "add-host", "add-hostfile"];
+
+/// Whether a user has said where workers are to run.
+fn is_placed(info: &[(String, String)]) -> bool {
+    info.iter().any(|(key, _)| PLACING_KEYS.contains(&&**key))
+}
+
+impl Plan {
+    /// The user's keys and values for `MPI_Comm_spawn` and those that follow from the situation.
+    pub(crate) fn with_spawn_info(&self, mut info: Vec<(String, String)>) -> Vec<(String, String)> {
+        if !is_placed(&info) {
+            info.extend(self.spawn_info.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        }
+        info
+    }
 }
 
 /// Decides what to set for this MPI and whether it can spawn.
@@ -105,7 +125,8 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Plan {
     let is_set = |name: &&str| (situation.variable)(name).is_some();
     let implementation = Implementation::parse(situation.version);
     let singleton = !LAUNCHER_VARIABLES.iter().any(is_set);
-    let one_node = singleton && !ALLOCATION_VARIABLES.iter().any(is_set);
+    let allocated = ALLOCATION_VARIABLES.iter().any(is_set);
+    let one_node = singleton && !allocated;
     let tools = singleton.then(|| tools_directory(situation, &implementation)).flatten();
 
     let mut wanted: Vec<(&'static str, String)> = Vec::new();
@@ -171,8 +192,13 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Plan {
         }
         _ => path,
     };
+    // Outside a batch system's allocation, who asks for more workers than the machine has cores shall have them.
+    let spawn_info = match &implementation {
+        Implementation::OpenMpi { .. } if !singleton && !allocated => vec![("map_by", "slot:oversubscribe")],
+        _ => Vec::new(),
+    };
     let spawning = can_spawn(situation, &implementation, singleton, &path);
-    Plan { implementation, singleton, variables, spawning }
+    Plan { implementation, singleton, variables, spawn_info, spawning }
 }
 
 /// The `bin` beside the MPI library, if the program that this MPI starts in a singleton is there.
@@ -244,8 +270,7 @@ pub(crate) fn check_room(
         return Ok(());
     }
     let oversubscribes = |text: &str| text.to_lowercase().contains("oversubscribe");
-    let elsewhere = ["map_by", "mapper", "host", "hostfile", "add-host", "add-hostfile"];
-    let allowed = info.iter().any(|(key, _)| elsewhere.contains(&&**key))
+    let allowed = is_placed(info)
         || variable("OMPI_MCA_rmaps_base_oversubscribe").is_some()
         || variable("OMPI_MCA_rmaps_base_mapping_policy").is_some_and(|text| oversubscribes(&text))
         || configured

@@ -50,8 +50,9 @@ pub(crate) struct SpawnOptions {
 }
 
 /// Starts the workers with one `MPI_Comm_spawn` and returns the intercommunicator to them.
-pub(crate) fn spawn_workers(started: &Started, options: SpawnOptions) -> Result<Communicator, String> {
+pub(crate) fn spawn_workers(started: &Started, mut options: SpawnOptions) -> Result<Communicator, String> {
     started.plan.spawning.clone()?;
+    options.info = started.plan.with_spawn_info(options.info);
     check_executable(&options)?;
     start::check_room(started, &options.info, options.count).map_err(|why| explain(started, &options, &why))?;
     if started.level < ThreadLevel::Serialized {

@@ -165,11 +165,19 @@ fn room() {
     let no_info = ("wdir", "/tmp");
     type Row<'a> = (&'a str, &'a [&'a str], (&'a str, &'a str), &'a str, (Option<usize>, usize, usize), bool);
     let table: &[Row<'_>] = &[
-        (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "", (Some(2), 1, 1), true),
-        (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "", (Some(2), 1, 2), false),
-        (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "", (Some(2), 3, 1), false),
+        (OPEN_MPI_4, &["PMIX_RANK=0", "SLURM_JOB_ID=7"], no_info, "", (Some(2), 1, 1), true),
+        (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "", (Some(2), 1, 2), true),
+        (OPEN_MPI_4, &["PMIX_RANK=0", "SLURM_JOB_ID=7"], no_info, "", (Some(2), 1, 2), false),
+        (OPEN_MPI_4, &["PMIX_RANK=0", "SLURM_JOB_ID=7"], no_info, "", (Some(2), 3, 1), false),
         (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "", (None, 1, 2), true),
-        (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "#rmaps_base_oversubscribe = 1", (Some(2), 1, 2), false),
+        (
+            OPEN_MPI_4,
+            &["PMIX_RANK=0", "SLURM_JOB_ID=7"],
+            no_info,
+            "#rmaps_base_oversubscribe = 1",
+            (Some(2), 1, 2),
+            false,
+        ),
         (OPEN_MPI_4, &["PMIX_RANK=0"], no_info, "x\nrmaps_base_oversubscribe = 1", (Some(2), 1, 2), true),
         (OPEN_MPI_4, &["PMIX_RANK=0"], ("map_by", "slot:oversubscribe"), "", (Some(2), 1, 2), true),
         (OPEN_MPI_4, &["PMIX_RANK=0", "OMPI_MCA_rmaps_base_oversubscribe=1"], no_info, "", (Some(2), 1, 2), true),
@@ -190,7 +198,7 @@ fn room() {
         let variable = |name: &str| {
             variables.iter().find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
         };
-        let info = [((*key).to_owned(), (*value).to_owned())];
+        let info = plan.with_spawn_info(vec![((*key).to_owned(), (*value).to_owned())]);
         let found = check_room(&plan, &variable, &[(*file).to_owned()], &info, *sizes);
         assert_eq!(found.is_ok(), *there_is, "{version} {variables:?} {key} {file} {sizes:?}");
     }
