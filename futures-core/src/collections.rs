@@ -29,7 +29,7 @@ impl<V> PagedMap<V> {
         PagedMap { pages: BTreeMap::new(), len: 0, spare: None }
     }
 
-    #[cfg(test)]
+    /// How many values there are.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -66,7 +66,6 @@ impl<V> PagedMap<V> {
     }
 
     /// The values with their numbers, in increasing order.
-    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
         self.pages.iter().flat_map(|(page_number, page)| {
             let numbers = page_number * PAGE..;

@@ -206,6 +206,19 @@ impl Driver {
         (self.broken.take().unwrap_or_else(shut_down), closed)
     }
 
+    /// Derives the invariants of driver and scheduler anew.
+    ///
+    /// # Panics
+    ///
+    /// If one does not hold.
+    pub(crate) fn check(&self) {
+        self.scheduler.check();
+        let tasks = self.tasks.iter().map(|(task, _)| TaskNumber(task));
+        assert!(tasks.eq(self.scheduler.tasks()), "driver and scheduler know the same tasks");
+        assert!(self.unsent.is_empty() && self.workers.iter().all(|worker| worker.outgoing.is_empty()), "all is sent");
+        assert!(self.broken.is_none() || self.tasks.len() == 0, "a broken pool has no tasks");
+    }
+
     fn end(&mut self) {
         self.ending = true;
         for number in 0..self.clients.len() as u32 {

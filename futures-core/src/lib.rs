@@ -45,6 +45,7 @@ pub mod options;
 mod payload;
 mod registry;
 mod scheduler;
+mod stepper;
 mod task;
 mod thread_pool;
 mod transport;
@@ -63,6 +64,7 @@ pub mod engine {
     pub use crate::backoff::{Backoff, Pause};
     pub use crate::error::Kind;
     pub use crate::manager::{Manager, Notify, Plan, Recipe};
+    pub use crate::stepper::Stepper;
     pub use crate::transport::{Arrival, Frame, Link, Transport, WorkerNumber};
-    pub use crate::worker::serve;
+    pub use crate::worker::{Clock, Next, Worker, serve};
 }

@@ -2,10 +2,10 @@
 
 use crate::backoff::{Backoff, Pause};
 use crate::boot::Boot;
-use crate::driver::Driver;
 use crate::error::{Error, Kind, Result};
 use crate::inbox::{Command, Inbox, shut_down};
 use crate::registry::Registry;
+use crate::stepper::Stepper;
 use crate::transport::Transport;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -64,12 +64,23 @@ impl Manager {
         Ok(Arc::new(Manager { inbox: Inbox::new(), boot: Arc::new(Boot::default()), registry, phase }))
     }
 
+    /// The handle of a pool that has no thread, see [`Stepper::detached`].
+    pub(crate) fn detached() -> Result<Arc<Self>> {
+        let registry = Registry::global()?;
+        let phase = Mutex::new(Phase::Over);
+        Ok(Arc::new(Manager { inbox: Inbox::new(), boot: Arc::new(Boot::default()), registry, phase }))
+    }
+
     pub(crate) fn inbox(&self) -> &Arc<Inbox> {
         &self.inbox
     }
 
     pub(crate) fn boot(&self) -> &Boot {
         &self.boot
+    }
+
+    pub(crate) fn shared_boot(&self) -> Arc<Boot> {
+        Arc::clone(&self.boot)
     }
 
     /// Starts the pool, unless it has been started or ended before.
@@ -143,33 +154,21 @@ fn run(plan: Plan, inbox: &Arc<Inbox>, boot: Arc<Boot>, registry: &'static Regis
     inbox.attend(thread::current());
     let _guard = EndOnPanic(inbox);
     let start = Instant::now();
-    let mut driver = Driver::new(registry, boot, plan.boot_limit);
-    match (plan.recipe)(&Notify(Arc::clone(inbox))) {
-        Ok(transport) => driver.attach(transport),
-        Err(reason) => driver.break_down(reason),
-    }
-    let mut commands = Vec::new();
+    let mut stepper = Stepper::new(Arc::clone(inbox), registry, boot, plan.boot_limit);
+    stepper.attach((plan.recipe)(&Notify(Arc::clone(inbox))));
     let mut pace = Backoff::new(plan.backoff.unwrap_or(Duration::from_millis(1)), plan.crowded);
     loop {
-        let mut moved = inbox.take(&mut commands);
-        commands.drain(..).for_each(|command| driver.command(command));
-        while driver.receive() {
-            moved = true;
-        }
-        driver.flush();
-        if driver.is_finished() {
+        let moved = stepper.step(start.elapsed());
+        if stepper.is_finished() {
             break;
         }
-        driver.check_boot(start.elapsed());
         if moved {
             pace.reset();
         } else {
-            pause(&mut pace, plan.backoff.is_none() && driver.is_booted());
+            pause(&mut pace, plan.backoff.is_none() && stepper.is_booted());
         }
     }
-    let (reason, closed) = driver.finish();
-    inbox.end(reason);
-    if let Err(missing) = closed {
+    if let Err(missing) = stepper.finish() {
         eprintln!("futures-mpi: a pool did not end cleanly: {missing}");
     }
 }

@@ -18,30 +18,60 @@ const REPLY_BYTES: usize = 1 << 16;
 ///
 /// `host` is the name of this machine, for error messages.
 pub fn serve(link: &mut impl Link, host: &str) {
-    let mut worker = Worker { registry: Registry::global(), host, limit_bytes: PAYLOAD_LIMIT_BYTES };
+    let mut worker = Worker::new(host, SystemClock(Instant::now()));
     while let Some(frame) = link.receive() {
-        match worker.take(&frame, link) {
-            Ok(Next::Continue) => {}
-            Ok(Next::Stop) => return,
-            Err(refused) => return link.send(message::refused(&refused)),
+        if worker.take(&frame, link) == Next::Stop {
+            return;
         }
     }
 }
 
-/// Whether the loop goes on.
-enum Next {
+/// Says how much time has passed since a moment of its own choice: the system's clock, or a simulated one.
+pub trait Clock {
+    /// The time now; it never goes back.
+    fn now(&self) -> Duration;
+}
+
+struct SystemClock(Instant);
+
+impl Clock for SystemClock {
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// Whether a worker's loop goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// With the next frame.
     Continue,
+    /// Not at all: the manager has said so, or the worker cannot work with it.
     Stop,
 }
 
-struct Worker<'a> {
+/// A worker between two frames.
+pub struct Worker<'a, C> {
     registry: Result<&'static Registry>,
     host: &'a str,
     limit_bytes: usize,
+    clock: C,
 }
 
-impl Worker<'_> {
-    fn take(&mut self, frame: &[u8], link: &mut impl Link) -> Result<Next, Refused> {
+impl<'a, C: Clock> Worker<'a, C> {
+    /// A worker on this host, of this program's task functions.
+    pub fn new(host: &'a str, clock: C) -> Self {
+        Worker { registry: Registry::global(), host, limit_bytes: PAYLOAD_LIMIT_BYTES, clock }
+    }
+
+    /// Does what a frame asks for, and sends what is to be answered.
+    pub fn take(&mut self, frame: &[u8], link: &mut impl Link) -> Next {
+        self.follow(frame, link).unwrap_or_else(|refused| {
+            link.send(message::refused(&refused));
+            Next::Stop
+        })
+    }
+
+    fn follow(&mut self, frame: &[u8], link: &mut impl Link) -> Result<Next, Refused> {
         match message::to_worker(frame).map_err(damaged)? {
             ToWorker::Hello(hello) => self.greet(&hello, link)?,
             ToWorker::Tasks(calls) => self.execute(calls, link)?,
@@ -68,17 +98,17 @@ impl Worker<'_> {
     }
 
     /// Runs the tasks of a frame; replies of short tasks travel together.
-    fn execute<'a>(&self, calls: Envelopes<'a, Call<'a>>, link: &mut impl Link) -> Result<(), Refused> {
+    fn execute<'f>(&self, calls: Envelopes<'f, Call<'f>>, link: &mut impl Link) -> Result<(), Refused> {
         let registry = self.registry()?;
         let mut replies = Frame::new();
         let mut payload = Vec::new();
-        let mut begin = Instant::now();
+        let mut begin = self.clock.now();
         let mut sent = begin;
         for call in calls {
             let call = call.map_err(damaged)?;
             payload.clear();
             let mixed = run(registry, &call, &mut payload, self.limit_bytes);
-            let end = Instant::now();
+            let end = self.clock.now();
             let nanos = u64::try_from((end - begin).as_nanos()).unwrap_or(u64::MAX);
             let results = if mixed { Results::Mixed(&payload) } else { Results::All(&payload) };
             message::push_reply(&mut replies, call.task, nanos, &results);

@@ -4,8 +4,10 @@
 //! a pool), and nothing about bytes, futures, threads, time or MPI; the same events give the same actions for ever. Execution
 //! times reach it as numbers in events.
 //!
-//! Its invariants stand beside its fields, and [`Scheduler::check`] derives them anew; tests call it after every event.
+//! Its invariants stand beside its fields, and [`Scheduler::check`] derives them anew; tests and simulations call it after every
+//! event.
 
+mod check;
 mod ready;
 #[cfg(test)]
 mod tests;
@@ -352,48 +354,9 @@ impl Scheduler {
         self.tasks.get(task.0).is_some_and(|task| task.worker == Some(worker))
     }
 
-    /// Derives every invariant from scratch; a test calls it after each event.
-    ///
-    /// # Panics
-    ///
-    /// If one does not hold.
-    #[cfg(test)]
-    pub(crate) fn check(&self) {
-        for (number, client) in self.clients.iter().enumerate() {
-            let number = ClientNumber(number as u32);
-            let mine = || self.tasks.iter().filter(|(_, task)| task.client == number);
-            let queued: Vec<u64> = mine().filter(|(_, task)| task.worker.is_none()).map(|(task, _)| task).collect();
-            let in_queue = client.queue.iter().filter(|task| is_queued(&self.tasks, **task)).count();
-            assert_eq!((queued.len(), in_queue), (client.queued, client.queued), "{number} counts its queue");
-            assert_eq!(mine().count() - queued.len(), client.dispatched, "{number} counts what is dispatched");
-            let turns = self.turns.iter().filter(|turn| **turn == number).count();
-            assert_eq!(turns, usize::from(client.queued > 0), "{number} has a turn when it has a task");
-            let done = client.closed && client.queued + client.dispatched == 0;
-            assert_eq!(done, client.drained, "{number} is drained when it is done");
-        }
-        let mut held = 0;
-        for (number, worker) in self.workers.iter().enumerate() {
-            let number = WorkerNumber(number as u32);
-            assert!(
-                worker.tasks.iter().all(|task| self.holds(number, *task)),
-                "{number} holds what is dispatched to it"
-            );
-            assert!(worker.present || worker.tasks.is_empty(), "{number} is gone and holds nothing");
-            let ready = worker.has_room().then_some(worker.tasks.len());
-            assert_eq!(self.ready.load(number), ready, "{number} is ready when it has room");
-            let nanos = worker.tasks.iter().filter_map(|task| self.tasks.get(task.0)).map(|task| u64::from(task.nanos));
-            assert_eq!(nanos.sum::<u64>(), worker.held_nanos, "{number} counts what it holds");
-            held += worker.tasks.len();
-        }
-        let dispatched = self.tasks.iter().filter(|(_, task)| task.worker.is_some()).count();
-        assert_eq!(held, dispatched, "every dispatched task is held");
-        assert!(!self.broken || self.tasks.len() == 0, "a broken pool has no tasks");
-        for function in self.tasks.iter().map(|(_, task)| task.function) {
-            let present = self.tasks.iter().filter(|(_, task)| task.function == function).count() as u64;
-            assert_eq!(self.estimates.present(function), present, "the tasks of {function} are counted");
-        }
-        let idle = self.workers.iter().any(|worker| worker.present && worker.tasks.is_empty());
-        assert!(!idle || self.turns.is_empty(), "no worker is idle while a task is queued");
+    /// Every task that is queued or dispatched, in increasing order.
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = TaskNumber> {
+        self.tasks.iter().map(|(task, _)| TaskNumber(task))
     }
 }
 

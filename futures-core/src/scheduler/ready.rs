@@ -78,7 +78,6 @@ impl Ready {
     }
 
     /// The load of the list in which a worker is.
-    #[cfg(test)]
     pub(super) fn load(&self, worker: WorkerNumber) -> Option<usize> {
         self.links.get(worker.index()).copied().flatten().map(|link| link.load)
     }

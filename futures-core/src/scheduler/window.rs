@@ -66,7 +66,6 @@ impl Estimates {
     }
 
     /// How many tasks of a function are present.
-    #[cfg(test)]
     pub(super) fn present(&self, function: FunctionNumber) -> u64 {
         self.functions.get(function.index()).map_or(0, |estimate| estimate.present)
     }

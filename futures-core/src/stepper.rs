@@ -1,0 +1,93 @@
+//! A manager without its thread and clock: whoever holds it makes it step and says what time it is.
+//!
+//! The manager's thread does so by the system's clock; a simulation does so by a clock of its own.
+
+use crate::boot::Boot;
+use crate::driver::Driver;
+use crate::error::Result;
+use crate::inbox::{Command, Inbox};
+use crate::manager::Manager;
+use crate::registry::Registry;
+use crate::transport::Transport;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The driver of a pool and the inbox that it serves.
+pub struct Stepper {
+    driver: Driver,
+    inbox: Arc<Inbox>,
+    /// Scratch for what was taken from the inbox.
+    commands: Vec<Command>,
+}
+
+impl Stepper {
+    pub(crate) fn new(inbox: Arc<Inbox>, registry: &'static Registry, boot: Arc<Boot>, boot_limit: Duration) -> Self {
+        Stepper { driver: Driver::new(registry, boot, boot_limit), inbox, commands: Vec::new() }
+    }
+
+    /// A pool without a thread, whose executors are made with the manager that is returned beside it.
+    ///
+    /// Until somebody steps it nothing happens: its futures must be polled, not waited for, and its executors shut
+    /// down without waiting.
+    ///
+    /// # Errors
+    ///
+    /// If the program's task functions contradict one another.
+    pub fn detached(boot_limit: Duration) -> Result<(Arc<Manager>, Self)> {
+        let manager = Manager::detached()?;
+        let stepper = Stepper::new(Arc::clone(manager.inbox()), Registry::global()?, manager.shared_boot(), boot_limit);
+        Ok((manager, stepper))
+    }
+
+    /// Begins to work with what the recipe for the workers has given: a transport, or a reason why there is none.
+    pub fn attach(&mut self, transport: Result<Box<dyn Transport>>) {
+        match transport {
+            Ok(transport) => self.driver.attach(transport),
+            Err(reason) => self.driver.break_down(reason),
+        }
+    }
+
+    /// Deals with all that has come until now, `elapsed` after the pool's start; whether anything had come.
+    pub fn step(&mut self, elapsed: Duration) -> bool {
+        let mut moved = self.inbox.take(&mut self.commands);
+        self.commands.drain(..).for_each(|command| self.driver.command(command));
+        while self.driver.receive() {
+            moved = true;
+        }
+        self.driver.flush();
+        if !self.driver.is_finished() {
+            self.driver.check_boot(elapsed);
+        }
+        moved
+    }
+
+    /// Whether it is decided whether the workers are there.
+    pub fn is_booted(&self) -> bool {
+        self.driver.is_booted()
+    }
+
+    /// Whether the pool has come to its end and is to be [finished](Self::finish).
+    pub fn is_finished(&self) -> bool {
+        self.driver.is_finished()
+    }
+
+    /// Stops the workers and refuses what still comes; returns what was wrong with the end.
+    ///
+    /// # Errors
+    ///
+    /// What the transport missed when it was closed.
+    pub fn finish(self) -> Result<(), String> {
+        let (reason, closed) = self.driver.finish();
+        self.inbox.end(reason);
+        closed
+    }
+
+    /// Derives the invariants of driver and scheduler anew, at the cost of a look at every task and worker.
+    ///
+    /// # Panics
+    ///
+    /// If one does not hold.
+    pub fn check(&self) {
+        self.driver.check();
+    }
+}
