@@ -111,7 +111,7 @@ fn unordered_results_do_not_wait_for_slow_ones(setting: &Setting) {
     }
     let results = executor.map(sleep::ID, [600, 1, 2, 3]).unordered();
     let order: Vec<u64> = results.into_iter().map(|result| result.expect("it succeeds")).collect();
-    assert_eq!(order, [1, 2, 3, 600]);
+    assert_eq!((order.len(), order.last()), (4, Some(&600)), "{order:?}");
 }
 
 fn a_map_ends_at_its_limit(setting: &Setting) {
