@@ -3,6 +3,7 @@
 //! Integers have a fixed width and are little-endian, sequences carry their length as a `u64`, and values that follow
 //! one another need no separator: a decoder takes a value off the front of a slice and leaves the rest.
 
+use crate::attachments::{self, Encoded, Incoming};
 use bincode::config::{Configuration, Fixint, LittleEndian};
 use bincode::error::{DecodeError, EncodeError};
 use serde::Serialize;
@@ -10,6 +11,24 @@ use serde::de::DeserializeOwned;
 
 /// The largest encoded argument list, result or error, in bytes, unless an executor is told otherwise: 64 GiB.
 pub(crate) const PAYLOAD_LIMIT_BYTES: usize = 1 << 36;
+
+/// Smaller buffers than this many bytes travel among the encoded bytes.
+const INLINE_BYTES: usize = 4 << 10;
+
+/// What an encoder has to keep to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// The largest payload, attachments included.
+    pub(crate) payload_bytes: usize,
+    /// Buffers from this length on are attached; smaller ones travel among the encoded bytes.
+    pub(crate) inline_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { payload_bytes: PAYLOAD_LIMIT_BYTES, inline_bytes: INLINE_BYTES }
+    }
+}
 
 /// Why a value could not be encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,11 +44,17 @@ pub(crate) enum EncodeFailure {
 pub(crate) struct DecodeFailure(pub(crate) String);
 
 /// Appends the encoded `value` to `bytes`, which may grow to at most `limit_bytes`; on failure `bytes` is as before.
+///
+/// Buffers in it are encoded as sequences.
 pub(crate) fn encode<T: Serialize + ?Sized>(
     value: &T,
     bytes: &mut Vec<u8>,
     limit_bytes: usize,
 ) -> Result<(), EncodeFailure> {
+    attachments::without_attachments(|| encode_here(value, bytes, limit_bytes))
+}
+
+fn encode_here<T: Serialize + ?Sized>(value: &T, bytes: &mut Vec<u8>, limit_bytes: usize) -> Result<(), EncodeFailure> {
     let start = bytes.len();
     let writer = LimitedWriter { bytes, limit_bytes };
     bincode::serde::encode_into_writer(value, writer, format()).map_err(|error| {
@@ -42,11 +67,46 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     })
 }
 
+/// Appends the encoded `value` to `encoded`, with its buffers as attachments; on failure `encoded` is as before.
+pub(crate) fn encode_with_attachments<T: Serialize + ?Sized>(
+    value: &T,
+    encoded: &mut Encoded,
+    limits: &Limits,
+) -> Result<(), EncodeFailure> {
+    let Encoded { bytes, attachments } = encoded;
+    let (start, attached) = (bytes.len(), attachments.len());
+    let mut result = attachments::while_encoding(attachments, limits.inline_bytes, || {
+        encode_here(value, bytes, limits.payload_bytes)
+    });
+    if attachments.len() > attached {
+        if bytes.len() + attachments::total_bytes(attachments) > limits.payload_bytes {
+            result = Err(EncodeFailure::TooLarge(limits.payload_bytes));
+        }
+        if result.is_err() {
+            bytes.truncate(start);
+            attachments.truncate(attached);
+        }
+    }
+    result
+}
+
+/// Takes one value off the front of `bytes`, and its buffers out of `attachments`; see [`decode`].
+pub(crate) fn decode_with_attachments<T: DeserializeOwned>(
+    bytes: &mut &[u8],
+    attachments: &mut Incoming,
+) -> Result<T, DecodeFailure> {
+    attachments::while_decoding(attachments, || decode_here(bytes))
+}
+
 /// Takes one value off the front of `bytes`.
 ///
 /// Lengths found in the bytes are believed only as far as the number of bytes makes them plausible, so that a damaged
 /// frame cannot make the decoder reserve memory that it never fills.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, DecodeFailure> {
+    attachments::without_attachments(|| decode_here(bytes))
+}
+
+fn decode_here<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, DecodeFailure> {
     // The limit is a constant of the format's type: the smallest class that admits these bytes.
     const SMALL: usize = 1 << 12;
     const MEDIUM: usize = 1 << 18;

@@ -4,14 +4,15 @@
 //! the manager's loop, or a simulation, calls it and says how much time has passed.
 
 use crate::boot::Boot;
-use crate::codec::{DecodeFailure, PAYLOAD_LIMIT_BYTES};
+use crate::codec::{DecodeFailure, Limits};
 use crate::collections::PagedMap;
 use crate::error::{Error, Kind, Origin};
 use crate::gate::Gate;
 use crate::ids::{ClientNumber, TaskNumber, WorkerNumber};
 use crate::inbox::{Command, Task, shut_down};
+use crate::memory::Attachment;
 use crate::message::{self, Call, Hello, Items, PROTOCOL, Refused, Reply, Results, ToManager};
-use crate::payload::{Bytes, Outcome};
+use crate::payload::{Bytes, ItemResults, Outcome, Payload};
 use crate::registry::{self, Registry};
 use crate::scheduler::{Action, Event, Scheduler};
 use crate::task::TaskKey;
@@ -84,19 +85,21 @@ impl Driver {
 
     /// Greets the workers of a transport that has just come up.
     pub(crate) fn attach(&mut self, mut transport: Box<dyn Transport>) {
+        let limits = Limits::default();
         for number in 0..transport.workers() as u32 {
             let hello = Hello {
                 protocol: PROTOCOL,
                 fingerprint: self.registry.fingerprint(),
                 worker: number,
-                payload_limit_bytes: PAYLOAD_LIMIT_BYTES as u64,
+                payload_limit_bytes: limits.payload_bytes as u64,
+                inline_bytes: limits.inline_bytes as u64,
             };
             transport.send(WorkerNumber(number), message::hello(&hello));
             self.workers.push(Worker {
                 phase: Presence::Greeted,
                 host: String::new(),
                 loss: String::new(),
-                outgoing: Frame::new(),
+                outgoing: Frame::default(),
             });
         }
         self.transport = Some(transport);
@@ -138,7 +141,7 @@ impl Driver {
         match arrival {
             Arrival::Lost(worker, reason) => self.lose(worker, &reason),
             Arrival::Frame(worker, frame) => {
-                if let Err(DecodeFailure(reason)) = self.read(worker, &frame) {
+                if let Err(DecodeFailure(reason)) = self.read(worker, frame) {
                     self.lose(worker, &format!("it sent a message that cannot be read: {reason}"));
                 }
             }
@@ -272,14 +275,20 @@ impl Driver {
             self.tasks.remove(task_number.0);
             return self.scheduler.handle(Event::Withdraw(task_number), more);
         }
-        let arguments = std::mem::take(&mut task.arguments);
-        let call = Call { task: task_number, function: task.function, count: task.count, arguments: &arguments };
+        let (arguments, attachments) = std::mem::take(&mut task.arguments).into_parts();
+        let call = Call {
+            task: task_number,
+            function: task.function,
+            count: task.count,
+            attachments: attachments.len() as u32,
+            arguments: &arguments,
+        };
         let worker = &mut self.workers[number.index()];
         if worker.outgoing.is_empty() {
             self.unsent.push(number);
         }
-        message::push_call(&mut worker.outgoing, &call);
-        if worker.outgoing.len() >= FRAME_BYTES {
+        message::push_call(&mut worker.outgoing, &call, attachments);
+        if worker.outgoing.len_bytes() >= FRAME_BYTES {
             self.send(number);
         }
     }
@@ -291,11 +300,11 @@ impl Driver {
         }
     }
 
-    fn read(&mut self, worker: WorkerNumber, frame: &[u8]) -> Result<(), DecodeFailure> {
+    fn read(&mut self, worker: WorkerNumber, frame: Frame) -> Result<(), DecodeFailure> {
         if self.workers[worker.index()].phase == Presence::Gone {
             return Ok(());
         }
-        match message::to_manager(frame)? {
+        match message::to_manager(&frame.bytes)? {
             ToManager::Ready(ready) => self.join(worker, ready.host),
             ToManager::Refused(Refused::Because(reason)) => self.refuse(worker, &reason),
             ToManager::Refused(Refused::Differs(theirs)) => {
@@ -303,8 +312,11 @@ impl Driver {
                 self.refuse(worker, &reason);
             }
             ToManager::Replies(replies) => {
+                let mut attachments = frame.attachments.into_iter();
                 for reply in replies {
-                    self.reply(worker, &reply?)?;
+                    let reply = reply?;
+                    let attachments = message::take_attachments(&mut attachments, reply.attachments)?;
+                    self.reply(worker, &reply, attachments)?;
                 }
             }
         }
@@ -336,7 +348,7 @@ impl Driver {
     fn lose(&mut self, number: WorkerNumber, reason: &str) {
         let worker = &mut self.workers[number.index()];
         let before = std::mem::replace(&mut worker.phase, Presence::Gone);
-        worker.outgoing.clear();
+        worker.outgoing = Frame::default();
         match before {
             Presence::Gone => {}
             Presence::Greeted => {
@@ -358,13 +370,18 @@ impl Driver {
         }
     }
 
-    fn reply(&mut self, worker: WorkerNumber, reply: &Reply<'_>) -> Result<(), DecodeFailure> {
+    fn reply(
+        &mut self,
+        worker: WorkerNumber,
+        reply: &Reply<'_>,
+        attachments: Vec<Attachment>,
+    ) -> Result<(), DecodeFailure> {
         let Some(task) = self.tasks.get(reply.task.0).filter(|_| self.scheduler.holds(worker, reply.task)) else {
             return Ok(());
         };
         let outcome = match reply.results {
-            Results::All(values) => Outcome::Values(Bytes::from_slice(values)),
-            Results::Mixed(items) => self.read_items(worker, task, items)?,
+            Results::All(values) => Outcome::Values(Payload::received(values, attachments)),
+            Results::Mixed(items) => self.read_items(worker, task, items, attachments)?,
         };
         let number = reply.task;
         // The future first, then the next task: whoever waits is woken before the driver goes on.
@@ -373,7 +390,13 @@ impl Driver {
         Ok(())
     }
 
-    fn read_items(&self, worker: WorkerNumber, task: &Task, items: &[u8]) -> Result<Outcome, DecodeFailure> {
+    fn read_items(
+        &self,
+        worker: WorkerNumber,
+        task: &Task,
+        items: &[u8],
+        attachments: Vec<Attachment>,
+    ) -> Result<Outcome, DecodeFailure> {
         let mut results = Vec::new();
         for item in Items(items) {
             results.push(match item? {
@@ -388,7 +411,7 @@ impl Driver {
             Some(Err(error)) if results.is_empty() => Outcome::Failed(error),
             last => {
                 results.extend(last);
-                Outcome::Items(results)
+                Outcome::Items(Box::new(ItemResults { results, attachments }))
             }
         })
     }

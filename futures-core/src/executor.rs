@@ -1,6 +1,6 @@
 //! What users hold: submits calls to a pool, and shuts its part of the pool down.
 
-use crate::codec::PAYLOAD_LIMIT_BYTES;
+use crate::codec::Limits;
 use crate::error::Result;
 use crate::future::Future;
 use crate::gate::Gate;
@@ -86,7 +86,7 @@ impl Executor {
         T: DeserializeOwned,
     {
         let state = self.client.manager.inbox().new_state();
-        match payload::encode_arguments(function.name(), &args.into_args(), PAYLOAD_LIMIT_BYTES) {
+        match payload::encode_arguments(function.name(), &args.into_args(), &Limits::default()) {
             Ok(arguments) => {
                 let task = Task { state: Arc::clone(&state), function: function.key(), count: 1, arguments };
                 self.client.submit_all([task]);

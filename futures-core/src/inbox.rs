@@ -5,7 +5,7 @@ use crate::error::{Error, Kind};
 use crate::future::{Callback, State};
 use crate::gate::Gate;
 use crate::ids::{ClientNumber, TaskNumber};
-use crate::payload::{Bytes, Outcome};
+use crate::payload::{Outcome, Payload};
 use crate::task::TaskKey;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -31,7 +31,7 @@ pub(crate) struct Task {
     pub(crate) function: TaskKey,
     /// How many argument tuples there are.
     pub(crate) count: u32,
-    pub(crate) arguments: Bytes,
+    pub(crate) arguments: Payload,
 }
 
 /// Commands in the order in which they came, and the means to wake the manager.

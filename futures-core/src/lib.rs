@@ -25,8 +25,10 @@
 #[path = "private.rs"]
 pub mod __private;
 extern crate self as futures_mpi_core;
+mod attachments;
 mod backoff;
 mod boot;
+mod buffer;
 mod callbacks;
 mod codec;
 mod collections;
@@ -39,6 +41,7 @@ mod ids;
 mod inbox;
 mod manager;
 mod map;
+mod memory;
 mod message;
 #[doc(hidden)]
 pub mod options;
@@ -51,6 +54,9 @@ mod thread_pool;
 mod transport;
 mod worker;
 
+pub use buffer::Buffer;
+#[doc(no_inline)]
+pub use bytemuck::Pod;
 pub use error::{Error, Result};
 pub use executor::Executor;
 pub use future::{AsCompleted, AsCompletedInTime, Future, ReturnWhen, Waited, as_completed, wait};
@@ -64,6 +70,7 @@ pub mod engine {
     pub use crate::backoff::{Backoff, Pause};
     pub use crate::error::Kind;
     pub use crate::manager::{Manager, Notify, Plan, Recipe};
+    pub use crate::memory::{Attachment, Memory, Recycler};
     pub use crate::stepper::Stepper;
     pub use crate::transport::{Arrival, Frame, Link, Transport, WorkerNumber};
     pub use crate::worker::{Clock, Next, Worker, serve};

@@ -1,6 +1,7 @@
 //! Calls of one function for many items: a builder for the options, then an iterator over the results.
 
-use crate::codec::PAYLOAD_LIMIT_BYTES;
+use crate::attachments::Encoded;
+use crate::codec::Limits;
 use crate::error::{Error, Kind, Result};
 use crate::executor::Client;
 use crate::future::{State, Watch};
@@ -263,24 +264,24 @@ where
 
     /// Encodes the next items, and adds the task of those that could be encoded to `tasks`.
     fn make_chunk(&mut self, tasks: &mut Vec<Task>) -> Option<Chunk> {
-        let mut arguments = Vec::new();
+        let mut arguments = Encoded::default();
+        let limits = Limits::default();
         let mut chunk = Chunk { state: None, count: 0, unencodable: Vec::new(), bytes: 0 };
         for item in self.items.by_ref().take(self.chunksize) {
             let name = self.function.name();
-            if let Err(error) = payload::append_arguments(name, &item.into_args(), &mut arguments, PAYLOAD_LIMIT_BYTES)
-            {
+            if let Err(error) = payload::append_arguments(name, &item.into_args(), &mut arguments, &limits) {
                 chunk.unencodable.push((chunk.count, error));
             }
             chunk.count += 1;
         }
         let submitted = chunk.count - chunk.unencodable.len();
-        chunk.bytes = arguments.len();
+        chunk.bytes = arguments.len_bytes();
         chunk.unencodable.reverse();
         if submitted > 0 {
             let state = self.client.manager().inbox().new_state();
             chunk.state = Some(Arc::clone(&state));
             let function = self.function.key();
-            tasks.push(Task { state, function, count: submitted as u32, arguments: payload::pack(arguments) });
+            tasks.push(Task { state, function, count: submitted as u32, arguments: arguments.into() });
         }
         (chunk.count > 0).then_some(chunk)
     }
@@ -313,17 +314,18 @@ impl Chunk {
     fn result<T: DeserializeOwned>(&self, item: usize, used: &mut usize) -> Result<T> {
         let state = self.state.as_ref().expect("a chunk with a submitted item has a task");
         match state.wait(None)? {
-            Outcome::Values(bytes) => {
+            Outcome::Values(payload) => {
+                let bytes = &payload.bytes;
                 let mut rest = bytes.get(*used..).unwrap_or(&[]);
-                let value = payload::decode_result(&mut rest);
+                let value = payload::decode_result(&mut rest, payload.attachments());
                 // After a value that cannot be decoded nobody knows where the next one begins.
                 *used = if value.is_ok() { bytes.len() - rest.len() } else { usize::MAX };
                 value
             }
-            Outcome::Items(items) => items[item]
+            Outcome::Items(items) => items.results[item]
                 .as_ref()
                 .map_err(Error::clone)
-                .and_then(|bytes| payload::decode_result(&mut bytes.as_slice())),
+                .and_then(|bytes| payload::decode_result(&mut bytes.as_slice(), &items.attachments)),
             Outcome::Failed(error) => Err(error.clone()),
         }
     }

@@ -2,17 +2,18 @@
 //!
 //! A frame opens with one byte that names its kind. `Tasks` and `Replies` hold any number of envelopes, each a fixed
 //! header and a payload, numbers little-endian; the rare kinds are encoded by the codec. Every length is checked
-//! against the frame before it is used.
+//! against the frame before it is used. The attachments of a frame are those of its envelopes, one after the other.
 
 use crate::codec::{self, DecodeFailure};
 use crate::ids::TaskNumber;
+use crate::memory::Attachment;
 use crate::registry::Description;
 use crate::task::{Failure, TaskKey};
 use crate::transport::Frame;
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol; processes of different versions refuse each other.
-pub(crate) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 2;
 
 const HELLO: u8 = 1;
 const TASKS: u8 = 2;
@@ -30,6 +31,8 @@ pub(crate) struct Hello {
     pub(crate) worker: u32,
     /// The largest result that the worker may send, in bytes.
     pub(crate) payload_limit_bytes: u64,
+    /// From which length on the worker sends buffers as attachments, in bytes.
+    pub(crate) inline_bytes: u64,
 }
 
 /// A worker's answer when it can work with this manager.
@@ -71,6 +74,8 @@ pub(crate) struct Call<'a> {
     pub(crate) function: TaskKey,
     /// How many argument tuples the payload holds.
     pub(crate) count: u32,
+    /// How many of the frame's attachments are its own.
+    pub(crate) attachments: u32,
     pub(crate) arguments: &'a [u8],
 }
 
@@ -80,6 +85,8 @@ pub(crate) struct Reply<'a> {
     pub(crate) task: TaskNumber,
     /// How long the worker took for it.
     pub(crate) nanos: u64,
+    /// How many of the frame's attachments are its own.
+    pub(crate) attachments: u32,
     pub(crate) results: Results<'a>,
 }
 
@@ -97,7 +104,7 @@ pub(crate) fn hello(hello: &Hello) -> Frame {
 }
 
 pub(crate) fn stop() -> Frame {
-    vec![STOP]
+    vec![STOP].into()
 }
 
 pub(crate) fn ready(ready: &Ready) -> Frame {
@@ -109,40 +116,57 @@ pub(crate) fn refused(refused: &Refused) -> Frame {
 }
 
 fn encoded(kind: u8, value: &impl Serialize) -> Frame {
-    let mut frame = vec![kind];
-    codec::encode(value, &mut frame, codec::PAYLOAD_LIMIT_BYTES)
+    let mut bytes = vec![kind];
+    codec::encode(value, &mut bytes, codec::PAYLOAD_LIMIT_BYTES)
         .expect("the library's own messages consist of numbers and strings, which always encode");
-    frame
+    bytes.into()
 }
 
-/// Appends a call to a frame of calls; an empty frame is opened first.
-pub(crate) fn push_call(frame: &mut Frame, call: &Call<'_>) {
-    if frame.is_empty() {
-        frame.push(TASKS);
+/// Appends a call to a frame of calls, and its attachments; an empty frame is opened first.
+pub(crate) fn push_call(frame: &mut Frame, call: &Call<'_>, attachments: Vec<Attachment>) {
+    let bytes = &mut frame.bytes;
+    if bytes.is_empty() {
+        bytes.push(TASKS);
     }
-    frame.reserve(Call::HEADER + call.arguments.len());
-    frame.extend_from_slice(&call.task.0.to_le_bytes());
-    frame.extend_from_slice(&call.function.0.to_le_bytes());
-    frame.extend_from_slice(&call.count.to_le_bytes());
-    frame.extend_from_slice(&(call.arguments.len() as u64).to_le_bytes());
-    frame.extend_from_slice(call.arguments);
+    bytes.reserve(Call::HEADER + call.arguments.len());
+    bytes.extend_from_slice(&call.task.0.to_le_bytes());
+    bytes.extend_from_slice(&call.function.0.to_le_bytes());
+    bytes.extend_from_slice(&call.count.to_le_bytes());
+    bytes.extend_from_slice(&call.attachments.to_le_bytes());
+    bytes.extend_from_slice(&(call.arguments.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(call.arguments);
+    frame.attachments.extend(attachments);
 }
 
-/// Appends a reply to a frame of replies; an empty frame is opened first.
-pub(crate) fn push_reply(frame: &mut Frame, task: TaskNumber, nanos: u64, results: &Results<'_>) {
-    if frame.is_empty() {
-        frame.push(REPLIES);
+/// Appends a reply to a frame of replies; an empty frame is opened first. Its attachments are the caller's matter.
+pub(crate) fn push_reply(frame: &mut Frame, reply: &Reply<'_>) {
+    let bytes = &mut frame.bytes;
+    if bytes.is_empty() {
+        bytes.push(REPLIES);
     }
-    let (mixed, payload) = match results {
+    let (mixed, payload) = match reply.results {
         Results::All(payload) => (0, payload),
         Results::Mixed(payload) => (1, payload),
     };
-    frame.reserve(Reply::HEADER + payload.len());
-    frame.extend_from_slice(&task.0.to_le_bytes());
-    frame.extend_from_slice(&nanos.to_le_bytes());
-    frame.push(mixed);
-    frame.extend_from_slice(&(payload.len() as u64).to_le_bytes());
-    frame.extend_from_slice(payload);
+    bytes.reserve(Reply::HEADER + payload.len());
+    bytes.extend_from_slice(&reply.task.0.to_le_bytes());
+    bytes.extend_from_slice(&reply.nanos.to_le_bytes());
+    bytes.extend_from_slice(&reply.attachments.to_le_bytes());
+    bytes.push(mixed);
+    bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(payload);
+}
+
+/// Takes as many attachments as an envelope says are its own.
+pub(crate) fn take_attachments(
+    attachments: &mut impl ExactSizeIterator<Item = Attachment>,
+    count: u32,
+) -> Result<Vec<Attachment>, DecodeFailure> {
+    if count as usize > attachments.len() {
+        let left = attachments.len();
+        return Err(DecodeFailure(format!("an envelope has {count} attachments and the frame only {left}")));
+    }
+    Ok(attachments.take(count as usize).collect())
 }
 
 /// Appends one item to the payload of [`Results::Mixed`].
@@ -234,22 +258,24 @@ impl<'a> Iterator for Envelopes<'a, Reply<'a>> {
 
 impl<'a> Call<'a> {
     /// The length of a call's header in bytes.
-    pub(crate) const HEADER: usize = 28;
+    pub(crate) const HEADER: usize = 32;
 
     fn read(bytes: &mut &'a [u8]) -> Option<Self> {
         let task = TaskNumber(take_u64(bytes)?);
         let function = TaskKey(take_u64(bytes)?);
-        let count = u32::from_le_bytes(*bytes.split_off_first_chunk()?);
-        Some(Call { task, function, count, arguments: take_payload(bytes)? })
+        let count = take_u32(bytes)?;
+        let attachments = take_u32(bytes)?;
+        Some(Call { task, function, count, attachments, arguments: take_payload(bytes)? })
     }
 }
 
 impl<'a> Reply<'a> {
-    const HEADER: usize = 25;
+    const HEADER: usize = 29;
 
     fn read(bytes: &mut &'a [u8]) -> Option<Self> {
         let task = TaskNumber(take_u64(bytes)?);
         let nanos = take_u64(bytes)?;
+        let attachments = take_u32(bytes)?;
         let mixed = *bytes.split_off_first()?;
         let payload = take_payload(bytes)?;
         let results = match mixed {
@@ -257,7 +283,7 @@ impl<'a> Reply<'a> {
             1 => Results::Mixed(payload),
             _ => return None,
         };
-        Some(Reply { task, nanos, results })
+        Some(Reply { task, nanos, attachments, results })
     }
 }
 
@@ -304,6 +330,10 @@ fn take_u64(bytes: &mut &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(*bytes.split_off_first_chunk()?))
 }
 
+fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
+    Some(u32::from_le_bytes(*bytes.split_off_first_chunk()?))
+}
+
 fn take_payload<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = usize::try_from(take_u64(bytes)?).ok()?;
     bytes.split_off(..length)
@@ -316,30 +346,39 @@ mod tests {
     use proptest::prelude::*;
 
     fn call(task: u64, count: u32, arguments: &[u8]) -> Call<'_> {
-        Call { task: TaskNumber(task), function: TaskKey(task ^ 77), count, arguments }
+        Call { task: TaskNumber(task), function: TaskKey(task ^ 77), count, attachments: 0, arguments }
+    }
+
+    #[test]
+    fn attachments_are_taken_only_if_they_are_there() {
+        let attachment = Attachment::new(crate::memory::Memory::of(vec![1u8; 3]));
+        let mut attachments = vec![attachment; 3].into_iter();
+        assert_eq!(take_attachments(&mut attachments, 2).map(|taken| taken.len()), Ok(2));
+        assert!(take_attachments(&mut attachments, u32::MAX).is_err());
+        assert_eq!(take_attachments(&mut attachments, 1).map(|taken| taken.len()), Ok(1));
     }
 
     #[test]
     fn the_rare_messages_survive_the_wire() {
-        let greeting = Hello { protocol: PROTOCOL, fingerprint: 5, worker: 3, payload_limit_bytes: 9 };
-        assert_eq!(to_worker(&hello(&greeting)), Ok(ToWorker::Hello(greeting)));
-        assert_eq!(to_worker(&stop()), Ok(ToWorker::Stop));
+        let greeting = Hello { protocol: PROTOCOL, fingerprint: 5, worker: 3, payload_limit_bytes: 9, inline_bytes: 8 };
+        assert_eq!(to_worker(&hello(&greeting).bytes), Ok(ToWorker::Hello(greeting)));
+        assert_eq!(to_worker(&stop().bytes), Ok(ToWorker::Stop));
         let answer = Ready { host: "node7".to_owned(), process: 42 };
-        let frame = ready(&answer);
+        let frame = ready(&answer).bytes;
         assert_eq!(to_manager(&frame), Ok(ToManager::Ready(answer)));
         assert!(to_worker(&frame).is_err(), "a worker must not read what is meant for the manager");
         let refusal = Refused::Differs(vec![Description { name: "f".to_owned(), signature: "s".to_owned() }]);
-        assert_eq!(to_manager(&refused(&refusal)), Ok(ToManager::Refused(refusal)));
+        assert_eq!(to_manager(&refused(&refusal).bytes), Ok(ToManager::Refused(refusal)));
     }
 
     proptest! {
         #[test]
         fn calls_survive_the_wire(calls in prop::collection::vec((any::<u64>(), any::<u32>(), prop::collection::vec(any::<u8>(), 0..50)), 1..20)) {
-            let mut frame = Frame::new();
+            let mut frame = Frame::default();
             for (task, count, arguments) in &calls {
-                push_call(&mut frame, &call(*task, *count, arguments));
+                push_call(&mut frame, &call(*task, *count, arguments), Vec::new());
             }
-            let Ok(ToWorker::Tasks(read)) = to_worker(&frame) else { panic!("not a frame of calls") };
+            let Ok(ToWorker::Tasks(read)) = to_worker(&frame.bytes) else { panic!("not a frame of calls") };
             let read: Result<Vec<_>, _> = read.collect();
             let written: Vec<_> = calls.iter().map(|(task, count, arguments)| call(*task, *count, arguments)).collect();
             prop_assert_eq!(read, Ok(written));
@@ -350,12 +389,13 @@ mod tests {
             let mut items = Vec::new();
             push_item(&mut items, Ok(&value));
             push_item(&mut items, Err(&Failure::new(FailureKind::Panicked, "no")));
-            let mut frame = Frame::new();
-            push_reply(&mut frame, TaskNumber(task), nanos, &Results::All(&value));
-            push_reply(&mut frame, TaskNumber(!task), nanos, &Results::Mixed(&items));
-            let Ok(ToManager::Replies(replies)) = to_manager(&frame) else { panic!("not a frame of replies") };
+            let mut frame = Frame::default();
+            let reply = Reply { task: TaskNumber(task), nanos, attachments: 3, results: Results::All(&value) };
+            push_reply(&mut frame, &reply);
+            push_reply(&mut frame, &Reply { results: Results::Mixed(&items), ..reply });
+            let Ok(ToManager::Replies(replies)) = to_manager(&frame.bytes) else { panic!("not a frame of replies") };
             let replies: Vec<_> = replies.collect();
-            prop_assert_eq!(&replies[0], &Ok(Reply { task: TaskNumber(task), nanos, results: Results::All(&value) }));
+            prop_assert_eq!(&replies[0], &Ok(reply));
             let Ok(Reply { results: Results::Mixed(items), .. }) = replies[1] else { panic!("not mixed") };
             let items: Vec<_> = Items(items).map(|item| item.expect("whole").map_err(|failure| failure.message.clone())).collect();
             prop_assert_eq!(items, [Ok(&value[..]), Err("no".to_owned())]);
@@ -378,10 +418,10 @@ mod tests {
 
         #[test]
         fn a_frame_cut_short_is_noticed(cut in 1usize..30) {
-            let mut frame = Frame::new();
-            push_call(&mut frame, &call(1, 1, b"ab"));
-            frame.truncate(frame.len() - cut);
-            let Ok(ToWorker::Tasks(mut calls)) = to_worker(&frame) else { panic!("not a frame of calls") };
+            let mut frame = Frame::default();
+            push_call(&mut frame, &call(1, 1, b"ab"), Vec::new());
+            let frame = &frame.bytes[..frame.bytes.len() - cut];
+            let Ok(ToWorker::Tasks(mut calls)) = to_worker(frame) else { panic!("not a frame of calls") };
             prop_assert!(frame.len() == 1 || calls.next().expect("something is there").is_err());
             prop_assert!(calls.next().is_none());
         }

@@ -1,6 +1,7 @@
 //! What generated code names, and how its tests run it; not part of the public interface.
 
-use crate::codec::{self, PAYLOAD_LIMIT_BYTES};
+use crate::attachments::Encoded;
+use crate::codec::{self, Limits};
 use crate::error::{Error, Kind, Origin};
 use serde::de::DeserializeOwned;
 
@@ -21,22 +22,25 @@ pub fn call<Args, Output: DeserializeOwned>(
     id: TaskId<Args, Output>,
     args: impl crate::IntoArgs<Args>,
 ) -> Result<Output, Error> {
-    let mut bytes = Vec::new();
-    codec::encode(&args.into_args(), &mut bytes, PAYLOAD_LIMIT_BYTES)
+    let mut encoded = Encoded::default();
+    let limits = Limits { inline_bytes: usize::MAX, ..Limits::default() };
+    codec::encode_with_attachments(&args.into_args(), &mut encoded, &limits)
         .map_err(|failure| Error::new(Kind::Codec, format!("{failure:?}")))?;
-    let reply = call_with_bytes(id, &bytes)?;
-    codec::decode(&mut reply.as_slice()).map_err(|failure| Error::new(Kind::Codec, failure.0))
+    let reply = call_with_bytes(id, &encoded.bytes)?;
+    codec::decode_with_attachments(&mut reply.as_slice(), &mut Vec::new())
+        .map_err(|failure| Error::new(Kind::Codec, failure.0))
 }
 
 /// The same with encoded arguments, giving the encoded result.
 pub fn call_with_bytes<Args, Output>(id: TaskId<Args, Output>, bytes: &[u8]) -> Result<Vec<u8>, Error> {
     let entry = entry(id).ok_or_else(|| Error::new(Kind::Registry, format!("no function is registered as {id}")))?;
-    let mut reply = Vec::new();
-    let mut input = Input::new(bytes);
-    (entry.call())(&mut input, &mut crate::task::Output::new(&mut reply, PAYLOAD_LIMIT_BYTES)).map_err(|failure| {
+    let mut reply = Encoded::default();
+    let mut input = Input::new(bytes, Vec::new());
+    let limits = Limits { inline_bytes: usize::MAX, ..Limits::default() };
+    (entry.call())(&mut input, &mut crate::task::Output::new(&mut reply, limits)).map_err(|failure| {
         let origin = Origin { worker: 0, host: String::from("here"), task: String::from(id.name()) };
         Error::from_failure(failure, origin)
     })?;
     assert!(input.is_empty(), "{id} left arguments undecoded");
-    Ok(reply)
+    Ok(reply.bytes)
 }

@@ -1,8 +1,10 @@
 //! The worker's side: one loop, the same on a thread and on an MPI rank.
 
-use crate::codec::{DecodeFailure, PAYLOAD_LIMIT_BYTES};
+use crate::attachments::Encoded;
+use crate::codec::{DecodeFailure, Limits};
 use crate::error::Result;
-use crate::message::{self, Call, Envelopes, Hello, PROTOCOL, Ready, Refused, Results, ToWorker};
+use crate::memory::Attachment;
+use crate::message::{self, Call, Envelopes, Hello, PROTOCOL, Ready, Refused, Reply, Results, ToWorker};
 use crate::registry::Registry;
 use crate::task::{self, Failure, FailureKind, Input, Output};
 use crate::transport::{Frame, Link};
@@ -20,7 +22,7 @@ const REPLY_BYTES: usize = 1 << 16;
 pub fn serve(link: &mut impl Link, host: &str) {
     let mut worker = Worker::new(host, SystemClock(Instant::now()));
     while let Some(frame) = link.receive() {
-        if worker.take(&frame, link) == Next::Stop {
+        if worker.take(frame, link) == Next::Stop {
             return;
         }
     }
@@ -53,28 +55,28 @@ pub enum Next {
 pub struct Worker<'a, C> {
     registry: Result<&'static Registry>,
     host: &'a str,
-    limit_bytes: usize,
+    limits: Limits,
     clock: C,
 }
 
 impl<'a, C: Clock> Worker<'a, C> {
     /// A worker on this host, of this program's task functions.
     pub fn new(host: &'a str, clock: C) -> Self {
-        Worker { registry: Registry::global(), host, limit_bytes: PAYLOAD_LIMIT_BYTES, clock }
+        Worker { registry: Registry::global(), host, limits: Limits::default(), clock }
     }
 
     /// Does what a frame asks for, and sends what is to be answered.
-    pub fn take(&mut self, frame: &[u8], link: &mut impl Link) -> Next {
+    pub fn take(&mut self, frame: Frame, link: &mut impl Link) -> Next {
         self.follow(frame, link).unwrap_or_else(|refused| {
             link.send(message::refused(&refused));
             Next::Stop
         })
     }
 
-    fn follow(&mut self, frame: &[u8], link: &mut impl Link) -> Result<Next, Refused> {
-        match message::to_worker(frame).map_err(damaged)? {
+    fn follow(&mut self, frame: Frame, link: &mut impl Link) -> Result<Next, Refused> {
+        match message::to_worker(&frame.bytes).map_err(damaged)? {
             ToWorker::Hello(hello) => self.greet(&hello, link)?,
-            ToWorker::Tasks(calls) => self.execute(calls, link)?,
+            ToWorker::Tasks(calls) => self.execute(calls, frame.attachments, link)?,
             ToWorker::Stop => return Ok(Next::Stop),
         }
         Ok(Next::Continue)
@@ -92,27 +94,42 @@ impl<'a, C: Clock> Worker<'a, C> {
         if hello.fingerprint != registry.fingerprint() {
             return Err(Refused::Differs(registry.descriptions()));
         }
-        self.limit_bytes = usize::try_from(hello.payload_limit_bytes).unwrap_or(usize::MAX);
+        self.limits = Limits {
+            payload_bytes: usize::try_from(hello.payload_limit_bytes).unwrap_or(usize::MAX),
+            inline_bytes: usize::try_from(hello.inline_bytes).unwrap_or(usize::MAX),
+        };
         link.send(message::ready(&Ready { host: self.host.to_owned(), process: std::process::id() }));
         Ok(())
     }
 
     /// Runs the tasks of a frame; replies of short tasks travel together.
-    fn execute<'f>(&self, calls: Envelopes<'f, Call<'f>>, link: &mut impl Link) -> Result<(), Refused> {
+    fn execute<'f>(
+        &self,
+        calls: Envelopes<'f, Call<'f>>,
+        attachments: Vec<Attachment>,
+        link: &mut impl Link,
+    ) -> Result<(), Refused> {
         let registry = self.registry()?;
-        let mut replies = Frame::new();
-        let mut payload = Vec::new();
+        let mut attachments = attachments.into_iter();
+        let mut replies = Frame::default();
+        let mut encoded = Encoded::default();
         let mut begin = self.clock.now();
         let mut sent = begin;
         for call in calls {
             let call = call.map_err(damaged)?;
-            payload.clear();
-            let mixed = run(registry, &call, &mut payload, self.limit_bytes);
+            let buffers = message::take_attachments(&mut attachments, call.attachments).map_err(damaged)?;
+            encoded.clear();
+            let mixed = run(registry, &call, buffers, &mut encoded, self.limits);
             let end = self.clock.now();
-            let nanos = u64::try_from((end - begin).as_nanos()).unwrap_or(u64::MAX);
-            let results = if mixed { Results::Mixed(&payload) } else { Results::All(&payload) };
-            message::push_reply(&mut replies, call.task, nanos, &results);
-            if replies.len() >= REPLY_BYTES || end - sent >= REPLY_DELAY {
+            let reply = Reply {
+                task: call.task,
+                nanos: u64::try_from((end - begin).as_nanos()).unwrap_or(u64::MAX),
+                attachments: encoded.attachments.len() as u32,
+                results: if mixed { Results::Mixed(&encoded.bytes) } else { Results::All(&encoded.bytes) },
+            };
+            message::push_reply(&mut replies, &reply);
+            replies.attachments.append(&mut encoded.attachments);
+            if replies.len_bytes() >= REPLY_BYTES || end - sent >= REPLY_DELAY {
                 link.send(std::mem::take(&mut replies));
                 sent = end;
             }
@@ -131,51 +148,60 @@ impl<'a, C: Clock> Worker<'a, C> {
 
 /// Executes the calls of a task and writes their results; returns whether they are written as mixed items, because one
 /// of them has failed.
-fn run(registry: &Registry, call: &Call<'_>, payload: &mut Vec<u8>, limit_bytes: usize) -> bool {
+fn run(
+    registry: &Registry,
+    call: &Call<'_>,
+    attachments: Vec<Attachment>,
+    encoded: &mut Encoded,
+    limits: Limits,
+) -> bool {
     let Some(function) = registry.get(call.function) else {
         let failure = Failure::new(FailureKind::Unknown, registry.unknown(&format!("with key {:x}", call.function.0)));
-        (0..call.count).for_each(|_| message::push_item(payload, Err(&failure)));
+        (0..call.count).for_each(|_| message::push_item(&mut encoded.bytes, Err(&failure)));
         return true;
     };
     let function = function.entry().call();
-    let mut input = Input::new(call.arguments);
-    let mut record = Record { payload, ends: Vec::new(), mixed: false };
+    let mut input = Input::new(call.arguments, attachments);
+    let mut record = Record { encoded, ends: Vec::new(), mixed: false };
     for _ in 0..call.count {
-        record.add(|payload| task::catch(|| function(&mut input, &mut Output::new(payload, limit_bytes))));
+        record.add(|encoded| task::catch(|| function(&mut input, &mut Output::new(encoded, limits))));
     }
     record.mixed
 }
 
 /// The results of a task as they come: values alone until a call fails, items from then on.
 struct Record<'a> {
-    payload: &'a mut Vec<u8>,
+    encoded: &'a mut Encoded,
     /// Where each value ends, as long as there are values alone.
     ends: Vec<usize>,
     mixed: bool,
 }
 
 impl Record<'_> {
-    /// Makes a call, which appends its value to the payload it is given, or fails.
-    fn add(&mut self, call: impl FnOnce(&mut Vec<u8>) -> Result<(), Failure>) {
+    /// Makes a call, which appends its value to what it is given, or fails.
+    fn add(&mut self, call: impl FnOnce(&mut Encoded) -> Result<(), Failure>) {
         if self.mixed {
-            let mut value = Vec::new();
+            // The places of buffers count those of all items.
+            let attachments = std::mem::take(&mut self.encoded.attachments);
+            let mut value = Encoded { bytes: Vec::new(), attachments };
             let result = call(&mut value);
-            return message::push_item(self.payload, result.as_ref().map(|()| value.as_slice()));
+            self.encoded.attachments = value.attachments;
+            return message::push_item(&mut self.encoded.bytes, result.as_ref().map(|()| value.bytes.as_slice()));
         }
-        match call(self.payload) {
-            Ok(()) => self.ends.push(self.payload.len()),
+        match call(self.encoded) {
+            Ok(()) => self.ends.push(self.encoded.bytes.len()),
             Err(failure) => {
                 self.turn_into_items();
-                message::push_item(self.payload, Err(&failure));
+                message::push_item(&mut self.encoded.bytes, Err(&failure));
             }
         }
     }
 
     fn turn_into_items(&mut self) {
-        let values = std::mem::take(self.payload);
+        let values = std::mem::take(&mut self.encoded.bytes);
         let mut start = 0;
         for end in self.ends.drain(..) {
-            message::push_item(self.payload, Ok(&values[start..end]));
+            message::push_item(&mut self.encoded.bytes, Ok(&values[start..end]));
             start = end;
         }
         self.mixed = true;

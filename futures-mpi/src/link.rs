@@ -3,7 +3,8 @@
 use crate::stream::{self, Control, Incoming, Item};
 use crate::sys::{Communicator, MpiError, Sending, Source};
 use futures_mpi_core::engine::Backoff;
-use futures_mpi_core::engine::{Frame, Link};
+use futures_mpi_core::engine::{Frame, Link, Recycler};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The worker's end over MPI.
@@ -52,7 +53,7 @@ impl MpiLink {
         MpiLink {
             communicator,
             root,
-            incoming: Incoming::default(),
+            incoming: Incoming::new(&Arc::<Recycler>::default()),
             sending: Vec::new(),
             idle: Backoff::new(backoff, crowded),
             moving: Backoff::new(Duration::ZERO, true),
@@ -163,7 +164,7 @@ impl Link for MpiLink {
         if self.end.is_some() {
             return;
         }
-        let large = frame.len() >= stream::LARGE_BYTES;
+        let large = frame.len_bytes() >= stream::LARGE_BYTES;
         let sent = stream::send_frame(self.communicator, self.root, frame, self.part_bytes, &mut self.sending);
         let mut outcome = sent.map_err(|error| error.to_string()).and_then(|()| self.advance_sends());
         self.handing_over.reset();

@@ -5,6 +5,7 @@
 //! handler that returns.
 #![allow(unsafe_code)]
 
+use futures_mpi_core::engine::{Attachment, Memory};
 use mpi::ffi::{self, MPI_Comm, MPI_Info, MPI_Message, MPI_Request, MPI_Status};
 use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_void};
 use std::fmt;
@@ -381,22 +382,19 @@ impl Communicator {
         check(serialized(|| unsafe { ffi::MPI_Comm_free(&mut handle) }))
     }
 
-    /// Starts to send `buffer` to `rank`, as messages of at most `part` bytes; an empty buffer is one message.
-    pub(crate) fn send(self, buffer: Vec<u8>, part: usize, rank: i32, tag: i32) -> Result<Sending, MpiError> {
-        let mut sending = Sending {
-            buffer: ManuallyDrop::new(buffer),
-            request: Request::none(),
-            others: Vec::new(),
-            finished: false,
-        };
+    /// Starts to send a load to `rank`, as messages of at most `part` bytes; an empty one is one message.
+    pub(crate) fn send(self, load: Load, part: usize, rank: i32, tag: i32) -> Result<Sending, MpiError> {
+        let mut sending =
+            Sending { load: ManuallyDrop::new(load), request: Request::none(), others: Vec::new(), finished: false };
         let part = part.clamp(1, c_int::MAX as usize);
         let mut start = 0;
         loop {
-            let bytes = &sending.buffer[start..sending.buffer.len().min(start + part)];
+            let all = sending.load.bytes();
+            let bytes = &all[start..all.len().min(start + part)];
             let length = bytes.len() as c_int;
             let mut request = Request::none();
-            // SAFETY: the bytes stay where they are until the request has completed: `Sending` owns them, does not
-            // change them, and forgets them if it is dropped before.
+            // SAFETY: the bytes stay where they are until the request has completed: `Sending` owns them, or shares
+            // them with others who cannot change what is shared, and forgets them if it is dropped before.
             let code = serialized(|| unsafe {
                 ffi::MPI_Isend(
                     bytes.as_ptr().cast::<c_void>(),
@@ -415,7 +413,7 @@ impl Communicator {
                 sending.others.push(request);
             }
             start += part;
-            if start >= sending.buffer.len() {
+            if start >= sending.load.bytes().len() {
                 return Ok(sending);
             }
         }
@@ -530,23 +528,24 @@ impl Request {
     }
 }
 
-/// Asks for huge pages behind the room of a large buffer: touching 64 MiB for the first time in small pages takes longer
-/// than copying them. A wish, which the system may ignore.
-pub(crate) fn advise_huge_pages(buffer: &mut Vec<u8>) {
-    const PAGE: usize = 4096;
-    let room = buffer.spare_capacity_mut();
-    let start = room.as_ptr().addr().next_multiple_of(PAGE);
-    let end = (room.as_ptr().addr() + room.len()) & !(PAGE - 1);
-    let skipped = start - room.as_ptr().addr();
-    if start < end {
-        // SAFETY: the pages lie wholly within memory that is ours, and the advice changes none of their contents.
-        unsafe { libc::madvise(room.as_mut_ptr().add(skipped).cast::<c_void>(), end - start, libc::MADV_HUGEPAGE) };
+/// What is sent: bytes of our own, or memory that others hold as well.
+pub(crate) enum Load {
+    Bytes(Vec<u8>),
+    Attachment(Attachment),
+}
+
+impl Load {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Load::Bytes(bytes) => bytes,
+            Load::Attachment(attachment) => attachment.memory().bytes(),
+        }
     }
 }
 
-/// A send under way, which owns its bytes. Dropped unfinished, it forgets them: MPI may still read there.
+/// A send under way, which holds its bytes. Dropped unfinished, it forgets them: MPI may still read there.
 pub(crate) struct Sending {
-    buffer: ManuallyDrop<Vec<u8>>,
+    load: ManuallyDrop<Load>,
     request: Request,
     others: Vec<Request>,
     finished: bool,
@@ -572,7 +571,81 @@ impl Drop for Sending {
     fn drop(&mut self) {
         if self.finished {
             // SAFETY: this is the destructor, and MPI has completed every request on these bytes.
-            unsafe { ManuallyDrop::drop(&mut self.buffer) }
+            unsafe { ManuallyDrop::drop(&mut self.load) }
+        }
+    }
+}
+
+/// Memory into which messages are received, one behind the other.
+///
+/// Invariants: the memory has room for `total` bytes; the first `filled` of them have been received.
+pub(crate) struct Landing {
+    memory: Memory,
+    total: usize,
+    filled: usize,
+}
+
+impl Landing {
+    /// For `total` bytes, for which `memory` must have room.
+    ///
+    /// # Panics
+    ///
+    /// If it has not.
+    pub(crate) fn new(memory: Memory, total: usize) -> Self {
+        assert!(memory.room_bytes() >= total, "memory has no room for {total} bytes");
+        Landing { memory, total, filled: 0 }
+    }
+
+    /// How many bytes are to come.
+    pub(crate) fn missing(&self) -> usize {
+        self.total - self.filled
+    }
+
+    /// Asks for huge pages behind the room of large memory: touching 64 MiB for the first time in small pages takes
+    /// longer than copying them. A wish, which the system may ignore.
+    pub(crate) fn advise_huge_pages(&mut self) {
+        const PAGE: usize = 4096;
+        let (total, room) = (self.total, self.start());
+        let skipped = room.addr().next_multiple_of(PAGE) - room.addr();
+        let end = (room.addr() + total) & !(PAGE - 1);
+        if room.addr() + skipped < end {
+            // SAFETY: the pages lie wholly within memory that is ours, and the advice changes none of their contents.
+            unsafe {
+                let pages = room.add(skipped);
+                libc::madvise(pages.cast::<c_void>(), end - pages.addr(), libc::MADV_HUGEPAGE);
+            }
+        }
+    }
+
+    /// The memory with all that was received.
+    ///
+    /// # Panics
+    ///
+    /// If something is missing.
+    pub(crate) fn finish(mut self) -> Memory {
+        assert!(self.missing() == 0, "{} bytes have not been received", self.missing());
+        let bytes = self.total;
+        // SAFETY: MPI has written the first `total` bytes, for which there is room, and integers have no bytes that
+        // are not values. A length that is no multiple of the alignment loses its last bytes.
+        unsafe {
+            match &mut self.memory {
+                Memory::Align1(vector) => vector.set_len(bytes),
+                Memory::Align2(vector) => vector.set_len(bytes / 2),
+                Memory::Align4(vector) => vector.set_len(bytes / 4),
+                Memory::Align8(vector) => vector.set_len(bytes / 8),
+                Memory::Align16(vector) => vector.set_len(bytes / 16),
+            }
+        }
+        self.memory
+    }
+
+    fn start(&mut self) -> *mut u8 {
+        match &mut self.memory {
+            Memory::Align1(vector) => vector.as_mut_ptr(),
+            Memory::Align2(vector) => vector.as_mut_ptr().cast(),
+            Memory::Align4(vector) => vector.as_mut_ptr().cast(),
+            Memory::Align8(vector) => vector.as_mut_ptr().cast(),
+            Memory::Align16(vector) => vector.as_mut_ptr().cast(),
         }
     }
 }
@@ -592,44 +665,40 @@ pub(crate) struct Message {
 unsafe impl Send for Message {}
 
 impl Message {
-    /// Starts to receive the bytes behind those in `buffer`, which must have room for them.
-    pub(crate) fn receive(mut self, mut buffer: Vec<u8>) -> Result<Receiving, MpiError> {
-        let room = buffer.spare_capacity_mut();
-        if room.len() < self.length {
+    /// Starts to receive the bytes behind those that have landed before; there must be room for them.
+    pub(crate) fn receive(mut self, mut landing: Landing) -> Result<Receiving, MpiError> {
+        if landing.missing() < self.length {
             return Err(MpiError::of_argument("a message is longer than its buffer"));
         }
-        let room = room.as_mut_ptr();
         let mut request = Request::none();
         // SAFETY: `length` bytes of memory are there, owned by `Receiving` until the request has completed, and
         // forgotten if it is dropped before. They need no initial value, because only MPI touches them.
         let code = serialized(|| unsafe {
+            let room = landing.start().add(landing.filled);
             let length = self.length as c_int;
             ffi::MPI_Imrecv(room.cast::<c_void>(), length, ffi::RSMPI_UINT8_T, &mut self.raw, &mut request.0)
         });
-        check(code)?;
-        Ok(Receiving { buffer: ManuallyDrop::new(buffer), length: self.length, request })
+        let receiving = Receiving { landing: ManuallyDrop::new(landing), length: self.length, request };
+        check(code).map(|()| receiving)
     }
 }
 
 /// A receive under way, which owns its memory. Dropped unfinished, it forgets it: MPI may still write there.
 pub(crate) struct Receiving {
-    buffer: ManuallyDrop<Vec<u8>>,
+    landing: ManuallyDrop<Landing>,
     length: usize,
     request: Request,
 }
 
 impl Receiving {
-    /// The buffer with the new bytes, once they are there.
-    pub(crate) fn test(&mut self) -> Result<Option<Vec<u8>>, MpiError> {
+    /// The memory with the new bytes, once they are there.
+    pub(crate) fn test(&mut self) -> Result<Option<Landing>, MpiError> {
         if !self.request.test()? {
             return Ok(None);
         }
-        // SAFETY: MPI has completed the receive and has written `length` bytes behind the former end; their room was
-        // checked when it began. The vector is taken out and an empty one left, so nothing is owned twice.
-        unsafe {
-            let mut buffer = ManuallyDrop::into_inner(mem::replace(&mut self.buffer, ManuallyDrop::new(Vec::new())));
-            buffer.set_len(buffer.len() + mem::take(&mut self.length));
-            Ok(Some(buffer))
-        }
+        let empty = Landing { memory: Memory::Align1(Vec::new()), total: 0, filled: 0 };
+        let mut landing = ManuallyDrop::into_inner(mem::replace(&mut self.landing, ManuallyDrop::new(empty)));
+        landing.filled += mem::take(&mut self.length);
+        Ok(Some(landing))
     }
 }

@@ -3,9 +3,9 @@
 use crate::stream::{self, Control, Incoming, Item};
 use crate::sys::{self, Communicator, MpiError, Sending, Source, ThreadLevel};
 use futures_mpi_core::engine::Backoff;
-use futures_mpi_core::engine::{Arrival, Frame, Transport, WorkerNumber};
+use futures_mpi_core::engine::{Arrival, Frame, Recycler, Transport, WorkerNumber};
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,8 @@ pub(crate) struct MpiTransport {
     /// The workers from which a message is being received.
     receiving: Vec<WorkerNumber>,
     ready: VecDeque<Arrival>,
+    /// The memory of attachments.
+    recycler: Arc<Recycler>,
     part_bytes: usize,
 }
 
@@ -106,9 +108,11 @@ impl MpiTransport {
             };
             channels[index].workers[*rank as usize] = Some(number);
         }
-        let worker = |peer| Worker { peer, incoming: Incoming::default(), lost: false, leaving: false };
+        let recycler = Arc::new(Recycler::default());
+        let worker = |peer| Worker { peer, incoming: Incoming::new(&recycler), lost: false, leaving: false };
         Ok(MpiTransport {
             workers: peers.into_iter().map(worker).collect(),
+            recycler,
             channels,
             next_channel: 0,
             sending: Vec::new(),
@@ -128,7 +132,7 @@ impl MpiTransport {
         }
         worker.lost = true;
         // Bytes that MPI may still touch are not freed: that is what these destructors see to.
-        worker.incoming = Incoming::default();
+        worker.incoming = Incoming::new(&self.recycler);
         self.sending.retain(|(to, _)| *to != number);
         self.receiving.retain(|from| *from != number);
         self.ready.push_back(Arrival::Lost(number, reason.into()));
@@ -305,10 +309,11 @@ impl Transport for MpiTransport {
         if lost {
             return;
         }
-        if frame.len() >= stream::LARGE_BYTES {
+        let length = frame.len_bytes();
+        if length >= stream::LARGE_BYTES {
             let now = Instant::now();
             let begin = self.attended_until.map_or(now, |until| until.max(now));
-            self.attended_until = Some(begin + Duration::from_micros((frame.len() / SLOWEST) as u64));
+            self.attended_until = Some(begin + Duration::from_micros((length / SLOWEST) as u64));
         }
         let mut sent = Outbox { number, sending: &mut self.sending };
         if let Err(error) = stream::send_frame(peer.communicator, peer.rank, frame, self.part_bytes, &mut sent) {

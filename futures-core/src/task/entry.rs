@@ -1,7 +1,9 @@
 //! A task function as the inventory holds it: a name, a signature, a call that takes and gives bytes.
 
 use super::{Failure, FailureKind, TaskId, TaskKey};
-use crate::codec::{self, EncodeFailure};
+use crate::attachments::{Encoded, Incoming};
+use crate::codec::{self, EncodeFailure, Limits};
+use crate::memory::Attachment;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -86,13 +88,15 @@ pub fn signature<Args, Output>() -> String {
 /// The encoded arguments of the calls of one task, one after the other.
 pub struct Input<'a> {
     bytes: &'a [u8],
+    /// The buffers that they name.
+    attachments: Incoming,
     /// Why an argument could not be decoded; nobody knows where the ones behind it begin.
     damaged: Option<Failure>,
 }
 
 impl<'a> Input<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Input { bytes, damaged: None }
+    pub(crate) fn new(bytes: &'a [u8], attachments: Vec<Attachment>) -> Self {
+        Input { bytes, attachments: attachments.into_iter().map(Some).collect(), damaged: None }
     }
 
     /// Whether every argument has been taken.
@@ -105,7 +109,7 @@ impl<'a> Input<'a> {
         if let Some(failure) = &self.damaged {
             return Err(failure.clone());
         }
-        codec::decode(&mut self.bytes).map_err(|failure| {
+        codec::decode_with_attachments(&mut self.bytes, &mut self.attachments).map_err(|failure| {
             let type_name = std::any::type_name::<A>();
             let message = format!("argument `{name}` of type {type_name} cannot be decoded: {}", failure.0);
             self.damaged.insert(Failure::new(FailureKind::Codec, message)).clone()
@@ -115,19 +119,19 @@ impl<'a> Input<'a> {
 
 /// Where the encoded results of the calls of one task go, one after the other.
 pub struct Output<'a> {
-    bytes: &'a mut Vec<u8>,
-    limit_bytes: usize,
+    encoded: &'a mut Encoded,
+    limits: Limits,
 }
 
 impl<'a> Output<'a> {
-    /// Appends to `bytes`, which may grow to `limit_bytes`.
-    pub(crate) fn new(bytes: &'a mut Vec<u8>, limit_bytes: usize) -> Self {
-        Output { bytes, limit_bytes }
+    /// Appends to `encoded`.
+    pub(crate) fn new(encoded: &'a mut Encoded, limits: Limits) -> Self {
+        Output { encoded, limits }
     }
 
     /// Appends what the function returned; nothing is appended on failure.
     pub fn result<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        codec::encode(value, self.bytes, self.limit_bytes).map_err(|failure| {
+        codec::encode_with_attachments(value, self.encoded, &self.limits).map_err(|failure| {
             let type_name = std::any::type_name::<T>();
             let message = match failure {
                 EncodeFailure::Value(message) => format!("the result of type {type_name} cannot be encoded: {message}"),

@@ -1,5 +1,6 @@
 //! The promises of every executor, written once and checked on each kind of it.
 
+mod buffers;
 mod calls;
 mod errors;
 mod futures;
@@ -84,9 +85,17 @@ impl Setting {
 
 /// All promises, family by family.
 pub fn all() -> impl Iterator<Item = &'static Promise> {
-    [calls::PROMISES, errors::PROMISES, futures::PROMISES, groups::PROMISES, lifecycle::PROMISES, maps::PROMISES]
-        .into_iter()
-        .flatten()
+    [
+        buffers::PROMISES,
+        calls::PROMISES,
+        errors::PROMISES,
+        futures::PROMISES,
+        groups::PROMISES,
+        lifecycle::PROMISES,
+        maps::PROMISES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Checks the promises whose names contain `filter`, prints a line for each, and returns how many were kept and broken.

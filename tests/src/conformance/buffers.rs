@@ -1,0 +1,103 @@
+//! Promises about arrays that travel beside the codec.
+
+use super::{Setting, promises};
+use futures_mpi::{Buffer, remote_task};
+use serde::{Deserialize, Serialize};
+
+promises! {
+    buffers_come_back_as_they_went,
+    buffers_travel_inside_of_other_types,
+    buffers_travel_in_chunks_and_beside_failures,
+    a_task_changes_its_buffer_in_place,
+    a_buffer_larger_than_many_messages_arrives,
+}
+
+#[remote_task]
+fn echo(buffer: Buffer<f64>) -> Buffer<f64> {
+    buffer
+}
+
+#[remote_task]
+fn double(buffer: Buffer<u16>) -> (bool, Buffer<u16>) {
+    let before = buffer.as_ptr();
+    let mut vector = buffer.into_vec();
+    vector.iter_mut().for_each(|n| *n *= 2);
+    (vector.as_ptr() == before, vector.into())
+}
+
+#[remote_task]
+fn head(buffer: Buffer<u32>, bad: u32) -> (u32, Buffer<u32>) {
+    assert!(buffer[0] != bad, "{bad} is bad");
+    (buffer[0], buffer)
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Grid {
+    name: String,
+    small: Buffer<u8>,
+    layers: Vec<Buffer<f32>>,
+    rest: Option<Buffer<[i64; 3]>>,
+}
+
+#[remote_task]
+fn turn_over(grid: Grid) -> Grid {
+    Grid { layers: grid.layers.into_iter().rev().collect(), ..grid }
+}
+
+/// Lengths around the one from which on buffers are attached, and nothing at all.
+const LENGTHS: [usize; 6] = [0, 1, 511, 512, 513, 100_000];
+
+fn numbers(length: usize) -> Buffer<f64> {
+    (0..length).map(|n| n as f64).collect()
+}
+
+fn buffers_come_back_as_they_went(setting: &Setting) {
+    let executor = setting.executor();
+    for length in LENGTHS {
+        let buffer = numbers(length);
+        let future = executor.submit(echo::ID, &buffer);
+        assert_eq!(future.result().expect("it comes back"), buffer);
+        assert_eq!(future.result().expect("it may be asked for twice").into_vec(), buffer.into_vec());
+    }
+}
+
+fn buffers_travel_inside_of_other_types(setting: &Setting) {
+    let executor = setting.executor();
+    let grid = Grid {
+        name: "a grid".to_owned(),
+        small: vec![1, 2, 3].into(),
+        layers: (0..5u16).map(|n| vec![f32::from(n); 10_000].into()).collect(),
+        rest: Some(vec![[1, -2, 3]; 5000].into()),
+    };
+    let turned = executor.submit(turn_over::ID, &grid).result().expect("it comes back");
+    assert_eq!((turned.layers[0][0], turned.layers[4][9_999]), (4.0, 0.0));
+    assert_eq!(Grid { layers: grid.layers.clone(), ..turned }, grid);
+}
+
+fn buffers_travel_in_chunks_and_beside_failures(setting: &Setting) {
+    let executor = setting.executor();
+    let buffers = (0..20u32).map(|n| (Buffer::from(vec![n; 5000]), 13));
+    for (n, result) in (0..).zip(executor.starmap(head::ID, buffers).chunksize(7)) {
+        match result {
+            Ok((first, buffer)) => assert_eq!((first, buffer), (n, vec![n; 5000].into())),
+            Err(error) => assert!(n == 13 && error.message().contains("13 is bad"), "{n}: {error}"),
+        }
+    }
+}
+
+fn a_task_changes_its_buffer_in_place(setting: &Setting) {
+    let executor = setting.executor();
+    let buffer: Buffer<u16> = vec![21; 10_000].into();
+    let (_, doubled) = executor.submit(double::ID, &buffer).result().expect("it comes back");
+    assert!(doubled.iter().all(|n| *n == 42) && buffer.iter().all(|n| *n == 21));
+    // Memory that is also held elsewhere is copied: threads share it with the caller, processes do not.
+    let (in_place, _) = executor.submit(double::ID, buffer).result().expect("it comes back");
+    assert!(in_place || setting.kind == super::Kind::Threads, "the task had its buffer for itself");
+}
+
+fn a_buffer_larger_than_many_messages_arrives(setting: &Setting) {
+    let executor = setting.executor();
+    let buffer = numbers(1 << 20);
+    let futures: Vec<_> = (0..4).map(|_| executor.submit(echo::ID, buffer.clone())).collect();
+    assert!(futures.iter().all(|future| future.result().expect("it comes back") == buffer));
+}
