@@ -247,7 +247,7 @@ impl Driver {
             Action::Dispatch(worker, task) => self.dispatch(worker, task, more),
             Action::Cancelled(task) => {
                 if let Some(task) = self.tasks.remove(task.0) {
-                    task.state.cancel();
+                    task.state.cancelled_by_pool();
                 }
             }
             Action::Rejected(task) => self.resolve(task, Outcome::Failed(shut_down())),

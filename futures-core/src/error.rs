@@ -61,7 +61,7 @@ pub enum Kind {
     Shutdown,
     /// The task function returned `Err`.
     TaskError,
-    /// The task function panicked.
+    /// The task function panicked, or a hook of a derived future.
     Panic,
     /// An argument, a result or an error could not be encoded or decoded, or was too large.
     Codec,
@@ -73,6 +73,10 @@ pub enum Kind {
     WorkerLost,
     /// MPI could not do what was asked of it.
     Mpi,
+    /// A derived future would have to wait for itself.
+    Cycle,
+    /// The program made the error itself.
+    Other,
 }
 
 /// Which worker ran which task.
@@ -105,21 +109,42 @@ impl Error {
     }
 
     fn of(kind: Kind, message: String, origin: Option<Origin>) -> Self {
-        Error(Arc::new(Inner { kind, message, location: None, origin, source: None, typed: None, backtrace: None }))
+        Error(Arc::new(Inner { origin, ..Inner::new(kind, message) }))
     }
 
     /// What a worker reported of a failed task.
     pub(crate) fn from_failure(failure: Failure, origin: Origin) -> Self {
-        let failure = failure.into_details();
-        Error(Arc::new(Inner {
-            kind: failure.kind.into(),
-            message: failure.message,
-            location: failure.location,
-            origin: Some(origin),
-            source: Cause::chain(failure.causes),
-            typed: failure.typed.map(|(type_name, bytes)| Typed { type_name, bytes }),
-            backtrace: failure.backtrace,
-        }))
+        Error(Arc::new(Inner { origin: Some(origin), ..Inner::from_failure(failure) }))
+    }
+
+    /// An error of the program's own, for hooks to return: its message and its causes are kept.
+    ///
+    /// An error of this library stays what it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{Error, Future};
+    ///
+    /// let text: Future<String> = Future::from(Ok("ten".to_owned()));
+    /// let number = text.then(|text| text.parse::<u32>().map_err(Error::other));
+    /// assert_eq!(number.result().unwrap_err().message(), "invalid digit found in string");
+    /// assert_eq!(Error::other("it is too late").message(), "it is too late");
+    /// ```
+    pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        match error.into().downcast::<Error>() {
+            Ok(error) => *error,
+            Err(error) => Error(Arc::new(Inner {
+                source: Cause::chain(messages(error.source())),
+                ..Inner::new(Kind::Other, error.to_string())
+            })),
+        }
+    }
+
+    /// What a panic of a hook is reported as.
+    pub(crate) fn from_hook(failure: Failure) -> Self {
+        Error(Arc::new(Inner::from_failure(failure)))
     }
 
     /// The message alone, without place, worker and causes.
@@ -127,7 +152,7 @@ impl Error {
         &self.0.message
     }
 
-    /// Whether the future was cancelled before its task was started.
+    /// Whether the future was cancelled before its task was started, or one from which it is derived.
     pub fn is_cancelled(&self) -> bool {
         self.0.kind == Kind::Cancelled
     }
@@ -152,7 +177,7 @@ impl Error {
         self.0.kind == Kind::TaskError
     }
 
-    /// Whether the task function panicked.
+    /// Whether the task function panicked, or a hook of a derived future.
     pub fn is_panic(&self) -> bool {
         self.0.kind == Kind::Panic
     }
@@ -181,6 +206,16 @@ impl Error {
     /// Whether MPI could not do what was asked of it.
     pub fn is_mpi(&self) -> bool {
         self.0.kind == Kind::Mpi
+    }
+
+    /// Whether the future would have had to wait for itself, see [`then`](crate::then).
+    pub fn is_cycle(&self) -> bool {
+        self.0.kind == Kind::Cycle
+    }
+
+    /// Whether the program made the error itself, by [`Error::other`].
+    pub fn is_other(&self) -> bool {
+        self.0.kind == Kind::Other
     }
 
     /// The number of the worker on which the task failed, from 0.
@@ -217,6 +252,23 @@ impl Error {
             return None;
         }
         codec::decode(&mut typed.bytes.as_slice()).ok()
+    }
+}
+
+impl Inner {
+    fn new(kind: Kind, message: String) -> Self {
+        Inner { kind, message, location: None, origin: None, source: None, typed: None, backtrace: None }
+    }
+
+    fn from_failure(failure: Failure) -> Self {
+        let failure = failure.into_details();
+        Inner {
+            location: failure.location,
+            source: Cause::chain(failure.causes),
+            typed: failure.typed.map(|(type_name, bytes)| Typed { type_name, bytes }),
+            backtrace: failure.backtrace,
+            ..Inner::new(failure.kind.into(), failure.message)
+        }
     }
 }
 
@@ -265,6 +317,16 @@ impl Cause {
     fn chain(messages: Vec<String>) -> Option<Cause> {
         messages.into_iter().rev().fold(None, |source, message| Some(Cause { message, source: source.map(Box::new) }))
     }
+}
+
+/// The messages of a chain of causes, outermost first.
+pub(crate) fn messages(mut next: Option<&(dyn std::error::Error + 'static)>) -> Vec<String> {
+    let mut messages = Vec::new();
+    while let Some(cause) = next {
+        messages.push(cause.to_string());
+        next = cause.source();
+    }
+    messages
 }
 
 impl fmt::Display for Cause {

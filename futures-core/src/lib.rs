@@ -59,7 +59,10 @@ pub use buffer::Buffer;
 pub use bytemuck::Pod;
 pub use error::{Error, Result};
 pub use executor::Executor;
-pub use future::{AsCompleted, AsCompletedInTime, Future, ReturnWhen, Waited, as_completed, wait};
+pub use future::{
+    AsCompleted, AsCompletedInTime, Future, Resolve, ReturnWhen, Waited, as_completed, catch, collect, compose, then,
+    wait,
+};
 pub use map::{Map, MapIter};
 pub use task::{IntoArgs, TaskId};
 pub use thread_pool::{ThreadPoolBuilder, ThreadPoolExecutor};

@@ -327,6 +327,7 @@ impl Chunk {
                 .map_err(Error::clone)
                 .and_then(|bytes| payload::decode_result(&mut bytes.as_slice(), &items.attachments)),
             Outcome::Failed(error) => Err(error.clone()),
+            Outcome::Local(_) => unreachable!("the task of a chunk is done by a worker"),
         }
     }
 }

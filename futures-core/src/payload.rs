@@ -7,6 +7,7 @@ use crate::memory::Attachment;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smallvec::SmallVec;
+use std::any::Any;
 use std::cell::RefCell;
 
 /// Encoded values; few bytes lie in the value itself.
@@ -33,6 +34,8 @@ pub(crate) enum Outcome {
     Items(Box<ItemResults>),
     /// The task as a whole has failed, or its only call.
     Failed(Error),
+    /// What a derived future was given in this process, of a type that only it knows.
+    Local(Box<dyn Any + Send + Sync>),
 }
 
 /// The results of several calls, of which at least one has failed.
@@ -79,7 +82,7 @@ impl Outcome {
         match self {
             Outcome::Values(payload) => decode_result(&mut payload.bytes.as_slice(), payload.attachments()),
             Outcome::Failed(error) => Err(error.clone()),
-            Outcome::Items(_) => {
+            Outcome::Items(_) | Outcome::Local(_) => {
                 Err(Error::new(Kind::Codec, "the worker's reply holds several results instead of one"))
             }
         }

@@ -62,8 +62,9 @@ mod sys;
 mod transport;
 
 pub use futures_mpi_core::{
-    AsCompleted, AsCompletedInTime, Buffer, Error, Executor, Future, IntoArgs, Map, MapIter, Pod, Result, ReturnWhen,
-    TaskId, ThreadPoolBuilder, ThreadPoolExecutor, Waited, as_completed, wait,
+    AsCompleted, AsCompletedInTime, Buffer, Error, Executor, Future, IntoArgs, Map, MapIter, Pod, Resolve, Result,
+    ReturnWhen, TaskId, ThreadPoolBuilder, ThreadPoolExecutor, Waited, as_completed, catch, collect, compose, then,
+    wait,
 };
 pub use futures_mpi_macros::{main, remote_task};
 pub use pool::{MpiPoolBuilder, MpiPoolExecutor};

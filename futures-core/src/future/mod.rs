@@ -1,11 +1,18 @@
 //! The handle that a submission returns: ask it, wait for it, cancel it, await it.
 
+mod cancel;
+mod collect;
+mod compose;
+mod derived;
 mod group;
 mod state;
 mod watch;
 
 use crate::error::{Error, Result};
 use crate::payload::Outcome;
+pub use collect::collect;
+pub use compose::{catch, compose, then};
+pub use derived::Resolve;
 pub use group::{AsCompleted, AsCompletedInTime, ReturnWhen, Waited, as_completed, wait};
 pub(crate) use state::{Callback, Phase, State};
 use std::fmt;
@@ -121,9 +128,9 @@ impl<T: 'static> Future<T> {
     /// Calls `callback` with this future when the task is finished or cancelled: at once, if it is already.
     ///
     /// A callback is called exactly once. Those of one future are called in the order in which they were added, in the
-    /// thread that cancels the task, or in a thread that the pool keeps for callbacks; there they may wait for other
-    /// futures, but not for the executor's shutdown. A panic of a callback there is reported on standard error and harms
-    /// nobody else.
+    /// thread that cancels the task, or in a thread that the pool keeps for callbacks; one that waits for other futures
+    /// does not hold up those behind it. A panic of a callback is reported on standard error and harms nobody, wherever
+    /// the callback is called.
     ///
     /// # Examples
     ///

@@ -1,5 +1,6 @@
 //! What a future and its pool share: a phase that only goes forward, an outcome, and who waits for it.
 
+use super::cancel::cancel_all;
 use super::watch::Watch;
 use crate::callbacks;
 use crate::error::{Error, Kind};
@@ -49,6 +50,15 @@ struct Listeners {
     wakers: Vec<Waker>,
     callbacks: Vec<Callback>,
     watches: Vec<(Arc<Watch>, usize)>,
+    /// The futures that this one is derived from, and which are cancelled with it.
+    sources: Vec<Arc<State>>,
+}
+
+/// Who is left to be dealt with when a future is done.
+#[derive(Default)]
+struct Settled {
+    callbacks: Vec<Callback>,
+    sources: Vec<Arc<State>>,
 }
 
 /// A function to be called when a future is done.
@@ -69,6 +79,11 @@ impl State {
 
     pub(crate) fn task(&self) -> TaskNumber {
         self.task
+    }
+
+    /// The door to the pool by whose threads this future is brought forward.
+    pub(crate) fn inbox(&self) -> &Arc<Inbox> {
+        &self.inbox
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -94,19 +109,50 @@ impl State {
         self.start();
         if self.phase() == Phase::Running && self.outcome.set(outcome).is_ok() {
             self.phase.store(Phase::Finished as u8, Ordering::Release);
-            for callback in self.settle() {
+            for callback in self.settle().callbacks {
                 self.inbox.call_back(callback);
             }
         }
+    }
+
+    /// What became of the task, if it is finished.
+    pub(crate) fn finished(&self) -> Option<&Outcome> {
+        (self.phase() == Phase::Finished).then(|| self.outcome.get()).flatten()
+    }
+
+    /// Says from which futures this one is derived, instead of those before; `false` if it is done already.
+    pub(crate) fn derive_from(&self, sources: Vec<Arc<State>>) -> bool {
+        let mut waiting = self.lock();
+        let open = !self.is_done();
+        if open {
+            waiting.listeners().sources = sources;
+        }
+        open
+    }
+
+    /// The futures from which this one is derived, as long as it is not done.
+    pub(crate) fn sources(&self) -> Vec<Arc<State>> {
+        self.lock().listeners.as_ref().map_or_else(Vec::new, |listeners| listeners.sources.clone())
     }
 
     /// Cancels the future if its task has not been sent; whether it is cancelled now.
     pub(crate) fn cancel(&self) -> bool {
         if self.advance(Phase::Pending, Phase::Cancelled) {
             self.inbox.push(Command::Cancel(self.task));
-            self.settle().into_iter().for_each(callbacks::run);
+            let Settled { callbacks, sources } = self.settle();
+            callbacks.into_iter().for_each(callbacks::run);
+            cancel_all(sources);
         }
         self.phase() == Phase::Cancelled
+    }
+
+    /// The same from the pool's side, which has forgotten the task and must not wait for callbacks.
+    pub(crate) fn cancelled_by_pool(&self) {
+        if self.advance(Phase::Pending, Phase::Cancelled) {
+            for callback in self.settle().callbacks {
+                self.inbox.call_back(callback);
+            }
+        }
     }
 
     /// Calls `callback` when the future is done: now, if it is.
@@ -148,12 +194,16 @@ impl State {
 
     /// Waits for the outcome, until `deadline` if there is one.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Result<&Outcome, Error> {
+        if !self.is_done() {
+            callbacks::may_block();
+        }
         let begin = Instant::now();
         let mut waiting = self.lock();
         while !self.is_done() {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
-                return Err(timed_out(begin.elapsed(), self.phase()));
+                let derived = waiting.listeners.as_ref().is_some_and(|listeners| !listeners.sources.is_empty());
+                return Err(timed_out(begin.elapsed(), self.phase(), derived));
             }
             waiting.threads += 1;
             waiting = match left {
@@ -167,28 +217,26 @@ impl State {
     }
 
     fn outcome(&self) -> Result<&Outcome, Error> {
-        self.outcome
-            .get()
-            .ok_or_else(|| Error::new(Kind::Cancelled, "the future was cancelled before its task started"))
+        self.outcome.get().ok_or_else(|| Error::new(Kind::Cancelled, "the future was cancelled"))
     }
 
     fn advance(&self, from: Phase, to: Phase) -> bool {
         self.phase.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Wakes all who wait, and returns the callbacks that are to be called.
-    fn settle(&self) -> Vec<Callback> {
+    /// Wakes all who wait, and returns what is left to be done.
+    fn settle(&self) -> Settled {
         let mut waiting = self.lock();
         if waiting.threads > 0 {
             self.resolved.notify_all();
         }
         let listeners = waiting.listeners.take();
         drop(waiting);
-        let Some(listeners) = listeners else { return Vec::new() };
-        let Listeners { wakers, callbacks, watches } = *listeners;
+        let Some(listeners) = listeners else { return Settled::default() };
+        let Listeners { wakers, callbacks, watches, sources } = *listeners;
         watches.into_iter().for_each(|(watch, token)| watch.report(token));
         wakers.into_iter().for_each(Waker::wake);
-        callbacks
+        Settled { callbacks, sources }
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -202,8 +250,9 @@ impl Waiting {
     }
 }
 
-fn timed_out(waited: Duration, phase: Phase) -> Error {
+fn timed_out(waited: Duration, phase: Phase, derived: bool) -> Error {
     let state = match phase {
+        _ if derived => "what it is derived from is not done",
         Phase::Pending => "its task is still queued",
         _ => "its task is still running",
     };

@@ -1,5 +1,6 @@
 //! Learns which of many futures are done, in the order in which they are.
 
+use crate::callbacks;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
@@ -25,6 +26,7 @@ impl Watch {
             if let Some(token) = done.pop_front() {
                 return Some(token);
             }
+            callbacks::may_block();
             done = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
                 None => self.reported.wait(done).unwrap_or_else(PoisonError::into_inner),
                 Some(left) if left.is_zero() => return None,

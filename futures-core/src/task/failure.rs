@@ -98,6 +98,7 @@ pub struct Returned<'a, E>(pub &'a E);
 /// The messages of an error's sources.
 pub mod causes {
     use super::{Deref, Returned, StdError};
+    use crate::error::messages;
 
     /// For errors that implement [`std::error::Error`].
     pub trait OfError {
@@ -119,13 +120,13 @@ pub mod causes {
 
     impl<E: StdError> OfError for &&Returned<'_, E> {
         fn causes(&self) -> Vec<String> {
-            chain(self.0.source())
+            messages(self.0.source())
         }
     }
 
     impl<E: Deref<Target: StdError>> OfBox for &Returned<'_, E> {
         fn causes(&self) -> Vec<String> {
-            chain(self.0.source())
+            messages(self.0.source())
         }
     }
 
@@ -133,15 +134,6 @@ pub mod causes {
         fn causes(&self) -> Vec<String> {
             Vec::new()
         }
-    }
-
-    fn chain(mut next: Option<&(dyn StdError + 'static)>) -> Vec<String> {
-        let mut messages = Vec::new();
-        while let Some(cause) = next {
-            messages.push(cause.to_string());
-            next = cause.source();
-        }
-        messages
     }
 }
 

@@ -19,6 +19,8 @@ promises![
     an_exception_is_the_error_or_none,
     a_callback_is_called_once_whenever_it_is_added,
     a_callback_may_submit_and_wait,
+    a_callback_may_wait_whoever_cancels,
+    a_callback_may_shut_its_executor_down,
     a_panicking_callback_harms_nobody,
     a_future_can_be_awaited,
     a_clone_is_the_same_future,
@@ -26,14 +28,14 @@ promises![
 ];
 
 /// Keeps every worker busy for a while; the futures of the tasks that do it.
-fn occupy(executor: &Executor, millis: u64) -> Vec<Future<u64>> {
+pub(super) fn occupy(executor: &Executor, millis: u64) -> Vec<Future<u64>> {
     let workers = executor.num_workers().expect("the pool starts");
     let futures: Vec<_> = (0..workers).map(|_| executor.submit(sleep::ID, millis)).collect();
     wait_until(|| futures.iter().all(|future| future.running() || future.done()));
     futures
 }
 
-fn wait_until(condition: impl Fn() -> bool) {
+pub(super) fn wait_until(condition: impl Fn() -> bool) {
     let limit = Instant::now() + LONG;
     while !condition() {
         assert!(Instant::now() < limit, "it takes too long");
@@ -136,14 +138,65 @@ fn a_callback_may_submit_and_wait(setting: &Setting) {
     assert_eq!(results.recv_timeout(LONG), Ok(Some(64)));
 }
 
+fn a_callback_may_wait_whoever_cancels(setting: &Setting) {
+    for by_shutdown in [false, true] {
+        let executor = setting.executor();
+        let busy = occupy(&executor, 100);
+        let future = executor.submit(square::ID, 7);
+        let (sender, results) = mpsc::channel();
+        let waited_for = busy[0].clone();
+        future.add_done_callback(move |future| {
+            let _ = sender.send((future.cancelled(), waited_for.result_timeout(LONG).ok()));
+        });
+        if by_shutdown {
+            executor.shutdown(false, true);
+        } else {
+            assert!(future.cancel());
+        }
+        assert_eq!(results.recv_timeout(LONG), Ok((true, Some(100))));
+    }
+}
+
+fn a_callback_may_shut_its_executor_down(setting: &Setting) {
+    let executor = Arc::new(setting.executor());
+    let (sender, results) = mpsc::channel();
+    let shared = Arc::clone(&executor);
+    let last = executor.submit(sleep::ID, 60);
+    executor.submit(sleep::ID, 20).add_done_callback(move |_| {
+        shared.shutdown(true, false);
+        sender.send(last.done()).expect("the test waits");
+    });
+    assert_eq!(results.recv_timeout(LONG), Ok(true));
+    assert!(executor.submit(square::ID, 1).result_timeout(LONG).expect_err("it is shut down").is_shutdown());
+}
+
 fn a_panicking_callback_harms_nobody(setting: &Setting) {
+    /// What panics once more when the panic that carries it is dropped.
+    struct Twice;
+    impl Drop for Twice {
+        fn drop(&mut self) {
+            panic!("this panic is part of a test");
+        }
+    }
     let executor = setting.executor();
     let (sender, calls) = mpsc::channel();
-    let future = executor.submit(sleep::ID, 50);
-    future.add_done_callback(|_| panic!("this panic is part of a test"));
-    future.add_done_callback(move |_| sender.send(()).expect("the test waits"));
-    assert_eq!(calls.recv_timeout(LONG), Ok(()));
-    future.add_done_callback(|_| panic!("this panic is part of a test"));
+    let watch = |future: &Future<u64>| {
+        let sender = sender.clone();
+        future.add_done_callback(|_| panic!("this panic is part of a test"));
+        future.add_done_callback(|_| std::panic::panic_any(Twice));
+        future.add_done_callback(move |_| sender.send(()).expect("the test waits"));
+    };
+    let busy = occupy(&executor, 50);
+    let cancelled = executor.submit(sleep::ID, 1);
+    watch(&cancelled);
+    assert!(cancelled.cancel(), "in the thread that cancels");
+    watch(&busy[0]);
+    busy[0].result_timeout(LONG).expect("in the thread for callbacks");
+    for _ in 0..2 {
+        assert_eq!(calls.recv_timeout(LONG), Ok(()));
+    }
+    watch(&busy[0]);
+    assert_eq!(calls.try_recv(), Ok(()), "in the thread that adds it");
     assert_eq!(executor.submit(square::ID, 2).result_timeout(LONG).expect("the pool goes on"), 4);
 }
 
@@ -157,7 +210,7 @@ impl Wake for Unpark {
 }
 
 /// The smallest runtime.
-fn block_on<F: std::future::Future>(future: F) -> F::Output {
+pub(super) fn block_on<F: std::future::Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let limit = Instant::now() + LONG;

@@ -2,6 +2,7 @@
 
 mod buffers;
 mod calls;
+mod derived;
 mod errors;
 mod futures;
 mod groups;
@@ -88,6 +89,7 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
     [
         buffers::PROMISES,
         calls::PROMISES,
+        derived::PROMISES,
         errors::PROMISES,
         futures::PROMISES,
         groups::PROMISES,

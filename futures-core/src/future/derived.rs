@@ -1,0 +1,177 @@
+//! Futures that are derived from other futures: they follow a source, then what is made of it, and end when it ends.
+
+use super::cancel::cancel_all;
+use super::{Future, State};
+use crate::error::{Error, Kind, Result};
+use crate::inbox::Inbox;
+use crate::payload::Outcome;
+use crate::task;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a hook of [`then`](crate::then) and [`catch`](crate::catch) may return: a result at once, or a future.
+///
+/// A future is not the value of the derived future: the derived future becomes what that future becomes.
+#[diagnostic::on_unimplemented(
+    message = "a hook must return a `Result<_, futures_mpi::Error>` or a `Future<_>`, and not `{Self}`",
+    label = "this is neither a result nor a future",
+    note = "wrap a plain value in `Ok(...)`, and an error of another type in `futures_mpi::Error::other(...)`"
+)]
+pub trait Resolve: sealed::Sealed {
+    /// The type of the derived future's value.
+    type Value;
+
+    #[doc(hidden)]
+    fn resolution(self) -> Resolution<Self::Value>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<T> Sealed for super::Result<T> {}
+    impl<T> Sealed for super::Future<T> {}
+}
+
+/// What becomes of a derived future.
+#[derive(Debug)]
+#[doc(hidden)]
+pub enum Resolution<T> {
+    Value(Value<T>),
+    Failed(Error),
+    Future(Future<T>),
+}
+
+/// A value that lies in this process and is cloned for everybody who asks.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct Value<T> {
+    value: Mutex<T>,
+    clone: fn(&T) -> T,
+}
+
+impl<T: Clone + Send + 'static> Resolve for Result<T> {
+    type Value = T;
+
+    fn resolution(self) -> Resolution<T> {
+        match self {
+            Ok(value) => Resolution::Value(Value { value: Mutex::new(value), clone: T::clone }),
+            Err(error) => Resolution::Failed(error),
+        }
+    }
+}
+
+impl<T: 'static> Resolve for Future<T> {
+    type Value = T;
+
+    fn resolution(self) -> Resolution<T> {
+        Resolution::Future(self)
+    }
+}
+
+/// A future that is done already.
+impl<T: Clone + Send + 'static> From<Result<T>> for Future<T> {
+    fn from(result: Result<T>) -> Self {
+        let future = Future::new(Inbox::new().new_state(), local);
+        resolve(&future, result.resolution());
+        future
+    }
+}
+
+/// A future that becomes what `work` makes of `source`, once that is finished.
+///
+/// If either is cancelled, so is the other, and `work` is not called. Its panic is the derived future's error.
+pub(super) fn follow<T, U, W>(source: &Future<T>, work: W) -> Future<U>
+where
+    T: 'static,
+    U: Send + 'static,
+    W: FnOnce(&Future<T>) -> Resolution<U> + Send + 'static,
+{
+    let derived = Future::new(source.state.inbox().new_state(), local);
+    derived.state.derive_from(vec![Arc::clone(&source.state)]);
+    let (from, to) = (source.clone(), derived.clone());
+    source.state.add_callback(Box::new(move || {
+        if from.cancelled() {
+            cancel_all([to.state]);
+        } else if !to.done() {
+            resolve(&to, guarded(|| work(&from)));
+        }
+    }));
+    derived
+}
+
+/// Calls a hook; its panic is an error.
+pub(super) fn guarded<T>(hook: impl FnOnce() -> Resolution<T>) -> Resolution<T> {
+    task::catch(|| Ok(hook())).unwrap_or_else(|failure| Resolution::Failed(Error::from_hook(failure)))
+}
+
+/// Lets `derived` become what it was found to become, unless it has been cancelled.
+fn resolve<T: Send + 'static>(derived: &Future<T>, resolution: Resolution<T>) {
+    match resolution {
+        Resolution::Value(value) => derived.state.finish(Outcome::Local(Box::new(value))),
+        Resolution::Failed(error) => derived.state.finish(Outcome::Failed(error)),
+        Resolution::Future(inner) => chain(derived, inner),
+    }
+}
+
+/// Lets `derived` become what `inner` becomes.
+fn chain<T: Send + 'static>(derived: &Future<T>, inner: Future<T>) {
+    if inner.done() {
+        return adopt(&derived.state, &inner);
+    }
+    // First the link, then the search: of two futures that are chained to each other at the same time, at least the
+    // later one finds the circle.
+    if !derived.state.derive_from(vec![Arc::clone(&inner.state)]) {
+        return cancel_all([inner.state]);
+    }
+    if leads_to(&inner.state, &derived.state) {
+        let message = "cycle detected: the future would have to wait for itself, because its hook returned a future \
+                       that is derived from it";
+        return derived.state.finish(Outcome::Failed(Error::new(Kind::Cycle, message)));
+    }
+    let (from, to) = (inner.clone(), Arc::clone(&derived.state));
+    inner.state.add_callback(Box::new(move || adopt(&to, &from)));
+}
+
+/// Gives `derived` the outcome of `inner`, which is done.
+fn adopt<T: Send + 'static>(derived: &Arc<State>, inner: &Future<T>) {
+    match inner.state.finished() {
+        None => cancel_all([Arc::clone(derived)]),
+        Some(Outcome::Failed(error)) => derived.finish(Outcome::Failed(error.clone())),
+        Some(outcome) => {
+            // A future that has been adopted itself is passed on, so that chains do not grow.
+            let value = match outcome {
+                Outcome::Local(local) => local.downcast_ref::<Future<T>>().unwrap_or(inner),
+                _ => inner,
+            };
+            derived.finish(Outcome::Local(Box::new(value.clone())));
+        }
+    }
+}
+
+/// Whether `target` is among the futures from which `state` is derived, or is it.
+fn leads_to(state: &Arc<State>, target: &Arc<State>) -> bool {
+    let mut seen = HashSet::new();
+    let mut left = vec![Arc::clone(state)];
+    while let Some(state) = left.pop() {
+        if Arc::ptr_eq(&state, target) {
+            return true;
+        }
+        if seen.insert(Arc::as_ptr(&state).addr()) {
+            left.extend(state.sources());
+        }
+    }
+    false
+}
+
+/// The value of a derived future.
+fn local<T: 'static>(outcome: &Outcome) -> Result<T> {
+    let local = match outcome {
+        Outcome::Local(local) => local,
+        Outcome::Failed(error) => return Err(error.clone()),
+        Outcome::Values(_) | Outcome::Items(_) => unreachable!("a derived future has no task"),
+    };
+    if let Some(future) = local.downcast_ref::<Future<T>>() {
+        return future.result();
+    }
+    let Value { value, clone } = local.downcast_ref().expect("a derived future holds a value or a future");
+    Ok(clone(&value.lock().unwrap_or_else(PoisonError::into_inner)))
+}
