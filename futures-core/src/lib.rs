@@ -74,7 +74,9 @@ pub mod engine {
     pub use crate::error::Kind;
     pub use crate::manager::{Manager, Notify, Plan, Recipe};
     pub use crate::memory::{Attachment, Memory, Recycler};
+    pub use crate::registry::check_functions;
     pub use crate::stepper::Stepper;
-    pub use crate::transport::{Arrival, Frame, Link, Transport, WorkerNumber};
+    pub use crate::task::take_worker_alone;
+    pub use crate::transport::{Arrival, Frame, Link, Transport, WorkerNumber, threads};
     pub use crate::worker::{Clock, Next, Worker, serve};
 }

@@ -36,6 +36,15 @@ pub(crate) struct Description {
     pub(crate) signature: String,
 }
 
+/// Whether the program's task functions are in order.
+///
+/// # Errors
+///
+/// If two functions have one id, or two ids one key, every such pair is named.
+pub fn check_functions() -> Result<()> {
+    Registry::global().map(drop)
+}
+
 impl Registry {
     /// The registry of this program.
     ///

@@ -75,7 +75,7 @@ impl ThreadPoolBuilder {
     pub fn build(self) -> Result<ThreadPoolExecutor> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let count = options::max_workers(self.max_workers)?.unwrap_or_else(cores);
-        let recipe = Box::new(move |notify: &_| transport::threads(count, notify));
+        let recipe = Box::new(move |notify: &_| transport::threads(count, notify, |work| work()));
         let manager = Manager::new(Plan {
             recipe,
             backoff: None,

@@ -121,9 +121,13 @@ impl<'a, C: Clock> Worker<'a, C> {
             encoded.clear();
             let mixed = run(registry, &call, buffers, &mut encoded, self.limits);
             let end = self.clock.now();
+            let mut nanos = u64::try_from((end - begin).as_nanos()).unwrap_or(u64::MAX);
+            if task::has_taken_worker_alone() {
+                nanos = nanos.max(task::ALONE_NANOS);
+            }
             let reply = Reply {
                 task: call.task,
-                nanos: u64::try_from((end - begin).as_nanos()).unwrap_or(u64::MAX),
+                nanos,
                 attachments: encoded.attachments.len() as u32,
                 results: if mixed { Results::Mixed(&encoded.bytes) } else { Results::All(&encoded.bytes) },
             };

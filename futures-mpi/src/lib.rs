@@ -50,6 +50,8 @@
 // Generated code names the crate, also in this crate's own programs and tests.
 extern crate self as futures_mpi;
 
+mod comm_executor;
+mod comm_workers;
 mod environment;
 mod link;
 mod pool;
@@ -61,12 +63,16 @@ mod stream;
 mod sys;
 mod transport;
 
+pub use comm_executor::MpiCommExecutor;
+pub use comm_workers::{WorkersCommunicator, get_comm_workers};
 pub use futures_mpi_core::{
     AsCompleted, AsCompletedInTime, Buffer, Error, Executor, Future, IntoArgs, Map, MapIter, Pod, Resolve, Result,
     ReturnWhen, TaskId, ThreadPoolBuilder, ThreadPoolExecutor, Waited, as_completed, catch, collect, compose, then,
     wait,
 };
 pub use futures_mpi_macros::{main, remote_task};
+/// The bindings of MPI that this library is built on, so that programs use the same version of them.
+pub use mpi;
 pub use pool::{MpiPoolBuilder, MpiPoolExecutor};
 
 /// What generated code names; not part of the public interface.

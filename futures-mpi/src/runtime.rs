@@ -2,6 +2,7 @@
 //!
 //! One of the two global things of the library, beside the registry: MPI itself is global.
 
+use crate::comm_workers;
 use crate::link::MpiLink;
 use crate::role::WorkerArgument;
 use crate::spawn;
@@ -13,7 +14,7 @@ use futures_mpi_core::options;
 use futures_mpi_core::{Error, Result};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::{ExitCode, Termination};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -100,6 +101,7 @@ fn begin() -> Result<Process, String> {
     if let (Some(argument), Some(parent)) = (WorkerArgument::of_this_process(), Communicator::parent()) {
         enter(started, Role::Worker);
         parent.return_errors().map_err(failed)?;
+        comm_workers::enter(comm_workers::all_of(world).map_err(failed)?);
         let link = MpiLink::to_parent(parent, argument.backoff, argument.crowded).map_err(failed)?;
         return Ok(Process::Worker(Box::new(link)));
     }
@@ -111,7 +113,10 @@ fn begin() -> Result<Process, String> {
     }
     // The pool talks on a communicator of its own, so that it never meets the program's messages.
     let pool = world.duplicate().map_err(failed)?;
-    if world.rank().map_err(failed)? != ROOT {
+    let is_master = world.rank().map_err(failed)? == ROOT;
+    let workers = comm_workers::divide(pool, is_master).map_err(failed)?;
+    if !is_master {
+        workers.into_iter().for_each(comm_workers::enter);
         enter(started, Role::Worker);
         return Ok(Process::Worker(Box::new(MpiLink::new(pool, ROOT, backoff, crowded))));
     }
@@ -129,13 +134,16 @@ fn begin() -> Result<Process, String> {
 }
 
 /// Below `MPI_THREAD_SERIALIZED` MPI promises nothing about calls from the manager's thread; they are made one at a time,
-/// which works with the usual implementations.
-fn warn_of_thread_level(level: ThreadLevel) {
+/// which works with the usual implementations. Said once.
+pub(crate) fn warn_of_thread_level(level: ThreadLevel) {
+    static SAID: Once = Once::new();
     if level < ThreadLevel::Serialized {
-        eprintln!(
-            "futures-mpi: MPI gives only {level}; calls of MPI are made one at a time, but from more than one thread, \
-             which that level does not promise to work"
-        );
+        SAID.call_once(|| {
+            eprintln!(
+                "futures-mpi: MPI gives only {level}; calls of MPI are made one at a time, but from more than one \
+                 thread, which that level does not promise to work"
+            );
+        });
     }
 }
 

@@ -1,9 +1,14 @@
-//! The only file with `unsafe`: thin safe wrappers over the MPI calls that the `mpi` crate lacks. No policy lives here.
+//! The only place with `unsafe`, here and in the folder of this name: thin safe wrappers over the MPI calls that the
+//! `mpi` crate lacks. No policy lives here.
 //!
 //! Every call goes by [`serialized`], which takes a lock when MPI gives less than `MPI_THREAD_MULTIPLE`. Return codes
 //! are judged, not ignored: communicators made here, or passed through [`Communicator::return_errors`], have the error
 //! handler that returns.
 #![allow(unsafe_code)]
+
+mod groups;
+
+pub(crate) use groups::adopt;
 
 use futures_mpi_core::engine::{Attachment, Memory};
 use mpi::ffi::{self, MPI_Comm, MPI_Info, MPI_Message, MPI_Request, MPI_Status};

@@ -68,8 +68,6 @@ struct Worker {
 /// One communicator.
 struct Channel {
     communicator: Communicator,
-    /// Whether the workers there have to be disconnected.
-    spawned: bool,
     /// The worker with each rank.
     workers: Vec<Option<WorkerNumber>>,
     /// After an error, each rank is asked for itself, so that an error has a name.
@@ -102,7 +100,7 @@ impl MpiTransport {
                     let spawned = communicator.is_intercommunicator()?;
                     let size = if spawned { communicator.remote_size()? } else { communicator.size()? };
                     let workers = vec![None; usize::try_from(size).unwrap_or(0)];
-                    channels.push(Channel { communicator: *communicator, spawned, workers, one_by_one: false });
+                    channels.push(Channel { communicator: *communicator, workers, one_by_one: false });
                     channels.len() - 1
                 }
             };
@@ -281,8 +279,7 @@ impl MpiTransport {
                 let worker = &self.workers[number.index()];
                 worker.leaving && !worker.lost
             });
-            let disconnects = whole && channel.spawned;
-            let word = if disconnects { Control::Disconnect } else { Control::Leave };
+            let word = if whole { Control::Disconnect } else { Control::Leave };
             for number in numbers() {
                 let worker = &self.workers[number.index()];
                 if !worker.lost
@@ -291,7 +288,7 @@ impl MpiTransport {
                     self.sending.push((number, sending));
                 }
             }
-            if disconnects {
+            if whole {
                 intact.push(channel.communicator);
             }
         }

@@ -1,10 +1,11 @@
-//! Every promise on every executor: threads, spawned workers, command line mode.
+//! Every promise on every executor: threads, spawned workers, command line mode, communicators.
 
 use futures_mpi_tests::conformance::{self, Kind, Setting};
 use futures_mpi_tests::harness::{self, Launch};
 use std::time::Duration;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_conformance");
+const ON_COMMUNICATORS: &str = env!("CARGO_BIN_EXE_conformance_comm");
 
 /// All promises take some seconds; this is for a machine that does something else as well.
 const LIMIT: Duration = Duration::from_secs(240);
@@ -42,6 +43,16 @@ fn command_line_mode_keeps_every_promise() {
     }
     for workers in [1, 2, 4] {
         assert_kept(Launch::mpiexec(workers + 1).program(PROGRAM).args(["mpi".to_owned(), workers.to_string()]));
+    }
+}
+
+#[test]
+fn communicators_keep_every_promise() {
+    if harness::mpiexec_or_skip().is_none() {
+        return;
+    }
+    for (ranks, root) in [(1, "first"), (2, "last"), (5, "first"), (5, "last")] {
+        assert_kept(Launch::mpiexec(ranks).program(ON_COMMUNICATORS).arg(root));
     }
 }
 

@@ -66,13 +66,39 @@ fn hello_greets_in_every_mode() {
 
 #[test]
 fn cpi_approximates_pi_in_every_mode() {
+    let line = "pi: 3.1415977398528141, error: 5.086e-06 (128 intervals, 2 workers)\n";
     for outcome in in_every_mode("cpi", &["128"]) {
-        let text = outcome.expect_success().stdout();
-        assert!(text.starts_with("pi: 3.14159773985281") && text.ends_with(" (128 intervals, 2 workers)\n"), "{text}");
-        assert!(text.contains(", error: 5.086e-06 "), "{text}");
+        assert_eq!(outcome.expect_success().stdout(), line);
     }
     for outcome in in_every_mode("cpi", &["0"]) {
         outcome.expect_failure().expect_said("invalid value '0'");
+    }
+    if harness::mpiexec_or_skip().is_some() {
+        let outcome = Launch::mpiexec(3).program(example("cpi_comm")).arg("128").run();
+        assert_eq!(outcome.expect_success().stdout(), line);
+    }
+}
+
+/// The lines of the reference documentation.
+#[test]
+fn cpi_prints_what_the_reference_prints() {
+    if harness::mpiexec_or_skip().is_none() {
+        return;
+    }
+    let table = [
+        (4, "128", "pi: 3.1415977398528137, error: 5.086e-06 (128 intervals, 4 workers)\n"),
+        (8, "512", "pi: 3.1415929714812316, error: 3.179e-07 (512 intervals, 8 workers)\n"),
+    ];
+    for (workers, intervals, line) in table {
+        for program in ["cpi", "cpi_comm"] {
+            let outcome = Launch::mpiexec(workers + 1).program(example(program)).arg(intervals).run();
+            assert_eq!(outcome.expect_success().stdout(), line);
+        }
+        if harness::spawn_or_skip().is_some() {
+            let launch = Launch::mpiexec(1).program(example("cpi")).arg(intervals);
+            let outcome = launch.env("FUTURES_MPI_MAX_WORKERS", workers.to_string()).run();
+            assert_eq!(outcome.expect_success().stdout(), line);
+        }
     }
 }
 

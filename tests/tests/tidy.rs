@@ -83,6 +83,8 @@ fn samples_of_unsafe_code() {
         ["#![forbid(unsafe_code)]", "// unsafe", "/// unsafe { }", "\"unsafe\"", "#![deny(unsafe_op_in_unsafe_fn)]"];
     accepts(rule, "futures-mpi/src/lib.rs", &good);
     accepts(rule, sources::ISLAND, &bad);
+    accepts(rule, "futures-mpi/src/sys/groups.rs", &bad);
+    refuses(rule, "futures-mpi/src/system/groups.rs", &bad);
 }
 
 #[test]
@@ -98,6 +100,7 @@ fn samples_of_justifications() {
         "match a {\n    // SAFETY: yes.\n    1 => unsafe { a() },\n    _ => unsafe { b() },\n}",
     ];
     refuses(rule, sources::ISLAND, &bad);
+    refuses(rule, "futures-mpi/src/sys/groups.rs", &bad);
     let good = [
         "// SAFETY: yes.\nunsafe { a() }",
         "// SAFETY: yes, and\n// for this reason, too.\nlet a = unsafe { a() };",

@@ -142,6 +142,104 @@ fn many_cancellations_do_not_leave_the_queue_long() {
     scheduler.check();
 }
 
+/// What the worker reports of a task that needs its worker for itself.
+const ALONE: u64 = crate::task::ALONE_NANOS;
+
+/// Runs parallel tasks on `workers` workers, one behind the other, `calls` calls in all, each of which ends only when
+/// every worker is in as many calls as its own; `pick` chooses who reports next. Returns how many calls were never run.
+fn run_parallel_tasks(workers: u32, calls: u64, nanos: u64, mut pick: impl FnMut(usize) -> usize) -> u64 {
+    let mut scheduler = Scheduler::new();
+    let mut actions = Vec::new();
+    // What each worker has been given and has not reported, and how many calls it has begun.
+    let mut held: Vec<VecDeque<TaskNumber>> = vec![VecDeque::new(); workers as usize];
+    let mut begun = vec![0; workers as usize];
+    let mut ended = 0;
+    let mut events: VecDeque<Event> = [Open(A)].into_iter().chain((0..workers).map(|n| Join(worker(n)))).collect();
+    events.extend((0..calls).map(|number| submit(A, number)));
+    loop {
+        while let Some(event) = events.pop_front() {
+            scheduler.handle(event, &mut actions);
+            scheduler.check();
+        }
+        for action in actions.drain(..) {
+            let Dispatch(worker, task) = action else { panic!("{action:?} is not expected") };
+            held[worker.index()].push_back(task);
+            if held[worker.index()].len() == 1 {
+                begun[worker.index()] += 1;
+            }
+        }
+        // A worker leaves its call when all have begun as many; then it begins the next that it holds.
+        let met = begun.iter().min().copied().unwrap_or(0);
+        let free: Vec<usize> = (0..held.len()).filter(|at| !held[*at].is_empty() && begun[*at] <= met).collect();
+        if free.is_empty() {
+            return calls - ended;
+        }
+        let at = free[pick(free.len()) % free.len()];
+        let task = held[at].pop_front().expect("it has one");
+        begun[at] += u64::from(!held[at].is_empty());
+        ended += 1;
+        events.push_back(Finish(worker(at as u32), task, nanos));
+    }
+}
+
+#[test]
+fn a_parallel_task_of_short_calls_would_wait_for_itself() {
+    // The first worker that reports a short call gets two more, and one of those waits behind the other.
+    assert!(run_parallel_tasks(2, 4, 300, |_| 0) > 0);
+    assert_eq!(run_parallel_tasks(2, 4, ALONE, |_| 0), 0);
+}
+
+proptest! {
+    /// Parallel tasks end, one behind the other, whoever reports first: each worker gets one call of each.
+    #[test]
+    fn parallel_tasks_have_every_worker_once(
+        workers in 1..6u32,
+        groups in 1..6u64,
+        picks in prop::collection::vec(any::<usize>(), 1..50),
+    ) {
+        let mut picks = picks.into_iter().cycle();
+        let left = run_parallel_tasks(workers, groups * u64::from(workers), ALONE, |_| picks.next().unwrap_or(0));
+        prop_assert_eq!(left, 0);
+    }
+}
+
+#[test]
+fn a_million_tasks_of_one_client_do_not_delay_another() {
+    let mut scheduler = Scheduler::new();
+    let mut actions = Vec::new();
+    let mut run = |event| {
+        actions.clear();
+        scheduler.handle(event, &mut actions);
+        actions.clone()
+    };
+    for event in [Open(A), Open(B)].into_iter().chain((0..4).map(|number| Join(worker(number)))) {
+        run(event);
+    }
+    let mut running: VecDeque<(WorkerNumber, TaskNumber)> = VecDeque::new();
+    let take = |actions: Vec<Action>, running: &mut VecDeque<_>| {
+        actions.iter().for_each(|action| {
+            let Dispatch(worker, task) = *action else { panic!("{action:?} is not expected") };
+            running.push_back((worker, task));
+        })
+    };
+    for number in 0..1_000_000 {
+        take(run(submit(A, number)), &mut running);
+    }
+    for number in 1_000_000..1_000_010 {
+        take(run(submit(B, number)), &mut running);
+    }
+    // B waits for a worker, then has every other turn.
+    let mut finished = 0;
+    let mut left = 10;
+    while left > 0 {
+        let (worker, task) = running.pop_front().expect("all workers are busy");
+        finished += 1;
+        left -= usize::from(task.0 >= 1_000_000);
+        take(run(Finish(worker, task, 1_000_000)), &mut running);
+    }
+    assert!(finished <= 4 + 2 * 10 + 4, "{finished} tasks are finished when the ten are");
+}
+
 /// One step of a random history; the numbers choose among what is possible then.
 #[derive(Debug, Clone, Copy)]
 enum Step {

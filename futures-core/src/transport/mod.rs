@@ -4,7 +4,7 @@ mod thread;
 
 pub use crate::ids::WorkerNumber;
 use crate::memory::Attachment;
-pub(crate) use thread::threads;
+pub use thread::threads;
 
 /// One message between the manager and a worker: bytes, and buffers that travel beside them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -11,17 +11,22 @@ use std::time::{Duration, Instant};
 /// How long the end of a pool waits for its threads.
 const CLOSE_LIMIT: Duration = Duration::from_secs(60);
 
-/// Starts `count` worker threads.
-pub(crate) fn threads(count: usize, notify: &Notify) -> Result<Box<dyn Transport>> {
+/// Starts `count` worker threads. `around` is given what a thread does, to do it once and to prepare for it.
+pub fn threads(
+    count: usize,
+    notify: &Notify,
+    around: impl Fn(&mut dyn FnMut()) + Clone + Send + 'static,
+) -> Result<Box<dyn Transport>> {
     let (arrivals, from_workers) = mpsc::channel();
     let mut to_workers = Vec::new();
     for number in 0..count as u32 {
         let (sender, frames) = mpsc::channel();
         let mut link =
             ThreadLink { number: WorkerNumber(number), frames, arrivals: arrivals.clone(), notify: notify.clone() };
+        let around = around.clone();
         thread::Builder::new()
             .name(format!("futures-mpi-worker-{number}"))
-            .spawn(move || worker::serve(&mut link, "this host"))
+            .spawn(move || around(&mut || worker::serve(&mut link, "this host")))
             .map_err(|error| Error::new(Kind::Broken, format!("worker thread {number} cannot be started: {error}")))?;
         to_workers.push(sender);
     }

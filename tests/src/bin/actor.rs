@@ -2,7 +2,9 @@
 //!
 //! usage: `actor SCENE`
 
-use futures_mpi::{Error, MpiPoolExecutor, ThreadPoolExecutor, remote_task};
+use futures_mpi::mpi::topology::SimpleCommunicator;
+use futures_mpi::mpi::traits::*;
+use futures_mpi::{Error, MpiCommExecutor, MpiPoolExecutor, ThreadPoolExecutor, get_comm_workers, remote_task};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -32,6 +34,20 @@ fn open_a_pool() -> Result<(), Error> {
 #[remote_task]
 fn square_on_threads(n: i64) -> Result<i64, Error> {
     ThreadPoolExecutor::builder().max_workers(2).build()?.submit(square::ID, n).result()
+}
+
+/// What an executor on the world says to a worker in command line mode.
+#[remote_task]
+fn open_on_the_world() -> Result<(), Error> {
+    MpiCommExecutor::world(0).map(drop)
+}
+
+/// A parallel task: the number of workers that are in it.
+#[remote_task]
+fn meet() -> Result<i32, Error> {
+    let comm = get_comm_workers()?;
+    comm.barrier();
+    Ok(comm.size())
 }
 
 #[futures_mpi::main]
@@ -80,6 +96,19 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
             let error = executor.submit(open_a_pool::ID, ()).result().expect_err("workers have no pools");
             println!("refused: {}", error.message());
             println!("square {}", executor.submit(square_on_threads::ID, 7).result()?);
+        }
+        "communicators" => {
+            let alone = SimpleCommunicator::self_comm();
+            let own = MpiCommExecutor::new(&alone, 0)?.expect("it is the root");
+            println!("self {}", own.submit(square::ID, 7).result()?);
+            let executor = MpiPoolExecutor::new()?;
+            if SimpleCommunicator::world().size() > 1 {
+                println!("world: {}", MpiCommExecutor::world(0).expect_err("the others do not come"));
+                let error = executor.submit(open_on_the_world::ID, ()).result().expect_err("the master does not come");
+                println!("task: {}", error.message());
+            }
+            let calls: Vec<_> = (0..executor.num_workers()?).map(|_| executor.submit(meet::ID, ())).collect();
+            println!("workers {}", calls[0].result()?);
         }
         "missing-executable" => report(MpiPoolExecutor::builder().exe("no/such/program")),
         "not-a-worker" => report(MpiPoolExecutor::builder().exe("/bin/true").max_workers(1)),

@@ -2,6 +2,7 @@
 
 mod buffers;
 mod calls;
+mod comm;
 mod derived;
 mod errors;
 mod futures;
@@ -10,7 +11,8 @@ mod lifecycle;
 mod maps;
 mod tasks;
 
-use futures_mpi::{Error, Executor, MpiPoolExecutor, ThreadPoolExecutor};
+pub use comm::{end, follow};
+use futures_mpi::{Error, Executor, MpiCommExecutor, MpiPoolExecutor, ThreadPoolExecutor};
 use std::ops::Deref;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
@@ -39,6 +41,8 @@ pub enum Kind {
     Threads,
     /// MPI processes: spawned, or the other ranks in command line mode.
     Mpi,
+    /// The other ranks of a communicator, in a program that runs on all of them.
+    Communicator,
 }
 
 /// Makes the executors that promises are checked on.
@@ -50,12 +54,14 @@ pub struct Setting {
     pub workers: usize,
 }
 
-/// An executor of either kind.
+/// An executor of any kind.
 pub enum AnyExecutor {
     /// On threads.
     Threads(ThreadPoolExecutor),
     /// On MPI processes.
     Mpi(MpiPoolExecutor),
+    /// On the ranks of a communicator.
+    Communicator(MpiCommExecutor),
 }
 
 impl Deref for AnyExecutor {
@@ -65,6 +71,7 @@ impl Deref for AnyExecutor {
         match self {
             AnyExecutor::Threads(executor) => executor,
             AnyExecutor::Mpi(executor) => executor,
+            AnyExecutor::Communicator(executor) => executor,
         }
     }
 }
@@ -79,6 +86,7 @@ impl Setting {
         let made: Result<_, Error> = match self.kind {
             Kind::Threads => ThreadPoolExecutor::builder().max_workers(self.workers).build().map(AnyExecutor::Threads),
             Kind::Mpi => MpiPoolExecutor::builder().max_workers(self.workers).build().map(AnyExecutor::Mpi),
+            Kind::Communicator => Ok(AnyExecutor::Communicator(comm::open())),
         };
         made.expect("an executor can be made")
     }

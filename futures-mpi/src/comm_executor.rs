@@ -1,0 +1,274 @@
+//! An executor whose workers are processes of a communicator that the program has made itself.
+
+use crate::comm_workers;
+use crate::link::MpiLink;
+use crate::runtime::{self, BOOT_LIMIT, Role};
+use crate::sys::{self, Communicator, MpiError, ThreadLevel};
+use crate::transport::MpiTransport;
+use futures_mpi_core::engine::{self, Kind, Manager, Notify, Plan, Transport};
+use futures_mpi_core::{Error, Executor, Result, options};
+use mpi::topology::SimpleCommunicator;
+use std::ops::Deref;
+use std::thread;
+use std::time::Duration;
+
+/// How long a worker waits for its farewell to be heard; longer than the master waits for the slowest worker.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(30);
+
+/// An [`Executor`] whose workers are the other processes of a communicator.
+///
+/// For programs that run on all their ranks, as most MPI programs do, and want a pool of workers for a part of their
+/// way. They initialise MPI themselves, by the `mpi` crate, and have no `#[futures_mpi::main]`. All processes of a
+/// communicator call [`new`](Self::new); the one with the rank `root` gets the executor, and the others work for it.
+/// When the executor has ended, they get `None`, and all go on with the program. Nothing but plain MPI is needed: no
+/// process is spawned.
+///
+/// The executor talks on communicators of its own, so that the program's messages and the pool's never meet. At the
+/// root the program may use MPI as it likes while the executor is there, if MPI gives `MPI_THREAD_MULTIPLE`: ask for it
+/// with `mpi::initialize_with_threading(Threading::Multiple)`. At `MPI_THREAD_SERIALIZED` the root must leave MPI alone
+/// as long as it has the executor, because nobody can keep its calls apart from the pool's; below, a warning is printed
+/// as well.
+///
+/// On a communicator of size one the tasks run in one thread of this process; a
+/// [`ThreadPoolExecutor`](crate::ThreadPoolExecutor) is better there.
+///
+/// # Its end
+///
+/// Dropping the executor, at the root, shuts it down, waits until its futures are done, and lets the workers go. While
+/// a panic unwinds at the root, what is queued is cancelled, running tasks are waited for, and the workers go on with
+/// the program as they otherwise would; whether the program can, after what has happened to the root, is its own
+/// concern. An executor must have ended before MPI is finalised.
+///
+/// # Several of them
+///
+/// Executors may follow one another on one communicator, with the same root or with different ones. A process serves one
+/// executor at a time: for several at once use communicators that have no worker in common, or call [`new`](Self::new)
+/// in several threads of each process. In a task, the workers may together open one on
+/// [their communicator](crate::get_comm_workers).
+///
+/// Under `#[futures_mpi::main]` with several processes (command line mode) only rank 0 runs the program, so that a
+/// call of all processes is impossible, and refused: use an [`MpiPoolExecutor`](crate::MpiPoolExecutor) there.
+///
+/// # Examples
+///
+/// ```no_run
+/// use futures_mpi::mpi::{self, Threading, traits::*};
+/// use futures_mpi::{MpiCommExecutor, remote_task};
+///
+/// #[remote_task]
+/// fn absolute(n: i64) -> i64 {
+///     n.abs()
+/// }
+///
+/// fn main() -> Result<(), futures_mpi::Error> {
+///     let (universe, _) = mpi::initialize_with_threading(Threading::Multiple).expect("MPI starts once");
+///     let world = universe.world();
+///     if let Some(executor) = MpiCommExecutor::new(&world, 0)? {
+///         assert_eq!(executor.submit(absolute::ID, -42).result()?, 42);
+///     }
+///     world.barrier(); // all ranks are here again
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug)]
+pub struct MpiCommExecutor {
+    executor: Executor,
+}
+
+impl MpiCommExecutor {
+    /// Makes the process with the rank `root` of `communicator` the master of a pool and all others its workers.
+    ///
+    /// To be called by all processes of the communicator, with the same root. Returns at the root, as soon as the others
+    /// have called it too, with the executor; at the others, when that executor has ended, with `None`.
+    ///
+    /// # Errors
+    ///
+    /// The same on every rank: if there is no such rank, if the processes name different roots, if `communicator` is an
+    /// intercommunicator. If the environment is not accepted in one process (`FUTURES_MPI_BACKOFF`), it says so, and the
+    /// others that one of them has refused. If MPI is not initialised. If in command line mode the other processes serve
+    /// the pool of the program. On a worker, if the connection to the root has failed.
+    pub fn new<C>(communicator: &C, root: i32) -> Result<Option<Self>>
+    where
+        C: mpi::topology::Communicator + ?Sized,
+    {
+        check_mpi()?;
+        let level = sys::adopt();
+        let communicator = Communicator::of(communicator);
+        if communicator.is_intercommunicator().map_err(failed)? {
+            return Err(refused(
+                "an intercommunicator has two groups of processes, and an executor needs one: give the communicator of \
+                 either group, or merge them"
+                    .to_owned(),
+            ));
+        }
+        let size = communicator.size().map_err(failed)?;
+        check_role(size)?;
+        let pool = communicator.duplicate().map_err(failed)?;
+        match agree(pool, size, root) {
+            Ok(_) if size == 1 => alone(pool, level).map(Some),
+            Ok(backoff) => Part { pool, size, root, level, backoff }.play(),
+            Err(error) => {
+                // Every process comes here or none.
+                pool.free().map_err(failed)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The same on all processes that were started together.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn world(root: i32) -> Result<Option<Self>> {
+        check_mpi()?;
+        Self::new(&SimpleCommunicator::world(), root)
+    }
+}
+
+impl Deref for MpiCommExecutor {
+    type Target = Executor;
+
+    fn deref(&self) -> &Executor {
+        &self.executor
+    }
+}
+
+impl Drop for MpiCommExecutor {
+    /// Waits also while a panic unwinds: MPI belongs to the program, which may finalise it next, and the workers wait.
+    fn drop(&mut self) {
+        self.executor.shutdown(true, thread::panicking());
+    }
+}
+
+/// What all processes have agreed on.
+struct Part {
+    /// The pool's own communicator.
+    pool: Communicator,
+    size: i32,
+    root: i32,
+    level: ThreadLevel,
+    backoff: Duration,
+}
+
+impl Part {
+    /// Plays the part of this process: the master's begins, the worker's lasts until the end.
+    fn play(self) -> Result<Option<MpiCommExecutor>> {
+        let Part { pool, size, root, level, backoff } = self;
+        let is_master = pool.rank().map_err(failed)? == root;
+        let workers = comm_workers::divide(pool, is_master).map_err(failed)?;
+        let crowded = options::is_crowded(usize::try_from(size).unwrap_or(1));
+        match workers {
+            None => {
+                runtime::warn_of_thread_level(level);
+                let transport = runtime::boxed(MpiTransport::shared(pool))?;
+                let recipe = move |_: &Notify| Ok(transport);
+                executor(recipe, Some(backoff), crowded).map(Some)
+            }
+            Some(workers) => work(MpiLink::new(pool, root, backoff, crowded), workers).map(|()| None),
+        }
+    }
+}
+
+/// Serves until the executor has ended.
+fn work(mut link: MpiLink, workers: Communicator) -> Result<()> {
+    let host = sys::processor_name();
+    let ((), unused) = comm_workers::within(workers, || engine::serve(&mut link, &host));
+    link.finish(FAREWELL_LIMIT).map_err(|message| Error::new(Kind::Mpi, message))?;
+    // All workers come here, or MPI has failed before.
+    unused.map_or(Ok(()), Communicator::free).map_err(failed)
+}
+
+/// An executor with one worker thread, whose tasks have this process alone as their communicator.
+fn alone(communicator: Communicator, level: ThreadLevel) -> Result<MpiCommExecutor> {
+    let workers = comm_workers::all_of(communicator).map_err(failed)?;
+    communicator.free().map_err(failed)?;
+    let around = move |work: &mut dyn FnMut()| {
+        if level < ThreadLevel::Serialized {
+            // Tasks may not call MPI from this thread.
+            return work();
+        }
+        let ((), unused) = comm_workers::within(workers, work);
+        if let Some(Err(error)) = unused.map(Communicator::free) {
+            eprintln!("futures-mpi: a communicator could not be freed: {error}");
+        }
+    };
+    let recipe = move |notify: &Notify| engine::threads(1, notify, around);
+    executor(recipe, None, options::is_crowded(2))
+}
+
+/// An executor with a pool of its own. It starts at once: the workers are there, and only a running pool can let them
+/// go.
+fn executor(
+    recipe: impl FnOnce(&Notify) -> Result<Box<dyn Transport>> + Send + 'static,
+    backoff: Option<Duration>,
+    crowded: bool,
+) -> Result<MpiCommExecutor> {
+    let manager = Manager::new(Plan { recipe: Box::new(recipe), backoff, crowded, boot_limit: BOOT_LIMIT })?;
+    manager.start();
+    Ok(MpiCommExecutor { executor: Executor::owning(manager) })
+}
+
+fn check_mpi() -> Result<()> {
+    if !sys::is_initialized() {
+        return Err(refused(
+            "MPI is not initialised: call `mpi::initialize_with_threading(Threading::Multiple)` first, and keep what it \
+             returns"
+                .to_owned(),
+        ));
+    }
+    if sys::is_finalized() {
+        return Err(refused("MPI has been finalised, and cannot be used any more".to_owned()));
+    }
+    Ok(())
+}
+
+/// In command line mode the world has a master in it that does not come, and workers that serve.
+fn check_role(size: i32) -> Result<()> {
+    let world = Communicator::world().size().map_err(failed)?;
+    let shared = match runtime::get().map(|runtime| &runtime.role) {
+        Some(Role::Master(_)) => size > 1,
+        Some(Role::Worker) => size == world && Communicator::parent().is_none(),
+        Some(Role::Alone) | None => false,
+    };
+    if shared {
+        return Err(refused(
+            "the processes of this job serve the pool that `#[futures_mpi::main]` has made of them, and cannot join an \
+             MpiCommExecutor: use an MpiPoolExecutor, or a main function without the attribute"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Finds out whether all processes want the same and can do it; gives the backoff of this one. Collective.
+fn agree(pool: Communicator, size: i32, root: i32) -> Result<Duration> {
+    let own = engine::check_functions().and_then(|()| options::backoff(None));
+    let root = i64::from(root);
+    let [highest, lowest, refusals] = pool.largest([root, -root, i64::from(own.is_err())]).map_err(failed)?;
+    let lowest = -lowest;
+    let backoff = own?;
+    if lowest != highest {
+        return Err(refused(format!(
+            "the processes of the communicator name different roots, from {lowest} to {highest}; it must be one"
+        )));
+    }
+    if !(0..i64::from(size)).contains(&root) {
+        return Err(refused(format!(
+            "root is {root}, which is not accepted: it must be a rank of the communicator, from 0 to {}",
+            size - 1
+        )));
+    }
+    if refusals > 0 {
+        return Err(refused("another process of the communicator has refused to take part, and says why".to_owned()));
+    }
+    Ok(backoff)
+}
+
+fn refused(message: String) -> Error {
+    Error::new(Kind::Configuration, message)
+}
+
+fn failed(error: MpiError) -> Error {
+    Error::new(Kind::Mpi, format!("the processes of the communicator cannot be connected: {error}"))
+}

@@ -1,0 +1,66 @@
+//! Communicators in the hands of the `mpi` crate, and the few collective calls by which processes agree and divide.
+
+use super::{Communicator, MpiError, ONE_AT_A_TIME, ThreadLevel, check, serialized, thread_level};
+use mpi::ffi;
+use mpi::topology::SimpleCommunicator;
+use mpi::traits::FromRaw;
+use std::ffi::{c_int, c_void};
+use std::mem::ManuallyDrop;
+use std::sync::atomic::Ordering;
+
+/// Prepares for calls of an MPI that the application has initialised; returns the level at which it did.
+pub(crate) fn adopt() -> ThreadLevel {
+    let level = thread_level();
+    ONE_AT_A_TIME.store(level < ThreadLevel::Multiple, Ordering::Relaxed);
+    level
+}
+
+impl Communicator {
+    /// The name of somebody's communicator, which stays theirs.
+    pub(crate) fn of<C: mpi::topology::Communicator + ?Sized>(communicator: &C) -> Self {
+        Communicator(communicator.as_raw())
+    }
+
+    /// The same communicator for the `mpi` crate, which never frees it. Not for the world or an intercommunicator.
+    pub(crate) fn lend(self) -> ManuallyDrop<SimpleCommunicator> {
+        // SAFETY: the handle is that of a live communicator made by this library. The one thing that the type does on
+        // its own is to free it in its destructor, which never runs.
+        ManuallyDrop::new(unsafe { SimpleCommunicator::from_raw(self.0) })
+    }
+
+    /// Makes errors of this communicator end the job, for users of the `mpi` crate, which looks at no return code.
+    pub(crate) fn errors_are_fatal(self) -> Result<(), MpiError> {
+        // SAFETY: both handles are valid.
+        check(serialized(|| unsafe { ffi::MPI_Comm_set_errhandler(self.0, ffi::RSMPI_ERRORS_ARE_FATAL) }))
+    }
+
+    /// Divides the processes: those that are `inside` get a communicator of their own, in the order of their ranks.
+    /// Collective.
+    pub(crate) fn split(self, inside: bool) -> Result<Option<Self>, MpiError> {
+        // SAFETY: a constant of the library; the new handle is valid to write to.
+        let (code, new) = serialized(|| unsafe {
+            let color = if inside { 0 } else { ffi::RSMPI_UNDEFINED };
+            let mut new = ffi::RSMPI_COMM_NULL;
+            (ffi::MPI_Comm_split(self.0, color, 0, &mut new), Communicator(new))
+        });
+        check(code)?;
+        Ok((!new.is_null()).then_some(new))
+    }
+
+    /// The largest of what all processes give, place by place. Collective.
+    pub(crate) fn largest<const N: usize>(self, values: [i64; N]) -> Result<[i64; N], MpiError> {
+        let mut largest = [0; N];
+        // SAFETY: both buffers hold N integers of that type and outlive the call; they do not overlap.
+        check(serialized(|| unsafe {
+            ffi::MPI_Allreduce(
+                values.as_ptr().cast::<c_void>(),
+                largest.as_mut_ptr().cast::<c_void>(),
+                N as c_int,
+                ffi::RSMPI_INT64_T,
+                ffi::RSMPI_MAX,
+                self.0,
+            )
+        }))?;
+        Ok(largest)
+    }
+}
