@@ -10,15 +10,11 @@ promises![
     a_returned_error_keeps_message_and_type,
     a_returned_error_keeps_its_causes,
     a_boxed_error_keeps_its_message,
-    an_argument_that_cannot_be_encoded_fails_its_future,
-    an_argument_that_cannot_be_decoded_fails_its_future,
-    a_result_that_cannot_be_encoded_fails_its_future,
-    a_result_that_cannot_be_decoded_fails_its_future,
     failures_among_successes_stay_apart,
 ];
 
 /// The pool still works.
-fn assert_works(executor: &Executor) {
+pub(super) fn assert_works(executor: &Executor) {
     assert_eq!(executor.submit(square::ID, 3).result_timeout(LONG).expect("the pool goes on"), 9);
 }
 
@@ -62,39 +58,6 @@ fn a_boxed_error_keeps_its_message(setting: &Setting) {
     let error = executor.submit(parse::ID, "").result_timeout(LONG).expect_err("it is no number");
     assert!(error.is_task_error());
     assert_eq!(error.message(), "cannot parse integer from empty string");
-}
-
-fn an_argument_that_cannot_be_encoded_fails_its_future(setting: &Setting) {
-    let executor = setting.executor();
-    let error = executor.submit(take_touchy::ID, Touchy { encodes: false, ..PLACID }).result().expect_err("it refuses");
-    assert!(error.is_codec(), "{error}");
-    assert!(error.message().contains("I stay here") && error.message().contains("take_touchy"), "{error}");
-    assert_works(&executor);
-}
-
-fn an_argument_that_cannot_be_decoded_fails_its_future(setting: &Setting) {
-    let executor = setting.executor();
-    let future = executor.submit(take_touchy::ID, Touchy { decodes: false, ..PLACID });
-    let error = future.result_timeout(LONG).expect_err("it refuses");
-    assert!(error.is_codec(), "{error}");
-    assert!(error.message().contains("I do not want to arrive") && error.message().contains("argument"), "{error}");
-    assert_works(&executor);
-}
-
-fn a_result_that_cannot_be_encoded_fails_its_future(setting: &Setting) {
-    let executor = setting.executor();
-    let error = executor.submit(give_touchy::ID, (false, true)).result_timeout(LONG).expect_err("it refuses");
-    assert!(error.is_codec(), "{error}");
-    assert!(error.message().contains("I stay here") && error.message().contains("result"), "{error}");
-    assert_works(&executor);
-}
-
-fn a_result_that_cannot_be_decoded_fails_its_future(setting: &Setting) {
-    let executor = setting.executor();
-    let error = executor.submit(give_touchy::ID, (true, false)).result_timeout(LONG).expect_err("it refuses");
-    assert!(error.is_codec(), "{error}");
-    assert!(error.message().contains("I do not want to arrive"), "{error}");
-    assert_works(&executor);
 }
 
 fn failures_among_successes_stay_apart(setting: &Setting) {

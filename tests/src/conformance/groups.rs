@@ -1,8 +1,9 @@
 //! Several futures at once: waiting for some, taking them as they are completed.
 
+use super::futures::occupy;
 use super::tasks::*;
 use super::{LONG, Setting, promises};
-use futures_mpi::{Future, ReturnWhen, as_completed, wait};
+use futures_mpi::{Error, Future, ReturnWhen, as_completed, wait};
 use std::time::{Duration, Instant};
 
 promises![
@@ -10,6 +11,7 @@ promises![
     waiting_for_the_first_returns_early,
     waiting_for_an_exception_returns_at_the_first,
     waiting_ends_at_its_limit,
+    every_way_of_waiting_sees_what_is_done_already,
     waiting_counts_a_future_once,
     waiting_for_nothing_returns_at_once,
     cancelled_futures_are_done,
@@ -58,6 +60,47 @@ fn waiting_ends_at_its_limit(setting: &Setting) {
     assert_eq!((waited.done.len(), waited.not_done.len()), (0, 1));
     let waited = wait([&future], ReturnWhen::AllCompleted, Some(Duration::ZERO));
     assert_eq!(waited.not_done.len(), 1);
+}
+
+fn every_way_of_waiting_sees_what_is_done_already(setting: &Setting) {
+    use ReturnWhen::{AllCompleted, FirstCompleted, FirstException};
+    let executor = setting.executor();
+    let good = executor.submit(sleep::ID, 0);
+    let bad = executor.submit(sleep::ID, 0).then(|_| Err(Error::other("bad")));
+    wait([&good, &bad], AllCompleted, Some(LONG));
+    let busy = occupy(&executor, 150);
+    let cancelled = executor.submit(sleep::ID, 1);
+    assert!(cancelled.cancel());
+    let pending = &busy[0];
+    // What is given, and whether FirstCompleted, FirstException and AllCompleted return before the pending one is done.
+    let cases: [(&[&Future<u64>], [bool; 3]); 6] = [
+        (&[&good, &bad, &cancelled], [true, true, true]),
+        (&[pending, &good], [true, false, false]),
+        (&[pending, &bad, &good], [true, true, false]),
+        (&[&cancelled, pending], [true, false, false]),
+        (&[&cancelled, pending, &bad], [true, true, false]),
+        (&[pending], [false, false, false]),
+    ];
+    for (futures, early) in cases {
+        for (when, early) in [FirstCompleted, FirstException, AllCompleted].into_iter().zip(early) {
+            for limit in [Duration::ZERO, Duration::from_millis(2)] {
+                let waited = wait(futures.iter().copied(), when, Some(limit));
+                let done = futures.iter().filter(|future| future.done()).count();
+                assert!(waited.done.len() <= done && waited.done.len() + waited.not_done.len() == futures.len());
+                assert!(pending.done() || waited.done.len() == done, "{when:?} sees all that are done");
+            }
+            if early {
+                wait(futures.iter().copied(), when, None);
+            }
+        }
+    }
+    for when in [FirstCompleted, FirstException, AllCompleted] {
+        let waited = wait([pending, &good, &cancelled], when, Some(LONG));
+        assert!(waited.not_done.is_empty() || when == FirstCompleted, "without an exception it waits for all");
+    }
+    let order: Vec<bool> =
+        as_completed([&bad, &good, &cancelled].map(Clone::clone)).map(|future| future.done()).collect();
+    assert_eq!(order, [true; 3]);
 }
 
 fn waiting_counts_a_future_once(setting: &Setting) {

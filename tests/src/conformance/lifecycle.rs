@@ -18,6 +18,8 @@ promises![
     futures_outlive_their_executor,
     executors_work_side_by_side,
     executors_may_follow_one_another,
+    executors_may_be_nested,
+    several_threads_may_use_executors_of_their_own,
 ];
 
 fn an_unused_executor_costs_nothing(setting: &Setting) {
@@ -142,4 +144,37 @@ fn executors_may_follow_one_another(setting: &Setting) {
         let executor = setting.executor();
         assert_eq!(executor.submit(square::ID, n).result_timeout(LONG).expect("it succeeds"), n * n);
     }
+}
+
+fn executors_may_be_nested(setting: &Setting) {
+    let outer = setting.executor();
+    let mut results = outer.map(square::ID, 0..10).buffersize(2).into_iter();
+    for round in 0..2 {
+        let inner = setting.executor();
+        let future = inner.submit(sleep::ID, 20);
+        for (square, n) in results.by_ref().take(5).zip(round * 5..) {
+            let again = inner.submit(square::ID, square.expect("it succeeds")).result_timeout(LONG);
+            assert_eq!(again.expect("it succeeds"), n * n * n * n);
+        }
+        drop(inner);
+        assert!(future.done());
+    }
+    assert!(results.next().is_none());
+}
+
+fn several_threads_may_use_executors_of_their_own(setting: &Setting) {
+    std::thread::scope(|scope| {
+        for thread in 0..3 {
+            scope.spawn(move || {
+                let executor = setting.executor();
+                let futures: Vec<_> = (0..100).map(|n| executor.submit(square::ID, n * 10 + thread)).collect();
+                let sum: i64 = executor.map(square::ID, 0..100).chunksize(7).into_iter().filter_map(Result::ok).sum();
+                assert_eq!(sum, 328_350);
+                for (n, future) in (0..).zip(futures) {
+                    let square = future.result_timeout(LONG).expect("it succeeds");
+                    assert_eq!(square, (n * 10 + thread) * (n * 10 + thread));
+                }
+            });
+        }
+    });
 }

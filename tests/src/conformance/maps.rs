@@ -15,6 +15,7 @@ promises![
     unordered_results_do_not_wait_for_slow_ones,
     a_map_ends_at_its_limit,
     a_limit_that_is_not_reached_changes_nothing,
+    a_limit_counts_from_the_call,
     an_empty_map_is_empty,
     input_is_taken_lazily,
     an_endless_map_can_be_left,
@@ -24,6 +25,8 @@ promises![
     a_function_without_arguments_can_be_mapped,
     maps_of_references_work,
     dropping_a_map_cancels_what_is_left,
+    dropping_a_map_early_is_fine,
+    a_map_survives_the_shutdown_of_its_executor,
     maps_may_run_side_by_side,
 ];
 
@@ -135,8 +138,34 @@ fn a_limit_that_is_not_reached_changes_nothing(setting: &Setting) {
     assert_eq!(results.expect("all succeed").len(), 10);
 }
 
+fn a_limit_counts_from_the_call(setting: &Setting) {
+    let executor = setting.executor();
+    let limit = Duration::from_millis(150);
+    for chunksize in [1, 3] {
+        let map = || executor.map(sleep::ID, [1, 1, 1]).chunksize(chunksize).timeout(limit);
+        let (late, early) = (map(), map().into_iter());
+        std::thread::sleep(2 * limit);
+        assert_eq!(early.filter(Result::is_ok).count(), 3, "what is there is given, however late it is asked for");
+        let mut late = late.into_iter();
+        let error = late.next().expect("it says that time is up").expect_err("its time was up before it began");
+        assert!(error.is_timeout() && late.next().is_none(), "{error}");
+    }
+    // What is done in time comes before the error.
+    let times = std::iter::once(1).chain([2 * LONG.as_millis() as u64; 3]);
+    let mut results =
+        executor.map(square_after::ID, times.map(|millis| (millis % 2 * 1000, 2))).timeout(limit).into_iter();
+    assert!(results.by_ref().take_while(Result::is_ok).count() < 3);
+}
+
 fn an_empty_map_is_empty(setting: &Setting) {
     let executor = setting.executor();
+    for map in [
+        executor.map(square::ID, Vec::<i64>::new()).unordered(),
+        executor.map(square::ID, Vec::<i64>::new()).chunksize(10).buffersize(2),
+        executor.map(square::ID, Vec::<i64>::new()).timeout(Duration::ZERO),
+    ] {
+        assert_eq!(map.into_iter().count(), 0);
+    }
     let mut results = executor.map(square::ID, Vec::<i64>::new()).into_iter();
     assert!(results.next().is_none() && results.next().is_none());
 }
@@ -229,6 +258,42 @@ fn dropping_a_map_cancels_what_is_left(setting: &Setting) {
     // All of them would take 60 s divided by the number of workers.
     let limit = LONG / setting.workers as u32 / 2;
     assert!(begin.elapsed() < limit, "the rest was cancelled, not executed");
+}
+
+fn dropping_a_map_early_is_fine(setting: &Setting) {
+    let executor = setting.executor();
+    let begin = Instant::now();
+    for unordered in [false, true] {
+        let map = || {
+            let map = executor.map(square_after::ID, (0..).map(|n| (5, n))).chunksize(2).buffersize(50);
+            if unordered { map.unordered() } else { map }
+        };
+        drop(map());
+        drop(map().into_iter());
+        let mut in_a_chunk = map().into_iter();
+        assert!(in_a_chunk.next().expect("it is endless").is_ok());
+        drop(in_a_chunk);
+    }
+    assert_eq!(executor.submit(square::ID, 3).result_timeout(LONG).expect("the pool goes on"), 9);
+    assert!(begin.elapsed() < LONG);
+}
+
+fn a_map_survives_the_shutdown_of_its_executor(setting: &Setting) {
+    let executor = setting.executor();
+    let mut begun = executor.map(square::ID, 0..).buffersize(10).into_iter();
+    let not_begun = executor.map(square::ID, 0..);
+    assert_eq!(begun.next().expect("it is endless").expect("it succeeds"), 0);
+    executor.shutdown(false, false);
+    let mut results = begun.by_ref().take(1000);
+    assert!(results.by_ref().take_while(Result::is_ok).count() >= 3, "what was submitted is done");
+    assert!(results.all(|result| result.is_err_and(|error| error.is_shutdown())), "and nothing else");
+    for unordered in [false, true] {
+        let map = executor.map(square::ID, 0..);
+        let mut results = if unordered { map.unordered() } else { map }.into_iter();
+        assert!(results.next().expect("it is endless").expect_err("it comes too late").is_shutdown());
+    }
+    drop(executor);
+    assert!(not_begun.into_iter().next().expect("it is endless").expect_err("it comes too late").is_shutdown());
 }
 
 fn maps_may_run_side_by_side(setting: &Setting) {

@@ -4,6 +4,7 @@ mod buffers;
 mod calls;
 mod comm;
 mod derived;
+mod encoding;
 mod errors;
 mod futures;
 mod groups;
@@ -98,6 +99,7 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
         buffers::PROMISES,
         calls::PROMISES,
         derived::PROMISES,
+        encoding::PROMISES,
         errors::PROMISES,
         futures::PROMISES,
         groups::PROMISES,

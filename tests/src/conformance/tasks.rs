@@ -136,6 +136,12 @@ impl Serialize for Touchy {
     }
 }
 
+impl fmt::Display for Touchy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("touched")
+    }
+}
+
 impl<'de> Deserialize<'de> for Touchy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let decodes = bool::deserialize(deserializer)?;
@@ -149,4 +155,78 @@ pub(super) fn take_touchy(_value: Touchy) {}
 #[remote_task]
 pub(super) fn give_touchy(encodes: bool, decodes: bool) -> Touchy {
     Touchy { encodes, decodes }
+}
+
+/// Returns its argument as an error.
+#[remote_task]
+pub(super) fn refuse_with(encodes: bool, decodes: bool) -> Result<(), Touchy> {
+    Err(Touchy { encodes, decodes })
+}
+
+/// An error that panics when it is displayed.
+#[derive(Debug)]
+pub(super) struct Unspeakable;
+
+impl fmt::Display for Unspeakable {
+    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("displayed")
+    }
+}
+
+#[remote_task]
+pub(super) fn refuse_with_unspeakable() -> Result<(), Unspeakable> {
+    Err(Unspeakable)
+}
+
+/// A value that panics when it is encoded or decoded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Explosive;
+
+impl fmt::Display for Explosive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("explosive")
+    }
+}
+
+impl Serialize for Explosive {
+    fn serialize<S: Serializer>(&self, _serializer: S) -> Result<S::Ok, S::Error> {
+        panic!("encoded")
+    }
+}
+
+impl<'de> Deserialize<'de> for Explosive {
+    fn deserialize<D: Deserializer<'de>>(_deserializer: D) -> Result<Self, D::Error> {
+        panic!("decoded")
+    }
+}
+
+/// A value that is encoded in peace and panics when it is decoded.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct Parcel(Explosive);
+
+impl Serialize for Parcel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct("Parcel", &())
+    }
+}
+
+/// A parcel with its explosive.
+pub(super) const PARCEL: Parcel = Parcel(Explosive);
+
+#[remote_task]
+pub(super) fn give_explosive() -> Explosive {
+    Explosive
+}
+
+#[remote_task]
+pub(super) fn refuse_with_explosive() -> Result<(), Explosive> {
+    Err(Explosive)
+}
+
+#[remote_task]
+pub(super) fn take_parcel(_parcel: Parcel) {}
+
+#[remote_task]
+pub(super) fn give_parcel() -> Parcel {
+    PARCEL
 }
