@@ -3,6 +3,8 @@
 //! The driver owns what the scheduler must not know: bytes, futures and the transport. It has no thread and no clock;
 //! the manager's loop, or a simulation, calls it and says how much time has passed.
 
+mod check;
+
 use crate::boot::Boot;
 use crate::codec::{DecodeFailure, Limits};
 use crate::collections::PagedMap;
@@ -207,19 +209,6 @@ impl Driver {
             closed = transport.close();
         }
         (self.broken.take().unwrap_or_else(shut_down), closed)
-    }
-
-    /// Derives the invariants of driver and scheduler anew.
-    ///
-    /// # Panics
-    ///
-    /// If one does not hold.
-    pub(crate) fn check(&self) {
-        self.scheduler.check();
-        let tasks = self.tasks.iter().map(|(task, _)| TaskNumber(task));
-        assert!(tasks.eq(self.scheduler.tasks()), "driver and scheduler know the same tasks");
-        assert!(self.unsent.is_empty() && self.workers.iter().all(|worker| worker.outgoing.is_empty()), "all is sent");
-        assert!(self.broken.is_none() || self.tasks.len() == 0, "a broken pool has no tasks");
     }
 
     fn end(&mut self) {

@@ -9,6 +9,7 @@ use crate::inbox::{Command, Inbox};
 use crate::manager::Manager;
 use crate::registry::Registry;
 use crate::transport::Transport;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,5 +90,11 @@ impl Stepper {
     /// If one does not hold.
     pub fn check(&self) {
         self.driver.check();
+    }
+}
+
+impl fmt::Debug for Stepper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Stepper").field(&self.driver).finish()
     }
 }

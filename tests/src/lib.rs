@@ -3,6 +3,7 @@
 
 pub mod conformance;
 pub mod harness;
+pub mod simulator;
 pub mod tidy;
 
 /// The README's program compiles.

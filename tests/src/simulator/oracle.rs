@@ -1,0 +1,165 @@
+//! Judges a run that is over: what became of every call, against what may have become of it.
+
+use super::calls::Expected;
+use super::tasks::{self, Ending};
+use super::world::{Mishaps, World};
+use futures_mpi_core::Error;
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
+/// How many calls ended in which way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// With the value of a sequential run.
+    pub values: u64,
+    /// By an `Err` or a panic of their own.
+    pub failures: u64,
+    /// Cancelled.
+    pub cancelled: u64,
+    /// With a worker that was lost.
+    pub lost: u64,
+    /// Refused by an executor that had been shut down.
+    pub refused: u64,
+    /// With a broken pool.
+    pub broken: u64,
+    /// By being dropped; nobody has asked how.
+    pub dropped: u64,
+}
+
+/// Says what is wrong, if anything is, or else what became of the calls.
+pub(super) fn judge(world: &mut World) -> Result<Tally, String> {
+    let executions = Executions::of(world)?;
+    let misused = world.network().lock().misused().to_vec();
+    require(misused.is_empty(), || format!("workers {misused:?} were given work after they were known to be lost"))?;
+    let mut tally = Tally::default();
+    for (number, call) in world.calls.calls.iter().enumerate() {
+        let of_call = |wrong| format!("call {number} of client {}: {wrong}", call.client);
+        if !call.future.done() {
+            return Err(of_call("its future is not done".to_owned()));
+        }
+        if call.heard != 1 {
+            return Err(of_call(format!("its future has said {} times that it is done", call.heard)));
+        }
+        let judge = Judge { expected: &call.expected, mishaps: &world.mishaps, executions: &executions };
+        let outcome = call.future.result();
+        judge.outcome(&outcome).map_err(of_call)?;
+        tally.add(&outcome);
+    }
+    for (number, map) in world.calls.maps.iter_mut().enumerate() {
+        let Some(outcomes) = map.outcomes() else {
+            tally.dropped += map.items.len() as u64;
+            continue;
+        };
+        let of_map = |wrong| format!("map {number} of client {}: {wrong}", map.client);
+        if outcomes.len() != map.items.len() {
+            return Err(of_map(format!("{} results for {} items", outcomes.len(), map.items.len())));
+        }
+        for (expected, outcome) in map.items.iter().zip(&outcomes) {
+            Judge { expected, mishaps: &world.mishaps, executions: &executions }.outcome(outcome).map_err(of_map)?;
+            tally.add(outcome);
+        }
+    }
+    Ok(tally)
+}
+
+impl Tally {
+    fn add(&mut self, outcome: &Result<u64, Error>) {
+        *match outcome {
+            Ok(_) => &mut self.values,
+            Err(error) if error.is_task_error() || error.is_panic() => &mut self.failures,
+            Err(error) if error.is_cancelled() => &mut self.cancelled,
+            Err(error) if error.is_worker_lost() => &mut self.lost,
+            Err(error) if error.is_shutdown() => &mut self.refused,
+            Err(_) => &mut self.broken,
+        } += 1;
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Tally) {
+        self.values += other.values;
+        self.failures += other.failures;
+        self.cancelled += other.cancelled;
+        self.lost += other.lost;
+        self.refused += other.refused;
+        self.broken += other.broken;
+        self.dropped += other.dropped;
+    }
+}
+
+/// On which workers each call was begun, by its token.
+struct Executions(BTreeMap<u64, Vec<u32>>);
+
+impl Executions {
+    /// # Errors
+    ///
+    /// If a call was executed more than once.
+    fn of(world: &World) -> Result<Self, String> {
+        let mut by_token: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
+        for execution in world.workers().iter().flat_map(|worker| worker.executions()) {
+            by_token.entry(execution.token).or_default().push(execution.worker);
+        }
+        match by_token.iter().find(|(_, workers)| workers.len() > 1) {
+            Some((token, workers)) => Err(format!("the call with token {token} was executed by workers {workers:?}")),
+            None => Ok(Executions(by_token)),
+        }
+    }
+
+    fn of_token(&self, token: u64) -> &[u32] {
+        self.0.get(&token).map_or(&[], Vec::as_slice)
+    }
+}
+
+struct Judge<'a> {
+    expected: &'a Expected,
+    mishaps: &'a Mishaps,
+    executions: &'a Executions,
+}
+
+impl Judge<'_> {
+    fn outcome(&self, outcome: &Result<u64, Error>) -> Result<(), String> {
+        let executed = !self.executions.of_token(self.expected.token).is_empty();
+        if self.expected.cancelled && executed {
+            return Err("it was cancelled in time, and executed".to_owned());
+        }
+        let ending = self.expected.ending;
+        match outcome {
+            Ok(value) => {
+                let right = tasks::value(self.expected.token);
+                require(*value == right, || format!("its value is {value} instead of {right}"))?;
+                require(ending == Ending::Value && executed, || format!("it has a value, executed: {executed}"))?;
+                require(!self.expected.cancelled, || "it was cancelled, and has a value".to_owned())
+            }
+            Err(error) if error.is_task_error() => require(ending == Ending::Failure && executed, || told(error)),
+            Err(error) if error.is_panic() => require(ending == Ending::Panic && executed, || told(error)),
+            Err(error) => {
+                require(self.may_fail_by(error), || told(error))?;
+                require(!executed || error.is_worker_lost() || error.is_broken(), || {
+                    format!("it was executed, and failed all the same: {}", told(error))
+                })
+            }
+        }
+    }
+
+    /// Whether there was a reason for a call to fail like this, other than itself.
+    fn may_fail_by(&self, error: &Error) -> bool {
+        let lost = |worker: usize| self.mishaps.workers.iter().any(|lost| lost.index() == worker);
+        if error.is_cancelled() {
+            self.expected.cancelled || self.expected.given_up
+        } else if error.is_worker_lost() {
+            error.worker().is_some_and(lost)
+        } else if error.is_shutdown() {
+            self.expected.refused
+        } else {
+            (error.is_broken() || error.is_mpi()) && (self.mishaps.boot || self.mishaps.abandoned || self.mishaps.all)
+        }
+    }
+}
+
+fn told(error: &Error) -> String {
+    format!("nothing has happened that would explain its error: {error}")
+}
+
+fn require(condition: bool, wrong: impl FnOnce() -> String) -> Result<(), String> {
+    if condition { Ok(()) } else { Err(wrong()) }
+}

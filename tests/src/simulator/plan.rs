@@ -1,0 +1,218 @@
+//! What is going to happen in a run, made from a seed: a plain value, so that it can be printed, changed and run again.
+
+use super::random::Random;
+use super::tasks::Ending;
+
+/// A millisecond of virtual time.
+const MILLI: u64 = 1_000_000;
+
+/// All that a run depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Chooses the delays of the network.
+    pub(super) seed: u64,
+    pub(super) workers: u32,
+    /// By worker: how many times slower it is than the fastest.
+    pub(super) slowness: Vec<u64>,
+    pub(super) clients: u32,
+    /// Whether the only client owns the pool.
+    pub(super) owning: bool,
+    pub(super) boot: Boot,
+    /// When the transport is there.
+    pub(super) boot_nanos: u64,
+    /// The longest delay of a frame.
+    pub(super) delay_nanos: u64,
+    /// The longest time that the manager takes to look at what has come.
+    pub(super) turn_nanos: u64,
+    /// In the order of their times.
+    pub(super) steps: Vec<(u64, Step)>,
+}
+
+/// What becomes of a pool's start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Boot {
+    Good,
+    /// No worker can be started.
+    Fails,
+    /// One never answers.
+    Silent(u32),
+    /// One cannot work with this manager.
+    Refuses(u32),
+}
+
+/// Something that users or fate do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Submit {
+        client: u32,
+        long: bool,
+        nanos: u64,
+        ending: Ending,
+    },
+    /// As many calls as `count`, the last one ending like this.
+    Map {
+        client: u32,
+        long: bool,
+        nanos: u64,
+        ending: Ending,
+        count: u32,
+        chunksize: u32,
+    },
+    /// The number chooses among the calls so far.
+    Cancel(u64),
+    /// The number chooses among the maps so far.
+    DropMap(u64),
+    Shutdown {
+        client: u32,
+        cancel: bool,
+    },
+    /// The pool ends when its executors' tasks are done.
+    End,
+    /// The pool ends at once.
+    Abandon,
+    /// A worker dies.
+    Kill(u32),
+    /// A worker sends bytes that nobody can read.
+    Garble(u32),
+    /// A worker sends what it, or another, has just sent: answers about tasks that it has no more, or never had.
+    Copy {
+        from: u32,
+        to: u32,
+    },
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub(super) fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let workers = if random.percent(3) { random.between(20, 200) } else { random.between(1, 6) } as u32;
+        let clients = if random.percent(40) { 1 } else { random.between(2, 5) } as u32;
+        let slow = if random.percent(30) { 100 } else { 2 };
+        let mut plan = Plan {
+            seed: random.number(),
+            workers,
+            slowness: (0..workers).map(|_| if random.percent(20) { random.between(1, slow) } else { 1 }).collect(),
+            clients,
+            owning: clients == 1 && random.percent(50),
+            boot: Boot::Good,
+            boot_nanos: random.magnitude(300 * MILLI),
+            delay_nanos: random.magnitude(MILLI).max(1),
+            turn_nanos: random.magnitude(MILLI / 10).max(1),
+            steps: Vec::new(),
+        };
+        plan.boot = match random.below(40) {
+            0 => Boot::Fails,
+            1 => Boot::Silent(random.below(u64::from(workers)) as u32),
+            2 => Boot::Refuses(random.below(u64::from(workers)) as u32),
+            _ => Boot::Good,
+        };
+        plan.steps = Steps { random, plan: &plan }.take();
+        plan
+    }
+
+    /// The longest time that this plan can take, if every call waits for every other.
+    pub(super) fn longest_nanos(&self) -> u64 {
+        let slowest = self.slowness.iter().max().copied().unwrap_or(1);
+        let work: u64 = self.steps.iter().map(|(_, step)| step.nanos()).sum();
+        let last = self.steps.iter().map(|(time, _)| *time).max().unwrap_or(0);
+        let pause = 2 * (self.delay_nanos + self.turn_nanos);
+        self.boot_nanos + last + work * slowest + pause * (20 + self.calls())
+    }
+
+    /// How many calls it makes at most.
+    pub(super) fn calls(&self) -> u64 {
+        self.steps.iter().map(|(_, step)| step.calls()).sum()
+    }
+}
+
+impl Step {
+    fn nanos(&self) -> u64 {
+        match self {
+            Step::Submit { nanos, .. } | Step::Map { nanos, .. } => nanos * self.calls(),
+            _ => 0,
+        }
+    }
+
+    fn calls(&self) -> u64 {
+        match self {
+            Step::Submit { .. } => 1,
+            Step::Map { count, .. } => u64::from(*count),
+            _ => 0,
+        }
+    }
+}
+
+/// Chooses the steps of a plan.
+struct Steps<'a> {
+    random: Random,
+    plan: &'a Plan,
+}
+
+impl Steps<'_> {
+    fn take(mut self) -> Vec<(u64, Step)> {
+        let faults = if self.random.percent(50) { self.random.magnitude(40) } else { 0 };
+        let impatience = self.random.magnitude(100);
+        let (short, long) = (self.random.magnitude(20_000), self.random.magnitude(20 * MILLI));
+        let pause = self.random.magnitude(10 * MILLI);
+        let mut time = self.random.magnitude(400 * MILLI);
+        let mut steps = Vec::new();
+        for _ in 0..self.random.magnitude(300) {
+            if !self.random.percent(80) {
+                time += self.random.magnitude(pause + 1);
+            }
+            let chance = self.random.below(1000);
+            let step = match chance {
+                _ if chance < faults => self.fault(),
+                _ if chance < faults + impatience => self.withdrawal(),
+                _ => self.call(short, long),
+            };
+            steps.push((time, step));
+        }
+        if self.random.percent(20) {
+            steps.push((time + self.random.magnitude(10 * MILLI), Step::End));
+        }
+        steps
+    }
+
+    fn call(&mut self, short: u64, long: u64) -> Step {
+        let client = self.client();
+        // Now and then a function takes as long as nobody expects of it.
+        let is_long = self.random.percent(30);
+        let takes_long = is_long != self.random.percent(3);
+        let nanos = self.random.magnitude(if takes_long { long } else { short } + 1);
+        let ending = match self.random.below(50) {
+            0 => Ending::Panic,
+            1..4 => Ending::Failure,
+            _ => Ending::Value,
+        };
+        if self.random.percent(8) {
+            let (count, chunksize) = (self.random.magnitude(100) as u32, self.random.between(1, 8) as u32);
+            return Step::Map { client, long: is_long, nanos, ending, count, chunksize };
+        }
+        Step::Submit { client, long: is_long, nanos, ending }
+    }
+
+    /// Somebody wants less than before.
+    fn withdrawal(&mut self) -> Step {
+        match self.random.below(40) {
+            0..3 => Step::Shutdown { client: self.client(), cancel: self.random.percent(50) },
+            3 => Step::End,
+            4..10 => Step::DropMap(self.random.number()),
+            _ => Step::Cancel(self.random.number()),
+        }
+    }
+
+    fn fault(&mut self) -> Step {
+        let worker = self.random.below(u64::from(self.plan.workers)) as u32;
+        match self.random.below(20) {
+            0 => Step::Abandon,
+            1..4 => Step::Garble(worker),
+            4..10 => Step::Copy { from: worker, to: self.random.below(u64::from(self.plan.workers)) as u32 },
+            _ => Step::Kill(worker),
+        }
+    }
+
+    fn client(&mut self) -> u32 {
+        self.random.below(u64::from(self.plan.clients)) as u32
+    }
+}

@@ -1,0 +1,72 @@
+//! What happened in a run, entry by entry.
+
+use super::plan::Step;
+use std::fmt;
+
+/// Everything that happened, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// With the virtual time of each, in nanoseconds.
+    entries: Vec<(u64, Entry)>,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// The transport is there, or is known never to be.
+    Attached,
+    Step(Step),
+    /// A call was made, by this client; its future has the number.
+    Called(usize, u32),
+    /// A future was asked to cancel itself, and has answered.
+    Asked(usize, bool),
+    /// A worker has taken a frame, and will be free at this time.
+    Took(u32, u64),
+    /// A frame of so many bytes has arrived at the manager.
+    Arrived(u32, usize),
+    /// The manager notices that a worker is gone.
+    Noticed(u32),
+    /// The future of this number is done.
+    Resolved(usize),
+    /// The manager has closed its transport.
+    Closed,
+}
+
+impl Trace {
+    pub(super) fn add(&mut self, time: u64, entry: Entry) {
+        self.entries.push((time, entry));
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing has happened.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (time, entry) in &self.entries {
+            write!(f, "{:>14.6} ms  ", *time as f64 / 1e6)?;
+            match entry {
+                Entry::Attached => writeln!(f, "the transport is there")?,
+                Entry::Step(step) => writeln!(f, "{step:?}")?,
+                Entry::Called(call, client) => writeln!(f, "client {client} makes call {call}")?,
+                Entry::Asked(call, true) => writeln!(f, "call {call} is cancelled")?,
+                Entry::Asked(call, false) => writeln!(f, "call {call} cannot be cancelled")?,
+                Entry::Took(worker, until) => {
+                    writeln!(f, "worker {worker} takes a frame, busy until {:.6} ms", *until as f64 / 1e6)?;
+                }
+                Entry::Arrived(worker, bytes) => writeln!(f, "{bytes} bytes arrive from worker {worker}")?,
+                Entry::Noticed(worker) => writeln!(f, "the manager notices that worker {worker} is gone")?,
+                Entry::Resolved(call) => writeln!(f, "call {call} is done")?,
+                Entry::Closed => writeln!(f, "the manager has closed the transport")?,
+            }
+        }
+        Ok(())
+    }
+}

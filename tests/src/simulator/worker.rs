@@ -1,0 +1,134 @@
+//! A modelled worker: the real worker's code over real frames, in virtual time.
+
+use super::clock::{self, VirtualClock};
+use super::tasks::{self, Execution};
+use futures_mpi_core::engine::{Frame, Link, Next, Worker, WorkerNumber};
+use std::collections::VecDeque;
+
+/// Where a modelled worker is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    Working,
+    /// Told to stop, or unable to work with its manager.
+    Stopped,
+    /// Killed at this time.
+    Dead(u64),
+}
+
+pub(super) struct ModelledWorker {
+    number: WorkerNumber,
+    worker: Worker<'static, VirtualClock>,
+    slowness: u64,
+    life: Life,
+    /// When it has done what it was given.
+    free_at: u64,
+    /// What came while it was busy.
+    waiting: VecDeque<Frame>,
+    executions: Vec<Execution>,
+}
+
+/// What a worker does about what has come to it.
+#[derive(Debug, Default)]
+pub(super) struct Reply {
+    /// The frames that it sends, with the times.
+    pub(super) sent: Vec<(u64, Frame)>,
+    /// When it is free to look at what waits; `None` if nothing does, or if this was said before.
+    pub(super) free_at: Option<u64>,
+    /// Whether it has looked at a frame.
+    pub(super) took: bool,
+}
+
+impl ModelledWorker {
+    pub(super) fn new(number: WorkerNumber, slowness: u64) -> Self {
+        let worker = Worker::new("simulated", VirtualClock);
+        let (waiting, executions) = (VecDeque::new(), Vec::new());
+        ModelledWorker { number, worker, slowness, life: Life::Working, free_at: 0, waiting, executions }
+    }
+
+    pub(super) fn life(&self) -> Life {
+        self.life
+    }
+
+    /// What it has executed; calls that would have begun after its death are not among it.
+    pub(super) fn executions(&self) -> &[Execution] {
+        &self.executions
+    }
+
+    /// A frame comes to the worker, at this time.
+    pub(super) fn receive(&mut self, now: u64, frame: Frame) -> Reply {
+        self.waiting.push_back(frame);
+        // If others wait already it has said when it will look.
+        if self.waiting.len() == 1 { self.go_on(now) } else { Reply::default() }
+    }
+
+    /// Deals with the frame that has waited longest, if it is free.
+    ///
+    /// All that the frame asks for is executed here and now, ahead of the time that it takes; if the worker is killed
+    /// meanwhile, what it has not come to is undone.
+    pub(super) fn go_on(&mut self, now: u64) -> Reply {
+        if self.life != Life::Working {
+            self.waiting.clear();
+            return Reply::default();
+        }
+        if self.free_at > now {
+            return Reply { free_at: Some(self.free_at), ..Reply::default() };
+        }
+        let Some(frame) = self.waiting.pop_front() else { return Reply::default() };
+        let sent = self.take(now, frame);
+        Reply { sent, free_at: (!self.waiting.is_empty()).then_some(self.free_at), took: true }
+    }
+
+    fn take(&mut self, now: u64, frame: Frame) -> Vec<(u64, Frame)> {
+        let before = clock::now();
+        clock::set(now);
+        tasks::enter(self.number.0, self.slowness);
+        let mut link = Answers(Vec::new());
+        let next = self.worker.take(frame, &mut link);
+        self.executions.extend(tasks::take_executions());
+        self.free_at = clock::now();
+        clock::set(before);
+        if next == Next::Stop {
+            self.life = Life::Stopped;
+        }
+        link.0
+    }
+
+    /// When it has done what it was given.
+    pub(super) fn busy_until(&self) -> u64 {
+        self.free_at
+    }
+
+    /// Makes it free at once, where time does not matter.
+    pub(super) fn rest(&mut self) {
+        self.free_at = 0;
+    }
+
+    /// Kills it; what it was doing at this time remains unfinished.
+    pub(super) fn die(&mut self, now: u64) {
+        if self.life == Life::Working {
+            self.life = Life::Dead(now);
+            self.executions.retain(|execution| execution.begin <= now);
+        }
+    }
+
+    /// Its connection has ended.
+    pub(super) fn hang_up(&mut self) {
+        if self.life == Life::Working {
+            self.life = Life::Stopped;
+        }
+    }
+}
+
+/// A worker's end of the network: keeps what is sent, with the time.
+struct Answers(Vec<(u64, Frame)>);
+
+impl Link for Answers {
+    /// The simulator gives out frames one by one; there is never another to wait for.
+    fn receive(&mut self) -> Option<Frame> {
+        None
+    }
+
+    fn send(&mut self, frame: Frame) {
+        self.0.push((clock::now(), frame));
+    }
+}

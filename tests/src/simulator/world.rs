@@ -1,0 +1,363 @@
+//! A pool with everything around it, standing still: the real manager, executors and futures, the network, and modelled
+//! workers. Whoever holds a world chooses what happens next.
+
+use super::calls::{Call, Calls, MapCalls};
+use super::clock;
+use super::network::{self, SharedNetwork, SimulatedTransport};
+use super::plan::Step;
+use super::tasks::{Arguments, Ending, simulated_long, simulated_short};
+use super::trace::{Entry, Trace};
+use super::worker::{Life, ModelledWorker, Reply};
+use futures_mpi_core::engine::{Kind, Manager, Stepper, Transport, WorkerNumber};
+use futures_mpi_core::{Error, Executor};
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long workers may take to answer.
+pub(super) const BOOT_LIMIT: Duration = Duration::from_secs(60);
+
+pub(super) struct World {
+    manager: Arc<Manager>,
+    /// None when the pool has come to its end.
+    stepper: Option<Stepper>,
+    network: SharedNetwork,
+    workers: Vec<ModelledWorker>,
+    clients: Vec<Client>,
+    pub(super) calls: Calls,
+    pub(super) trace: Trace,
+    /// What has happened that may cost tasks their workers or their pool.
+    pub(super) mishaps: Mishaps,
+    next_token: u64,
+}
+
+/// What a worker has done about something that has come to it.
+#[derive(Debug)]
+pub(super) struct Reaction {
+    /// When it sends its answers, which are on their way.
+    pub(super) sent: Vec<u64>,
+    /// When it is free to look at what waits; `None` if nothing does, or if this was said before.
+    pub(super) free_at: Option<u64>,
+}
+
+/// What follows from a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Consequence {
+    Nothing,
+    /// A worker has died, and the manager will notice.
+    Death(u32),
+    /// A worker has sent something now.
+    Message(u32),
+}
+
+/// An executor, and what was asked of it.
+struct Client {
+    executor: Executor,
+    shut_down: bool,
+}
+
+/// What has gone wrong, or was given up.
+#[derive(Debug, Default)]
+pub(super) struct Mishaps {
+    /// The pool never came up, or not all of it.
+    pub(super) boot: bool,
+    pub(super) abandoned: bool,
+    pub(super) ended: bool,
+    /// The workers that have died, or have sent what nobody can read.
+    pub(super) workers: Vec<WorkerNumber>,
+    /// These are all workers.
+    pub(super) all: bool,
+}
+
+impl World {
+    /// A pool with one worker for each slowness.
+    pub(super) fn new(slowness: &[u64], clients: u32, owning: bool) -> Self {
+        let (manager, stepper) = Stepper::detached(BOOT_LIMIT).expect("the task functions agree");
+        let executor = || match owning {
+            true => Executor::owning(Arc::clone(&manager)),
+            false => Executor::sharing(Arc::clone(&manager)),
+        };
+        World {
+            clients: (0..clients).map(|_| Client { executor: executor(), shut_down: false }).collect(),
+            manager,
+            stepper: Some(stepper),
+            network: SharedNetwork::new(slowness.len()),
+            workers: (0..)
+                .zip(slowness)
+                .map(|(number, slow)| ModelledWorker::new(WorkerNumber(number), *slow))
+                .collect(),
+            calls: Calls::default(),
+            trace: Trace::default(),
+            mishaps: Mishaps::default(),
+            next_token: 0,
+        }
+    }
+
+    /// Brings the transport up, or says that there is none.
+    pub(super) fn attach(&mut self, fails: bool) {
+        let transport: Box<dyn Transport> = Box::new(SimulatedTransport(self.network.clone()));
+        let reason = Error::new(Kind::Mpi, "no worker can be started; this is part of a simulation");
+        if fails {
+            self.mishaps.boot = true;
+            self.workers.iter_mut().for_each(ModelledWorker::hang_up);
+        }
+        self.stepper_mut().attach(if fails { Err(reason) } else { Ok(transport) });
+        self.add(Entry::Attached);
+    }
+
+    /// Lets the manager deal with what has come, and come to its end if nothing is left; with a look at the invariants
+    /// if they are to be checked.
+    pub(super) fn turn(&mut self, check: bool) {
+        let Some(stepper) = &mut self.stepper else { return };
+        stepper.step(Duration::from_nanos(clock::now()));
+        if check {
+            stepper.check();
+        }
+        let finished = self.stepper.take_if(|stepper| stepper.is_finished());
+        if let Some(stepper) = finished {
+            stepper.finish().expect("the simulated transport has nothing against its end");
+            self.add(Entry::Closed);
+        }
+        self.hear();
+    }
+
+    /// Lets the next frame on its way to a worker come to it.
+    pub(super) fn deliver(&mut self, worker: u32) -> Reaction {
+        let frame = self.network.lock().take_down(WorkerNumber(worker));
+        let reply = frame.map(|frame| self.workers[worker as usize].receive(clock::now(), frame));
+        self.pass_on(worker, reply.unwrap_or_default())
+    }
+
+    /// Lets a worker that was busy look at what has come meanwhile.
+    pub(super) fn go_on(&mut self, worker: u32) -> Reaction {
+        let reply = self.workers[worker as usize].go_on(clock::now());
+        self.pass_on(worker, reply)
+    }
+
+    fn pass_on(&mut self, worker: u32, reply: Reply) -> Reaction {
+        if reply.took {
+            self.add(Entry::Took(worker, self.workers[worker as usize].busy_until()));
+        }
+        let sent = reply.sent.iter().map(|(time, _)| *time).collect();
+        let mut network = self.network.lock();
+        reply.sent.into_iter().for_each(|(time, frame)| network.send_up(WorkerNumber(worker), time, frame));
+        Reaction { sent, free_at: reply.free_at }
+    }
+
+    /// Lets the next frame on its way from a worker come to the manager.
+    pub(super) fn arrive(&mut self, worker: u32) {
+        let arrived = self.network.lock().arrive(WorkerNumber(worker));
+        if let Some(bytes) = arrived {
+            self.add(Entry::Arrived(worker, bytes));
+        }
+    }
+
+    /// Lets the manager notice that a worker is dead.
+    pub(super) fn notice(&mut self, worker: u32) {
+        self.network.lock().lose(WorkerNumber(worker), "it has died; this is part of a simulation");
+        self.add(Entry::Noticed(worker));
+    }
+
+    /// Makes a worker one that never answers.
+    pub(super) fn silence(&mut self, worker: u32) {
+        self.mishaps.boot = true;
+        self.workers[worker as usize].die(0);
+    }
+
+    /// Changes the first frame to a worker so that the worker refuses it.
+    pub(super) fn spoil_greeting(&mut self, worker: u32) {
+        self.mishaps.boot = true;
+        self.network.lock().spoil(WorkerNumber(worker));
+    }
+
+    /// Does what users or fate do.
+    pub(super) fn act(&mut self, step: &Step) -> Consequence {
+        self.add(Entry::Step(*step));
+        match *step {
+            Step::Submit { client, long, nanos, ending } => self.submit(client, long, nanos, ending),
+            Step::Map { client, long, nanos, ending, count, chunksize } => {
+                self.map(client, long, (nanos, ending), count, chunksize);
+            }
+            Step::Cancel(which) => {
+                if let Some((number, cancelled)) = self.calls.cancel(which) {
+                    self.add(Entry::Asked(number, cancelled));
+                }
+            }
+            Step::DropMap(which) => self.calls.drop_map(which),
+            Step::Shutdown { client, cancel } => self.shut_down(client, cancel),
+            Step::End => self.end(),
+            Step::Abandon => {
+                (self.mishaps.abandoned, self.mishaps.ended) = (true, true);
+                self.manager.abandon();
+            }
+            Step::Kill(worker) => return self.kill(worker),
+            Step::Garble(worker) => return self.garble(worker),
+            Step::Copy { from, to } => return self.copy(from, to),
+        }
+        self.hear();
+        Consequence::Nothing
+    }
+
+    /// Ends everything that has not been ended.
+    pub(super) fn end_all(&mut self) {
+        (0..self.clients.len() as u32).for_each(|client| self.shut_down(client, false));
+        self.end();
+        self.hear();
+    }
+
+    /// Ends the connections of the workers that are left, after the pool has ended; returns those that did not stop
+    /// although nothing was wrong with them.
+    pub(super) fn hang_up(&mut self) -> Vec<u32> {
+        let mut forgotten = Vec::new();
+        for (number, worker) in (0..).zip(&mut self.workers) {
+            if worker.life() == Life::Working && !self.mishaps.workers.contains(&WorkerNumber(number)) {
+                forgotten.push(number);
+            }
+            worker.hang_up();
+        }
+        forgotten
+    }
+
+    pub(super) fn workers(&self) -> &[ModelledWorker] {
+        &self.workers
+    }
+
+    /// Makes all workers free, and the time the beginning, where time does not matter.
+    pub(super) fn rest(&mut self) {
+        clock::set(0);
+        self.workers.iter_mut().for_each(ModelledWorker::rest);
+    }
+
+    /// A hash of all that decides about what can happen from now on, and of what must not be forgotten for the end.
+    /// With it goes what the holder of this world knows.
+    pub(super) fn fingerprint_with(&self, more: &impl Hash) -> u64 {
+        let mut hasher = TextHasher(DefaultHasher::new());
+        more.hash(&mut hasher.0);
+        let mut hash = |text: fmt::Arguments<'_>| fmt::Write::write_fmt(&mut hasher, text).expect("it takes any text");
+        hash(format_args!("{:?} {:?} {:?}", self.stepper, *self.network.lock(), self.mishaps));
+        for worker in &self.workers {
+            hash(format_args!("{:?} {:?}", worker.life(), worker.executions()));
+        }
+        for call in &self.calls.calls {
+            let phase = (call.future.running(), call.future.done(), call.future.cancelled());
+            hash(format_args!("{:?} {phase:?} {}", call.expected, call.heard));
+        }
+        hasher.0.finish()
+    }
+
+    pub(super) fn network(&self) -> &SharedNetwork {
+        &self.network
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.stepper.is_none()
+    }
+
+    fn submit(&mut self, client: u32, long: bool, nanos: u64, ending: Ending) {
+        let token = self.token();
+        let function = if long { simulated_long::ID } else { simulated_short::ID };
+        let future = self.clients[client as usize].executor.submit(function, (token, nanos, ending as u8));
+        let refused = self.refuses(client);
+        let number = self.calls.add(Call::new(client, token, ending, refused, future));
+        self.add(Entry::Called(number, client));
+    }
+
+    fn map(&mut self, client: u32, long: bool, (nanos, ending): (u64, Ending), count: u32, chunksize: u32) {
+        let endings = (1..=count).map(|place| if place == count { ending } else { Ending::Value });
+        let items: Vec<(u64, Ending)> = endings.map(|ending| (self.token(), ending)).collect();
+        let function = if long { simulated_long::ID } else { simulated_short::ID };
+        let arguments: Vec<Arguments> = items.iter().map(|(token, ending)| (*token, nanos, *ending as u8)).collect();
+        // A wait for a result that is not there would be for ever; so it ends at once.
+        let map = self.clients[client as usize].executor.map(function, arguments).timeout(Duration::ZERO);
+        let refused = self.refuses(client);
+        self.calls.add_map(MapCalls::new(client, items, refused, map.chunksize(chunksize as usize).into_iter()));
+    }
+
+    /// Whether calls of a client come too late.
+    fn refuses(&self, client: u32) -> bool {
+        self.mishaps.ended || self.clients[client as usize].shut_down
+    }
+
+    fn shut_down(&mut self, client: u32, cancel: bool) {
+        let client_of = &mut self.clients[client as usize];
+        client_of.executor.shutdown(false, cancel);
+        client_of.shut_down = true;
+        if cancel {
+            self.calls.cancel_all(client);
+        }
+    }
+
+    fn end(&mut self) {
+        self.mishaps.ended = true;
+        self.manager.end();
+    }
+
+    fn kill(&mut self, worker: u32) -> Consequence {
+        if self.workers[worker as usize].life() != Life::Working {
+            return Consequence::Nothing;
+        }
+        self.mishap(WorkerNumber(worker));
+        self.workers[worker as usize].die(clock::now());
+        self.network.lock().unsend_after(WorkerNumber(worker), clock::now());
+        Consequence::Death(worker)
+    }
+
+    fn garble(&mut self, worker: u32) -> Consequence {
+        if self.workers[worker as usize].life() != Life::Working {
+            return Consequence::Nothing;
+        }
+        self.mishap(WorkerNumber(worker));
+        self.network.lock().send_up(WorkerNumber(worker), clock::now(), network::garbage());
+        Consequence::Message(worker)
+    }
+
+    fn copy(&mut self, from: u32, to: u32) -> Consequence {
+        // The last word of one that refuses would be that of another.
+        let work = [from, to].iter().all(|worker| self.workers[*worker as usize].life() == Life::Working);
+        if work && self.network.lock().copy_up(WorkerNumber(from), WorkerNumber(to), clock::now()) {
+            Consequence::Message(to)
+        } else {
+            Consequence::Nothing
+        }
+    }
+
+    fn mishap(&mut self, worker: WorkerNumber) {
+        if !self.mishaps.workers.contains(&worker) {
+            self.mishaps.workers.push(worker);
+            self.mishaps.all = self.mishaps.workers.len() == self.workers.len();
+        }
+        // What is lost before the pool is up breaks it.
+        self.mishaps.boot |= !self.stepper.as_ref().is_some_and(Stepper::is_booted);
+    }
+
+    /// Takes note of the futures that are done.
+    fn hear(&mut self) {
+        for call in self.calls.heard() {
+            self.add(Entry::Resolved(call));
+        }
+    }
+
+    fn token(&mut self) -> u64 {
+        self.next_token += 1;
+        self.next_token
+    }
+
+    fn add(&mut self, entry: Entry) {
+        self.trace.add(clock::now(), entry);
+    }
+
+    fn stepper_mut(&mut self) -> &mut Stepper {
+        self.stepper.as_mut().expect("the pool has not ended")
+    }
+}
+
+/// Hashes text as it is written.
+struct TextHasher(DefaultHasher);
+
+impl fmt::Write for TextHasher {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.write(text.as_bytes());
+        Ok(())
+    }
+}

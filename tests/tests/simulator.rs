@@ -1,0 +1,65 @@
+//! Runs of the simulator: many seeds, one seed, the same seed twice, and a soak by `SIM_SEEDS`.
+
+use futures_mpi_tests::simulator::{Tally, Tiny, explore, simulate};
+use std::env;
+
+/// So many seeds are run if nobody says otherwise.
+const SEEDS: u64 = 1000;
+
+#[test]
+fn seeds() {
+    let count = number("SIM_SEEDS").unwrap_or(SEEDS);
+    let first = number("SIM_FIRST").unwrap_or(0);
+    let mut tally = Tally::default();
+    for seed in first..first + count {
+        match simulate(seed) {
+            Ok(report) => tally += report.tally,
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+    println!("{count} seeds: {tally:?}");
+    let Tally { values, failures, cancelled, lost, refused, broken, dropped } = tally;
+    let all_kinds = [values, failures, cancelled, lost, refused, broken, dropped].iter().all(|count| *count > 0);
+    assert!(count < SEEDS || all_kinds, "not everything that can happen has happened: {tally:?}");
+}
+
+#[test]
+fn one_seed() {
+    let seed = number("SIM_SEED").unwrap_or(1);
+    match simulate(seed) {
+        Ok(report) => println!("{}{:?} in {} ns", report.trace, report.tally, report.nanos),
+        Err(failure) => panic!("{failure}"),
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_trace_twice() {
+    for seed in 0..20 {
+        let trace = || simulate(seed).unwrap_or_else(|failure| panic!("{failure}")).trace;
+        assert_eq!(trace(), trace(), "seed {seed}");
+    }
+}
+
+#[test]
+fn every_order_of_short_calls_in_a_tiny_pool() {
+    every_order(0);
+}
+
+#[test]
+fn every_order_of_long_calls_in_a_tiny_pool() {
+    every_order(1_000_000);
+}
+
+/// Two workers, three calls of two clients, a cancellation, a death, a shutdown.
+fn every_order(nanos: u64) {
+    let calls = vec![2, 1];
+    let tiny = Tiny { workers: 2, calls, nanos, cancelled: vec![1], killed: vec![1], shut_down: vec![(0, true)] };
+    let explored = explore(&tiny).unwrap_or_else(|wrong| panic!("{wrong}"));
+    println!("{explored:?}");
+    assert!(explored.ends > 500, "there are more ways to end: {explored:?}");
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}, which is no number")))
+}
