@@ -1,9 +1,9 @@
-//! Whether the workers of a pool are there: undecided, so many, or never.
+//! Whether the workers of a pool are there, and ready for an executor: undecided, so many, or never.
 
 use crate::error::{Error, Result};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// The outcome of a pool's start, set once.
+/// The outcome of a pool's start, or of an executor's setup; set once.
 #[derive(Debug, Default)]
 pub(crate) struct Boot {
     outcome: Mutex<Option<Result<usize>>>,

@@ -24,6 +24,14 @@ pub(crate) struct Limits {
     pub(crate) inline_bytes: usize,
 }
 
+impl Limits {
+    /// With buffers as attachments, or all among the encoded bytes.
+    pub(crate) fn of(out_of_band: bool) -> Self {
+        let limits = Limits::default();
+        if out_of_band { limits } else { Limits { inline_bytes: usize::MAX, ..limits } }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Limits { payload_bytes: PAYLOAD_LIMIT_BYTES, inline_bytes: INLINE_BYTES }

@@ -4,23 +4,26 @@
 //! the manager's loop, or a simulation, calls it and says how much time has passed.
 
 mod check;
+mod clients;
+mod workers;
 
 use crate::boot::Boot;
-use crate::codec::{DecodeFailure, Limits};
+use crate::codec::DecodeFailure;
 use crate::collections::PagedMap;
-use crate::error::{Error, Kind, Origin};
-use crate::gate::Gate;
+use crate::error::{Error, Kind};
 use crate::ids::{ClientNumber, TaskNumber, WorkerNumber};
 use crate::inbox::{Command, Task, shut_down};
 use crate::memory::Attachment;
-use crate::message::{self, Call, Hello, Items, PROTOCOL, Refused, Reply, Results, ToManager};
+use crate::message::{self, Call, Items, Refused, Reply, Results, ToManager};
+use crate::options::PoolOptions;
 use crate::payload::{Bytes, ItemResults, Outcome, Payload};
 use crate::registry::{self, Registry};
 use crate::scheduler::{Action, Event, Scheduler};
-use crate::task::TaskKey;
 use crate::transport::{Arrival, Frame, Transport};
+use clients::Client;
 use std::sync::Arc;
 use std::time::Duration;
+use workers::{Presence, Worker};
 
 /// A frame is sent when so many bytes have come together; until then more tasks may join it.
 const FRAME_BYTES: usize = 1 << 20;
@@ -34,7 +37,7 @@ pub(crate) struct Driver {
     /// The tasks that are queued or dispatched: the same ones that the scheduler knows.
     tasks: PagedMap<Task>,
     /// By client number.
-    clients: Vec<Arc<Gate>>,
+    clients: Vec<Client>,
     /// How many clients are not drained.
     clients_left: usize,
     /// By worker number; empty until a transport is there.
@@ -43,31 +46,18 @@ pub(crate) struct Driver {
     unsent: Vec<WorkerNumber>,
     transport: Option<Box<dyn Transport>>,
     boot: Arc<Boot>,
-    boot_limit: Duration,
+    options: PoolOptions,
+    /// How much time had passed since the pool's start when the driver was last told.
+    now: Duration,
+    /// How many answers to preparations are awaited, for all clients together.
+    awaited: usize,
     /// Why the pool can run nothing more.
     broken: Option<Error>,
     ending: bool,
 }
 
-/// What the driver knows of a worker.
-struct Worker {
-    phase: Presence,
-    host: String,
-    /// Why it is gone.
-    loss: String,
-    /// Calls that are about to be sent.
-    outgoing: Frame,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Presence {
-    Greeted,
-    Ready,
-    Gone,
-}
-
 impl Driver {
-    pub(crate) fn new(registry: &'static Registry, boot: Arc<Boot>, boot_limit: Duration) -> Self {
+    pub(crate) fn new(registry: &'static Registry, boot: Arc<Boot>, options: PoolOptions) -> Self {
         Driver {
             scheduler: Scheduler::new(),
             actions: Vec::new(),
@@ -79,48 +69,29 @@ impl Driver {
             unsent: Vec::new(),
             transport: None,
             boot,
-            boot_limit,
+            options,
+            now: Duration::ZERO,
+            awaited: 0,
             broken: None,
             ending: false,
         }
-    }
-
-    /// Greets the workers of a transport that has just come up.
-    pub(crate) fn attach(&mut self, mut transport: Box<dyn Transport>) {
-        let limits = Limits::default();
-        for number in 0..transport.workers() as u32 {
-            let hello = Hello {
-                protocol: PROTOCOL,
-                fingerprint: self.registry.fingerprint(),
-                worker: number,
-                payload_limit_bytes: limits.payload_bytes as u64,
-                inline_bytes: limits.inline_bytes as u64,
-            };
-            transport.send(WorkerNumber(number), message::hello(&hello));
-            self.workers.push(Worker {
-                phase: Presence::Greeted,
-                host: String::new(),
-                loss: String::new(),
-                outgoing: Frame::default(),
-            });
-        }
-        self.transport = Some(transport);
     }
 
     /// Carries out a command.
     pub(crate) fn command(&mut self, command: Command) {
         match command {
             Command::Open(number, gate) => {
-                self.clients.push(gate);
+                self.clients.push(Client::new(gate));
                 self.clients_left += 1;
                 self.handle(Event::Open(number));
             }
-            Command::Submit(client, task) => {
+            Command::Prepare(client, preparations) => self.prepare(client, preparations),
+            Command::Submit(task) => {
                 let Some(function) = self.registry.number(task.function) else {
                     let message = self.registry.unknown(&format!("with the key {:x}", task.function.0));
                     return task.state.finish(Outcome::Failed(Error::new(Kind::Registry, message)));
                 };
-                let number = task.state.task();
+                let (number, client) = (task.state.task(), task.client);
                 self.tasks.insert(number.0, task);
                 self.handle(Event::Submit(client, number, function));
             }
@@ -158,26 +129,15 @@ impl Driver {
         self.unsent = unsent;
     }
 
-    /// Breaks a pool whose workers are not all there when so much time has passed since its start.
-    pub(crate) fn check_boot(&mut self, elapsed: Duration) {
-        if elapsed < self.boot_limit || self.boot.is_decided() {
-            return;
-        }
-        let missing: Vec<String> = self
-            .workers
-            .iter()
-            .enumerate()
-            .filter(|(_, worker)| worker.phase == Presence::Greeted)
-            .map(|(number, _)| number.to_string())
-            .collect();
-        self.break_down(Error::new(
-            Kind::Broken,
-            format!(
-                "workers {} did not answer within {:.0} s of the pool's start",
-                missing.join(", "),
-                elapsed.as_secs_f64()
-            ),
-        ));
+    /// Takes note of how much time has passed since the pool's start.
+    pub(crate) fn set_time(&mut self, elapsed: Duration) {
+        self.now = elapsed;
+    }
+
+    /// Ends what takes longer than its limit; to be called after what has come in time was dealt with.
+    pub(crate) fn check_limits(&mut self) {
+        self.check_boot();
+        self.check_preparations();
     }
 
     /// Whether it is decided whether the workers are there.
@@ -185,9 +145,15 @@ impl Driver {
         self.boot.is_decided()
     }
 
+    /// Whether nothing is awaited that has a limit.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.boot.is_decided() && self.awaited == 0
+    }
+
     /// Fails everything that is pending, and all that comes, for one reason.
     pub(crate) fn break_down(&mut self, reason: Error) {
         self.boot.fail(&reason);
+        self.clients.iter().for_each(|client| client.fail_boot(&reason));
         self.broken.get_or_insert(reason);
         self.handle(Event::Break);
     }
@@ -206,7 +172,7 @@ impl Driver {
                     transport.send(WorkerNumber(number as u32), message::stop());
                 }
             }
-            closed = transport.close();
+            closed = transport.close(self.options.shutdown_limit);
         }
         (self.broken.take().unwrap_or_else(shut_down), closed)
     }
@@ -239,6 +205,10 @@ impl Driver {
                     task.state.cancelled_by_pool();
                 }
             }
+            Action::Unfit(client, task) => {
+                let reason = self.clients[client.index()].reason();
+                self.resolve(task, Outcome::Failed(reason));
+            }
             Action::Rejected(task) => self.resolve(task, Outcome::Failed(shut_down())),
             Action::Lost(worker, task) => {
                 let function = self.tasks.get(task.0).map(|task| task.function);
@@ -251,10 +221,7 @@ impl Driver {
                 let reason = self.broken.clone().unwrap_or_else(shut_down);
                 self.resolve(task, Outcome::Failed(reason));
             }
-            Action::Drained(client) => {
-                self.clients[client.index()].open();
-                self.clients_left -= 1;
-            }
+            Action::Drained(client) => self.drained(client),
         }
     }
 
@@ -267,6 +234,7 @@ impl Driver {
         let (arguments, attachments) = std::mem::take(&mut task.arguments).into_parts();
         let call = Call {
             task: task_number,
+            client: task.client,
             function: task.function,
             count: task.count,
             attachments: attachments.len() as u32,
@@ -300,6 +268,7 @@ impl Driver {
                 let reason = registry::difference(&self.registry.descriptions(), &theirs);
                 self.refuse(worker, &reason);
             }
+            ToManager::Prepared(answer) => self.prepared(worker, answer)?,
             ToManager::Replies(replies) => {
                 let mut attachments = frame.attachments.into_iter();
                 for reply in replies {
@@ -310,53 +279,6 @@ impl Driver {
             }
         }
         Ok(())
-    }
-
-    fn join(&mut self, number: WorkerNumber, host: String) {
-        let worker = &mut self.workers[number.index()];
-        if worker.phase != Presence::Greeted || self.broken.is_some() {
-            return;
-        }
-        worker.host = host;
-        worker.phase = Presence::Ready;
-        self.handle(Event::Join(number));
-        if self.workers.iter().all(|worker| worker.phase == Presence::Ready) {
-            self.boot.succeed(self.workers.len());
-        }
-    }
-
-    fn refuse(&mut self, number: WorkerNumber, reason: &str) {
-        let worker = &mut self.workers[number.index()];
-        if worker.phase == Presence::Ready {
-            return self.lose(number, reason);
-        }
-        worker.phase = Presence::Gone;
-        self.break_down(Error::new(Kind::Broken, format!("worker {number} refused to work: {reason}")));
-    }
-
-    fn lose(&mut self, number: WorkerNumber, reason: &str) {
-        let worker = &mut self.workers[number.index()];
-        let before = std::mem::replace(&mut worker.phase, Presence::Gone);
-        worker.outgoing = Frame::default();
-        match before {
-            Presence::Gone => {}
-            Presence::Greeted => {
-                self.break_down(Error::new(
-                    Kind::Broken,
-                    format!("worker {number} was lost before it was ready: {reason}"),
-                ));
-            }
-            Presence::Ready => {
-                worker.loss = reason.to_owned();
-                self.handle(Event::Lose(number));
-                if self.workers.iter().all(|worker| worker.phase == Presence::Gone) {
-                    self.break_down(Error::new(
-                        Kind::Broken,
-                        format!("every worker is lost; the last one, {number}: {reason}"),
-                    ));
-                }
-            }
-        }
     }
 
     fn reply(
@@ -405,11 +327,6 @@ impl Driver {
         })
     }
 
-    fn origin(&self, worker: WorkerNumber, function: Option<TaskKey>) -> Origin {
-        let task = function.and_then(|key| self.registry.get(key)).map_or("unknown", |function| function.name());
-        Origin { worker: worker.index(), host: self.workers[worker.index()].host.clone(), task: task.to_owned() }
-    }
-
     fn resolve(&mut self, task: TaskNumber, outcome: Outcome) {
         if let Some(task) = self.tasks.remove(task.0) {
             task.state.finish(outcome);
@@ -423,6 +340,6 @@ impl Drop for Driver {
         let reason = self.broken.clone().unwrap_or_else(shut_down);
         self.boot.fail(&reason);
         self.tasks.drain().for_each(|(_, task)| task.state.finish(Outcome::Failed(reason.clone())));
-        self.clients.iter().for_each(|gate| gate.open());
+        self.clients.iter().for_each(|client| client.release(&reason));
     }
 }

@@ -1,7 +1,7 @@
 //! The one public error type: opaque, cheap to clone, asked by predicates.
 
 use crate::codec;
-use crate::task::Failure;
+use crate::task::{Failure, FailureKind};
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::sync::Arc;
@@ -147,6 +147,16 @@ impl Error {
         Error(Arc::new(Inner::from_failure(failure)))
     }
 
+    /// What a worker reported of an initializer, or of another preparation, that failed: its executor is broken.
+    pub(crate) fn from_setup(failure: Failure, origin: Origin) -> Self {
+        let mut details = failure.into_details();
+        if details.kind != FailureKind::Setup {
+            details.message = format!("the initializer failed: {}", details.message);
+        }
+        details.kind = FailureKind::Setup;
+        Error::from_failure(Failure::of(details), origin)
+    }
+
     /// The message alone, without place, worker and causes.
     pub fn message(&self) -> &str {
         &self.0.message
@@ -162,7 +172,9 @@ impl Error {
         self.0.kind == Kind::Timeout
     }
 
-    /// Whether the pool is broken: it runs nothing any more, and every further call fails with this same reason.
+    /// Whether the executor is broken: it runs nothing any more, and every further call fails with this same reason.
+    ///
+    /// Either its pool is, with all executors that share it, or its own initializer has failed.
     pub fn is_broken(&self) -> bool {
         self.0.kind == Kind::Broken
     }

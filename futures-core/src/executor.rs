@@ -1,18 +1,22 @@
 //! What users hold: submits calls to a pool, and shuts its part of the pool down.
 
+use crate::boot::Boot;
 use crate::codec::Limits;
 use crate::error::Result;
 use crate::future::Future;
 use crate::gate::Gate;
 use crate::ids::ClientNumber;
-use crate::inbox::{Command, Task, shut_down};
+use crate::inbox::{Command, Preparations, Task, shut_down};
 use crate::manager::Manager;
 use crate::map::Map;
+use crate::options::Decided;
 use crate::payload::{self, Outcome};
+use crate::setup::Setup;
 use crate::task::{IntoArgs, TaskId};
 use serde::de::DeserializeOwned;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::time::Duration;
 
 /// Hands calls of task functions to a pool of workers and returns futures.
 ///
@@ -34,25 +38,48 @@ pub(crate) struct Client {
     closed: AtomicBool,
     /// Whether the pool is this executor's own and ends with it.
     owns_pool: bool,
+    /// What arguments have to keep to.
+    limits: Limits,
+    /// None if the workers need not be prepared.
+    preparation: Option<Preparation>,
+}
+
+/// What the workers are told at the executor's first use.
+struct Preparation {
+    first_use: Once,
+    /// Taken at the first use.
+    setup: Mutex<Setup>,
+    limit: Duration,
+    boot: Arc<Boot>,
 }
 
 impl Executor {
-    /// An executor with a pool of its own.
+    /// An executor with a pool of its own, which was made with the same options.
     #[doc(hidden)]
-    pub fn owning(manager: Arc<Manager>) -> Self {
-        Executor::new(manager, true)
+    pub fn owning(manager: Arc<Manager>, options: Decided) -> Self {
+        Executor::new(manager, options, true)
     }
 
     /// An executor that shares a pool with others; whoever made the pool starts and ends it.
     #[doc(hidden)]
-    pub fn sharing(manager: Arc<Manager>) -> Self {
-        Executor::new(manager, false)
+    pub fn sharing(manager: Arc<Manager>, options: Decided) -> Self {
+        Executor::new(manager, options, false)
     }
 
-    fn new(manager: Arc<Manager>, owns_pool: bool) -> Self {
+    fn new(manager: Arc<Manager>, options: Decided, owns_pool: bool) -> Self {
+        let Decided { pool, mut setup } = options;
+        setup.out_of_band = Some(pool.out_of_band).filter(|wanted| *wanted != manager.options().out_of_band);
+        let preparation = (!setup.is_empty()).then(|| Preparation {
+            first_use: Once::new(),
+            setup: Mutex::new(setup),
+            limit: pool.boot_limit,
+            boot: Arc::default(),
+        });
         let drained = Arc::new(Gate::default());
         let number = manager.inbox().open(Arc::clone(&drained));
-        Executor { client: Arc::new(Client { manager, number, drained, closed: AtomicBool::new(false), owns_pool }) }
+        let closed = AtomicBool::new(false);
+        let limits = Limits::of(pool.out_of_band);
+        Executor { client: Arc::new(Client { manager, number, drained, closed, owns_pool, limits, preparation }) }
     }
 
     /// Schedules the call of a task function and returns its future.
@@ -86,9 +113,10 @@ impl Executor {
         T: DeserializeOwned,
     {
         let state = self.client.manager.inbox().new_state();
-        match payload::encode_arguments(function.name(), &args.into_args(), &Limits::default()) {
+        match payload::encode_arguments(function.name(), &args.into_args(), &self.client.limits) {
             Ok(arguments) => {
-                let task = Task { state: Arc::clone(&state), function: function.key(), count: 1, arguments };
+                let client = self.client.number;
+                let task = Task { state: Arc::clone(&state), client, function: function.key(), count: 1, arguments };
                 self.client.submit_all([task]);
             }
             Err(error) => state.finish(Outcome::Failed(error)),
@@ -157,27 +185,29 @@ impl Executor {
         self.map(function, items)
     }
 
-    /// Starts the workers now instead of at the first submission; with `wait`, returns when they are all ready.
+    /// Starts the workers now instead of at the first submission; with `wait`, returns when they are all ready: when each
+    /// of them has answered and has executed the executor's initializer, if it has one.
     ///
     /// # Errors
     ///
-    /// With `wait`, why the pool is broken or that the executor has been shut down. Without, submissions tell.
+    /// That the executor has been shut down. With `wait`, why it is broken: what kept workers from starting, the failure
+    /// of its initializer, or which workers were not ready within the boot limit. Without, submissions tell.
     pub fn bootup(&self, wait: bool) -> Result<()> {
         if self.client.closed.load(Ordering::Acquire) {
             return Err(shut_down());
         }
-        self.client.manager.start();
-        if wait { self.client.manager.boot().wait().map(drop) } else { Ok(()) }
+        self.client.start();
+        if wait { self.client.boot().wait().map(drop) } else { Ok(()) }
     }
 
-    /// The number of workers in the pool; starts them and waits for them if need be.
+    /// The number of workers in the pool; starts them and waits for them if need be, as [`bootup`](Self::bootup) does.
     ///
     /// # Errors
     ///
-    /// Why the pool is broken, or that the executor has been shut down.
+    /// Why the executor is broken, or that it has been shut down.
     pub fn num_workers(&self) -> Result<usize> {
         self.bootup(false)?;
-        self.client.manager.boot().wait()
+        self.client.boot().wait()
     }
 
     /// Ends the executor: it takes no more tasks, and its part of the pool is freed when its futures are done.
@@ -202,14 +232,41 @@ impl Client {
         &self.manager
     }
 
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    pub(crate) fn number(&self) -> ClientNumber {
+        self.number
+    }
+
+    /// Starts the pool and has the workers prepared, unless that has been done.
+    fn start(&self) {
+        self.manager.start();
+        if let Some(preparation) = &self.preparation {
+            // Whoever submits at the same time waits here until the command is on its way before his own.
+            preparation.first_use.call_once(|| {
+                let setup = std::mem::take(&mut *preparation.setup.lock().unwrap_or_else(PoisonError::into_inner));
+                let preparations =
+                    Preparations { setup, limit: preparation.limit, boot: Arc::clone(&preparation.boot) };
+                self.manager.inbox().push(Command::Prepare(self.number, preparations));
+            });
+        }
+    }
+
+    /// The outcome of the start, as far as this executor is concerned.
+    fn boot(&self) -> &Boot {
+        self.preparation.as_ref().map_or(self.manager.boot(), |preparation| &preparation.boot)
+    }
+
     /// Submits tasks, or fails their futures if the executor has been shut down.
     pub(crate) fn submit_all(&self, tasks: impl IntoIterator<Item = Task>) {
         if self.closed.load(Ordering::Acquire) {
             tasks.into_iter().for_each(|task| task.state.finish(Outcome::Failed(shut_down())));
             return;
         }
-        self.manager.start();
-        self.manager.inbox().push_all(tasks.into_iter().map(|task| Command::Submit(self.number, task)));
+        self.start();
+        self.manager.inbox().push_all(tasks.into_iter().map(Command::Submit));
     }
 
     fn shutdown(&self, wait: bool, cancel_futures: bool) {

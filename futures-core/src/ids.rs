@@ -28,6 +28,7 @@ number! {
 
 number! {
     /// The number of an executor among those that share a pool, from 0.
+    #[derive(serde::Serialize, serde::Deserialize)]
     pub(crate) ClientNumber(u32)
 }
 

@@ -1,21 +1,26 @@
 //! The door to a manager: whoever holds an executor or a future leaves commands here.
 
+use crate::boot::Boot;
 use crate::callbacks::Callbacks;
 use crate::error::{Error, Kind};
 use crate::future::{Callback, State};
 use crate::gate::Gate;
 use crate::ids::{ClientNumber, TaskNumber};
 use crate::payload::{Outcome, Payload};
+use crate::setup::Setup;
 use crate::task::TaskKey;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
+use std::time::Duration;
 
 /// What a manager is asked to do.
 pub(crate) enum Command {
     /// An executor begins to use the pool; its gate is opened when its last task is done after it was closed.
     Open(ClientNumber, Arc<Gate>),
-    Submit(ClientNumber, Task),
+    /// Every worker is to be prepared for this client; comes before its first task.
+    Prepare(ClientNumber, Preparations),
+    Submit(Task),
     Cancel(TaskNumber),
     CancelAll(ClientNumber),
     Close(ClientNumber),
@@ -25,9 +30,20 @@ pub(crate) enum Command {
     Abandon,
 }
 
+/// What is to be done for a client before its first task.
+pub(crate) struct Preparations {
+    pub(crate) setup: Setup,
+    /// How long it may take.
+    pub(crate) limit: Duration,
+    /// Is told how it ends.
+    pub(crate) boot: Arc<Boot>,
+}
+
 /// A task on its way into the pool.
 pub(crate) struct Task {
     pub(crate) state: Arc<State>,
+    /// Which executor has submitted it.
+    pub(crate) client: ClientNumber,
     pub(crate) function: TaskKey,
     /// How many argument tuples there are.
     pub(crate) count: u32,
@@ -144,8 +160,9 @@ impl Commands {
 /// Does what is left to do about a command that no manager will see.
 fn refuse(command: Command, reason: &Error) {
     match command {
-        Command::Submit(_, task) => task.state.finish(Outcome::Failed(reason.clone())),
+        Command::Submit(task) => task.state.finish(Outcome::Failed(reason.clone())),
         Command::Open(_, gate) => gate.open(),
+        Command::Prepare(_, preparations) => preparations.boot.fail(reason),
         _ => {}
     }
 }

@@ -37,6 +37,7 @@ mod error;
 mod executor;
 mod future;
 mod gate;
+mod globals;
 mod ids;
 mod inbox;
 mod manager;
@@ -48,6 +49,7 @@ pub mod options;
 mod payload;
 mod registry;
 mod scheduler;
+mod setup;
 mod stepper;
 mod task;
 mod thread_pool;
@@ -63,7 +65,9 @@ pub use future::{
     AsCompleted, AsCompletedInTime, Future, Resolve, ReturnWhen, Waited, as_completed, catch, collect, compose, then,
     wait,
 };
+pub use globals::global;
 pub use map::{Map, MapIter};
+pub use setup::GlobalValue;
 pub use task::{IntoArgs, TaskId};
 pub use thread_pool::{ThreadPoolBuilder, ThreadPoolExecutor};
 
@@ -78,5 +82,5 @@ pub mod engine {
     pub use crate::stepper::Stepper;
     pub use crate::task::take_worker_alone;
     pub use crate::transport::{Arrival, Frame, Link, Transport, WorkerNumber, threads};
-    pub use crate::worker::{Clock, Next, Worker, serve};
+    pub use crate::worker::{Clock, Next, Place, Worker, serve};
 }

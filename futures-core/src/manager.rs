@@ -4,6 +4,7 @@ use crate::backoff::{Backoff, Pause};
 use crate::boot::Boot;
 use crate::error::{Error, Kind, Result};
 use crate::inbox::{Command, Inbox, shut_down};
+use crate::options::PoolOptions;
 use crate::registry::Registry;
 use crate::stepper::Stepper;
 use crate::transport::Transport;
@@ -23,8 +24,8 @@ pub struct Plan {
     pub backoff: Option<Duration>,
     /// Whether there are more processes, or threads, than cores, so that waiting ones give way early.
     pub crowded: bool,
-    /// How long the workers may take until they are all ready.
-    pub boot_limit: Duration,
+    /// Limits, and what the workers are told.
+    pub options: PoolOptions,
 }
 
 /// Wakes a manager: for transports to which something has come.
@@ -43,6 +44,7 @@ pub struct Manager {
     inbox: Arc<Inbox>,
     boot: Arc<Boot>,
     registry: &'static Registry,
+    options: PoolOptions,
     phase: Mutex<Phase>,
 }
 
@@ -60,15 +62,16 @@ impl Manager {
     /// If the program's task functions contradict one another.
     pub fn new(plan: Plan) -> Result<Arc<Self>> {
         let registry = Registry::global()?;
+        let options = plan.options;
         let phase = Mutex::new(Phase::Planned(plan));
-        Ok(Arc::new(Manager { inbox: Inbox::new(), boot: Arc::new(Boot::default()), registry, phase }))
+        Ok(Arc::new(Manager { inbox: Inbox::new(), boot: Arc::new(Boot::default()), registry, options, phase }))
     }
 
     /// The handle of a pool that has no thread, see [`Stepper::detached`].
-    pub(crate) fn detached() -> Result<Arc<Self>> {
+    pub(crate) fn detached(options: PoolOptions) -> Result<Arc<Self>> {
         let registry = Registry::global()?;
         let phase = Mutex::new(Phase::Over);
-        Ok(Arc::new(Manager { inbox: Inbox::new(), boot: Arc::new(Boot::default()), registry, phase }))
+        Ok(Arc::new(Manager { inbox: Inbox::new(), boot: Arc::new(Boot::default()), registry, options, phase }))
     }
 
     pub(crate) fn inbox(&self) -> &Arc<Inbox> {
@@ -81,6 +84,10 @@ impl Manager {
 
     pub(crate) fn shared_boot(&self) -> Arc<Boot> {
         Arc::clone(&self.boot)
+    }
+
+    pub(crate) fn options(&self) -> &PoolOptions {
+        &self.options
     }
 
     /// Starts the pool, unless it has been started or ended before.
@@ -154,7 +161,7 @@ fn run(plan: Plan, inbox: &Arc<Inbox>, boot: Arc<Boot>, registry: &'static Regis
     inbox.attend(thread::current());
     let _guard = EndOnPanic(inbox);
     let start = Instant::now();
-    let mut stepper = Stepper::new(Arc::clone(inbox), registry, boot, plan.boot_limit);
+    let mut stepper = Stepper::new(Arc::clone(inbox), registry, boot, plan.options);
     stepper.attach((plan.recipe)(&Notify(Arc::clone(inbox))));
     let mut pace = Backoff::new(plan.backoff.unwrap_or(Duration::from_millis(1)), plan.crowded);
     loop {
@@ -165,7 +172,7 @@ fn run(plan: Plan, inbox: &Arc<Inbox>, boot: Arc<Boot>, registry: &'static Regis
         if moved {
             pace.reset();
         } else {
-            pause(&mut pace, plan.backoff.is_none() && stepper.is_booted());
+            pause(&mut pace, plan.backoff.is_none() && stepper.is_calm());
         }
     }
     if let Err(missing) = stepper.finish() {

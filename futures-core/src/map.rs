@@ -1,7 +1,6 @@
 //! Calls of one function for many items: a builder for the options, then an iterator over the results.
 
 use crate::attachments::Encoded;
-use crate::codec::Limits;
 use crate::error::{Error, Kind, Result};
 use crate::executor::Client;
 use crate::future::{State, Watch};
@@ -265,7 +264,7 @@ where
     /// Encodes the next items, and adds the task of those that could be encoded to `tasks`.
     fn make_chunk(&mut self, tasks: &mut Vec<Task>) -> Option<Chunk> {
         let mut arguments = Encoded::default();
-        let limits = Limits::default();
+        let limits = self.client.limits();
         let mut chunk = Chunk { state: None, count: 0, unencodable: Vec::new(), bytes: 0 };
         for item in self.items.by_ref().take(self.chunksize) {
             let name = self.function.name();
@@ -281,7 +280,8 @@ where
             let state = self.client.manager().inbox().new_state();
             chunk.state = Some(Arc::clone(&state));
             let function = self.function.key();
-            tasks.push(Task { state, function, count: submitted as u32, arguments: arguments.into() });
+            let (client, count) = (self.client.number(), submitted as u32);
+            tasks.push(Task { state, client, function, count, arguments: arguments.into() });
         }
         (chunk.count > 0).then_some(chunk)
     }

@@ -4,10 +4,14 @@
 //! header and a payload, numbers little-endian; the rare kinds are encoded by the codec. Every length is checked
 //! against the frame before it is used. The attachments of a frame are those of its envelopes, one after the other.
 
+#[cfg(test)]
+mod tests;
+
 use crate::codec::{self, DecodeFailure};
-use crate::ids::TaskNumber;
+use crate::ids::{ClientNumber, TaskNumber};
 use crate::memory::Attachment;
 use crate::registry::Description;
+use crate::setup::Setup;
 use crate::task::{Failure, TaskKey};
 use crate::transport::Frame;
 use serde::{Deserialize, Serialize};
@@ -21,6 +25,9 @@ const STOP: u8 = 3;
 const READY: u8 = 4;
 const REFUSED: u8 = 5;
 const REPLIES: u8 = 6;
+const SETUP: u8 = 7;
+const FORGET: u8 = 8;
+const PREPARED: u8 = 9;
 
 /// The manager's first word to a worker.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,8 +38,19 @@ pub(crate) struct Hello {
     pub(crate) worker: u32,
     /// The largest result that the worker may send, in bytes.
     pub(crate) payload_limit_bytes: u64,
-    /// From which length on the worker sends buffers as attachments, in bytes.
+    /// From which length on the worker sends buffers as attachments, in bytes, unless the setup of an executor says
+    /// otherwise.
     pub(crate) inline_bytes: u64,
+    /// How long the manager will wait for the worker's farewell, in milliseconds.
+    pub(crate) shutdown_limit_ms: u64,
+}
+
+/// A worker's answer to the setup of a client.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Prepared {
+    pub(crate) client: ClientNumber,
+    /// What has failed, if something has; then the worker is not prepared.
+    pub(crate) failure: Option<Failure>,
 }
 
 /// A worker's answer when it can work with this manager.
@@ -55,6 +73,10 @@ pub(crate) enum Refused {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ToWorker<'a> {
     Hello(Hello),
+    /// Comes before the first task of this client, unless it has no setup.
+    Setup(ClientNumber, Setup),
+    /// The client has ended.
+    Forget(ClientNumber),
     Tasks(Envelopes<'a, Call<'a>>),
     Stop,
 }
@@ -64,6 +86,7 @@ pub(crate) enum ToWorker<'a> {
 pub(crate) enum ToManager<'a> {
     Ready(Ready),
     Refused(Refused),
+    Prepared(Prepared),
     Replies(Envelopes<'a, Reply<'a>>),
 }
 
@@ -71,6 +94,8 @@ pub(crate) enum ToManager<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Call<'a> {
     pub(crate) task: TaskNumber,
+    /// Whose named values the task reads.
+    pub(crate) client: ClientNumber,
     pub(crate) function: TaskKey,
     /// How many argument tuples the payload holds.
     pub(crate) count: u32,
@@ -115,9 +140,21 @@ pub(crate) fn refused(refused: &Refused) -> Frame {
     encoded(REFUSED, refused)
 }
 
+pub(crate) fn setup(client: ClientNumber, setup: &Setup) -> Frame {
+    encoded(SETUP, &(client, setup))
+}
+
+pub(crate) fn forget(client: ClientNumber) -> Frame {
+    encoded(FORGET, &client)
+}
+
+pub(crate) fn prepared(prepared: &Prepared) -> Frame {
+    encoded(PREPARED, prepared)
+}
+
 fn encoded(kind: u8, value: &impl Serialize) -> Frame {
     let mut bytes = vec![kind];
-    codec::encode(value, &mut bytes, codec::PAYLOAD_LIMIT_BYTES)
+    codec::encode(value, &mut bytes, usize::MAX)
         .expect("the library's own messages consist of numbers and strings, which always encode");
     bytes.into()
 }
@@ -130,6 +167,7 @@ pub(crate) fn push_call(frame: &mut Frame, call: &Call<'_>, attachments: Vec<Att
     }
     bytes.reserve(Call::HEADER + call.arguments.len());
     bytes.extend_from_slice(&call.task.0.to_le_bytes());
+    bytes.extend_from_slice(&call.client.0.to_le_bytes());
     bytes.extend_from_slice(&call.function.0.to_le_bytes());
     bytes.extend_from_slice(&call.count.to_le_bytes());
     bytes.extend_from_slice(&call.attachments.to_le_bytes());
@@ -193,6 +231,11 @@ pub(crate) fn to_worker(frame: &[u8]) -> Result<ToWorker<'_>, DecodeFailure> {
     match frame.split_first() {
         Some((&HELLO, mut rest)) => Ok(ToWorker::Hello(codec::decode(&mut rest)?)),
         Some((&TASKS, rest)) => Ok(ToWorker::Tasks(Envelopes::new(rest))),
+        Some((&SETUP, mut rest)) => {
+            let (client, setup) = codec::decode(&mut rest)?;
+            Ok(ToWorker::Setup(client, setup))
+        }
+        Some((&FORGET, mut rest)) => Ok(ToWorker::Forget(codec::decode(&mut rest)?)),
         Some((&STOP, [])) => Ok(ToWorker::Stop),
         _ => Err(unexpected(frame)),
     }
@@ -203,6 +246,7 @@ pub(crate) fn to_manager(frame: &[u8]) -> Result<ToManager<'_>, DecodeFailure> {
     match frame.split_first() {
         Some((&READY, mut rest)) => Ok(ToManager::Ready(codec::decode(&mut rest)?)),
         Some((&REFUSED, mut rest)) => Ok(ToManager::Refused(codec::decode(&mut rest)?)),
+        Some((&PREPARED, mut rest)) => Ok(ToManager::Prepared(codec::decode(&mut rest)?)),
         Some((&REPLIES, rest)) => Ok(ToManager::Replies(Envelopes::new(rest))),
         _ => Err(unexpected(frame)),
     }
@@ -258,14 +302,15 @@ impl<'a> Iterator for Envelopes<'a, Reply<'a>> {
 
 impl<'a> Call<'a> {
     /// The length of a call's header in bytes.
-    pub(crate) const HEADER: usize = 32;
+    pub(crate) const HEADER: usize = 36;
 
     fn read(bytes: &mut &'a [u8]) -> Option<Self> {
         let task = TaskNumber(take_u64(bytes)?);
+        let client = ClientNumber(u32::from_le_bytes(*bytes.split_off_first_chunk()?));
         let function = TaskKey(take_u64(bytes)?);
         let count = take_u32(bytes)?;
         let attachments = take_u32(bytes)?;
-        Some(Call { task, function, count, attachments, arguments: take_payload(bytes)? })
+        Some(Call { task, client, function, count, attachments, arguments: take_payload(bytes)? })
     }
 }
 
@@ -337,93 +382,4 @@ fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
 fn take_payload<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = usize::try_from(take_u64(bytes)?).ok()?;
     bytes.split_off(..length)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::task::FailureKind;
-    use proptest::prelude::*;
-
-    fn call(task: u64, count: u32, arguments: &[u8]) -> Call<'_> {
-        Call { task: TaskNumber(task), function: TaskKey(task ^ 77), count, attachments: 0, arguments }
-    }
-
-    #[test]
-    fn attachments_are_taken_only_if_they_are_there() {
-        let attachment = Attachment::new(crate::memory::Memory::of(vec![1u8; 3]));
-        let mut attachments = vec![attachment; 3].into_iter();
-        assert_eq!(take_attachments(&mut attachments, 2).map(|taken| taken.len()), Ok(2));
-        assert!(take_attachments(&mut attachments, u32::MAX).is_err());
-        assert_eq!(take_attachments(&mut attachments, 1).map(|taken| taken.len()), Ok(1));
-    }
-
-    #[test]
-    fn the_rare_messages_survive_the_wire() {
-        let greeting = Hello { protocol: PROTOCOL, fingerprint: 5, worker: 3, payload_limit_bytes: 9, inline_bytes: 8 };
-        assert_eq!(to_worker(&hello(&greeting).bytes), Ok(ToWorker::Hello(greeting)));
-        assert_eq!(to_worker(&stop().bytes), Ok(ToWorker::Stop));
-        let answer = Ready { host: "node7".to_owned(), process: 42 };
-        let frame = ready(&answer).bytes;
-        assert_eq!(to_manager(&frame), Ok(ToManager::Ready(answer)));
-        assert!(to_worker(&frame).is_err(), "a worker must not read what is meant for the manager");
-        let refusal = Refused::Differs(vec![Description { name: "f".to_owned(), signature: "s".to_owned() }]);
-        assert_eq!(to_manager(&refused(&refusal).bytes), Ok(ToManager::Refused(refusal)));
-    }
-
-    proptest! {
-        #[test]
-        fn calls_survive_the_wire(calls in prop::collection::vec((any::<u64>(), any::<u32>(), prop::collection::vec(any::<u8>(), 0..50)), 1..20)) {
-            let mut frame = Frame::default();
-            for (task, count, arguments) in &calls {
-                push_call(&mut frame, &call(*task, *count, arguments), Vec::new());
-            }
-            let Ok(ToWorker::Tasks(read)) = to_worker(&frame.bytes) else { panic!("not a frame of calls") };
-            let read: Result<Vec<_>, _> = read.collect();
-            let written: Vec<_> = calls.iter().map(|(task, count, arguments)| call(*task, *count, arguments)).collect();
-            prop_assert_eq!(read, Ok(written));
-        }
-
-        #[test]
-        fn replies_survive_the_wire(task in any::<u64>(), nanos in any::<u64>(), value in prop::collection::vec(any::<u8>(), 0..50)) {
-            let mut items = Vec::new();
-            push_item(&mut items, Ok(&value));
-            push_item(&mut items, Err(&Failure::new(FailureKind::Panicked, "no")));
-            let mut frame = Frame::default();
-            let reply = Reply { task: TaskNumber(task), nanos, attachments: 3, results: Results::All(&value) };
-            push_reply(&mut frame, &reply);
-            push_reply(&mut frame, &Reply { results: Results::Mixed(&items), ..reply });
-            let Ok(ToManager::Replies(replies)) = to_manager(&frame.bytes) else { panic!("not a frame of replies") };
-            let replies: Vec<_> = replies.collect();
-            prop_assert_eq!(&replies[0], &Ok(reply));
-            let Ok(Reply { results: Results::Mixed(items), .. }) = replies[1] else { panic!("not mixed") };
-            let items: Vec<_> = Items(items).map(|item| item.expect("whole").map_err(|failure| failure.message.clone())).collect();
-            prop_assert_eq!(items, [Ok(&value[..]), Err("no".to_owned())]);
-        }
-
-        #[test]
-        fn bad_frames_end_with_an_error_and_never_panic(mut frame in prop::collection::vec(any::<u8>(), 0..200), kind in 0u8..8) {
-            if let Some(first) = frame.first_mut() {
-                *first = kind;
-            }
-            if let Ok(ToWorker::Tasks(calls)) = to_worker(&frame) {
-                prop_assert!(calls.count() <= frame.len() / Call::HEADER + 1);
-            }
-            if let Ok(ToManager::Replies(replies)) = to_manager(&frame) {
-                prop_assert!(replies.count() <= frame.len() / Reply::HEADER + 1);
-            }
-            let items = Items(&frame).count();
-            prop_assert!(items <= frame.len());
-        }
-
-        #[test]
-        fn a_frame_cut_short_is_noticed(cut in 1usize..30) {
-            let mut frame = Frame::default();
-            push_call(&mut frame, &call(1, 1, b"ab"), Vec::new());
-            let frame = &frame.bytes[..frame.bytes.len() - cut];
-            let Ok(ToWorker::Tasks(mut calls)) = to_worker(frame) else { panic!("not a frame of calls") };
-            prop_assert!(frame.len() == 1 || calls.next().expect("something is there").is_err());
-            prop_assert!(calls.next().is_none());
-        }
-    }
 }

@@ -7,6 +7,7 @@ use crate::driver::Driver;
 use crate::error::Result;
 use crate::inbox::{Command, Inbox};
 use crate::manager::Manager;
+use crate::options::PoolOptions;
 use crate::registry::Registry;
 use crate::transport::Transport;
 use std::fmt;
@@ -22,8 +23,8 @@ pub struct Stepper {
 }
 
 impl Stepper {
-    pub(crate) fn new(inbox: Arc<Inbox>, registry: &'static Registry, boot: Arc<Boot>, boot_limit: Duration) -> Self {
-        Stepper { driver: Driver::new(registry, boot, boot_limit), inbox, commands: Vec::new() }
+    pub(crate) fn new(inbox: Arc<Inbox>, registry: &'static Registry, boot: Arc<Boot>, options: PoolOptions) -> Self {
+        Stepper { driver: Driver::new(registry, boot, options), inbox, commands: Vec::new() }
     }
 
     /// A pool without a thread, whose executors are made with the manager that is returned beside it.
@@ -34,9 +35,9 @@ impl Stepper {
     /// # Errors
     ///
     /// If the program's task functions contradict one another.
-    pub fn detached(boot_limit: Duration) -> Result<(Arc<Manager>, Self)> {
-        let manager = Manager::detached()?;
-        let stepper = Stepper::new(Arc::clone(manager.inbox()), Registry::global()?, manager.shared_boot(), boot_limit);
+    pub fn detached(options: PoolOptions) -> Result<(Arc<Manager>, Self)> {
+        let manager = Manager::detached(options)?;
+        let stepper = Stepper::new(Arc::clone(manager.inbox()), Registry::global()?, manager.shared_boot(), options);
         Ok((manager, stepper))
     }
 
@@ -50,6 +51,7 @@ impl Stepper {
 
     /// Deals with all that has come until now, `elapsed` after the pool's start; whether anything had come.
     pub fn step(&mut self, elapsed: Duration) -> bool {
+        self.driver.set_time(elapsed);
         let mut moved = self.inbox.take(&mut self.commands);
         self.commands.drain(..).for_each(|command| self.driver.command(command));
         while self.driver.receive() {
@@ -57,7 +59,7 @@ impl Stepper {
         }
         self.driver.flush();
         if !self.driver.is_finished() {
-            self.driver.check_boot(elapsed);
+            self.driver.check_limits();
         }
         moved
     }
@@ -65,6 +67,11 @@ impl Stepper {
     /// Whether it is decided whether the workers are there.
     pub fn is_booted(&self) -> bool {
         self.driver.is_booted()
+    }
+
+    /// Whether nothing is awaited that has a limit.
+    pub fn is_calm(&self) -> bool {
+        self.driver.is_calm()
     }
 
     /// Whether the pool has come to its end and is to be [finished](Self::finish).

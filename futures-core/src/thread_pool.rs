@@ -3,13 +3,9 @@
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::manager::{Manager, Plan};
-use crate::options;
+use crate::options::{self, CommonOptions};
 use crate::transport;
 use std::ops::Deref;
-use std::time::Duration;
-
-/// How long threads may take to start.
-const BOOT_LIMIT: Duration = Duration::from_secs(60);
 
 /// An [`Executor`] whose workers are threads of this process.
 ///
@@ -41,6 +37,7 @@ pub struct ThreadPoolExecutor {
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ThreadPoolBuilder {
     max_workers: Option<usize>,
+    common: CommonOptions,
 }
 
 impl ThreadPoolExecutor {
@@ -66,23 +63,27 @@ impl ThreadPoolBuilder {
         self
     }
 
+    crate::__executor_options!();
+
     /// Makes the executor; its threads are started at first use.
     ///
     /// # Errors
     ///
-    /// If the number of workers is 0 or unreadable, with the value and where it came from; if the program's task
+    /// If an option or a variable has a value that is not accepted, with the value and where it came from; if the
+    /// initializer's arguments or a global cannot be encoded; if the initializer is not registered; if the program's task
     /// functions contradict one another.
     pub fn build(self) -> Result<ThreadPoolExecutor> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let count = options::max_workers(self.max_workers)?.unwrap_or_else(cores);
+        let options = self.common.decide()?;
         let recipe = Box::new(move |notify: &_| transport::threads(count, notify, |work| work()));
         let manager = Manager::new(Plan {
             recipe,
             backoff: None,
             crowded: options::is_crowded(count + 1),
-            boot_limit: BOOT_LIMIT,
+            options: options.pool,
         })?;
-        Ok(ThreadPoolExecutor { executor: Executor::owning(manager) })
+        Ok(ThreadPoolExecutor { executor: Executor::owning(manager, options) })
     }
 }
 

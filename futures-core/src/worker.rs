@@ -1,13 +1,20 @@
 //! The worker's side: one loop, the same on a thread and on an MPI rank.
 
+mod clients;
+
 use crate::attachments::Encoded;
 use crate::codec::{DecodeFailure, Limits};
 use crate::error::Result;
+use crate::globals::Window;
+use crate::ids::ClientNumber;
 use crate::memory::Attachment;
-use crate::message::{self, Call, Envelopes, Hello, PROTOCOL, Ready, Refused, Reply, Results, ToWorker};
+use crate::message::{self, Call, Envelopes, Hello, PROTOCOL, Prepared, Ready, Refused, Reply, Results, ToWorker};
+use crate::options::DEFAULT_SHUTDOWN_LIMIT;
 use crate::registry::Registry;
+use crate::setup::Setup;
 use crate::task::{self, Failure, FailureKind, Input, Output};
 use crate::transport::{Frame, Link};
+use clients::Clients;
 use std::time::{Duration, Instant};
 
 /// Replies are held back for at most this long while more tasks are at hand.
@@ -16,16 +23,25 @@ const REPLY_DELAY: Duration = Duration::from_micros(100);
 /// Replies are sent when so many bytes of them have come together.
 const REPLY_BYTES: usize = 1 << 16;
 
-/// Serves a manager until it says stop, refuses the worker or goes away.
-///
-/// `host` is the name of this machine, for error messages.
-pub fn serve(link: &mut impl Link, host: &str) {
-    let mut worker = Worker::new(host, SystemClock(Instant::now()));
+/// Where a worker runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The name of this machine, for error messages.
+    pub host: &'a str,
+    /// Sets an environment variable; none where the process is not the worker's own, and must not be changed for it.
+    pub set_variable: Option<fn(&str, &str)>,
+}
+
+/// Serves a manager until it says stop, refuses the worker or goes away; returns how long to wait for its farewell:
+/// longer than it waits for the slowest worker.
+pub fn serve(link: &mut impl Link, place: Place<'_>) -> Duration {
+    let mut worker = Worker::new(place, SystemClock(Instant::now()));
     while let Some(frame) = link.receive() {
         if worker.take(frame, link) == Next::Stop {
-            return;
+            break;
         }
     }
+    2 * worker.shutdown_limit
 }
 
 /// Says how much time has passed since a moment of its own choice: the system's clock, or a simulated one.
@@ -54,15 +70,24 @@ pub enum Next {
 /// A worker between two frames.
 pub struct Worker<'a, C> {
     registry: Result<&'static Registry>,
-    host: &'a str,
+    place: Place<'a>,
     limits: Limits,
+    shutdown_limit: Duration,
+    clients: Clients,
     clock: C,
 }
 
 impl<'a, C: Clock> Worker<'a, C> {
-    /// A worker on this host, of this program's task functions.
-    pub fn new(host: &'a str, clock: C) -> Self {
-        Worker { registry: Registry::global(), host, limits: Limits::default(), clock }
+    /// A worker at this place, of this program's task functions.
+    pub fn new(place: Place<'a>, clock: C) -> Self {
+        Worker {
+            registry: Registry::global(),
+            place,
+            limits: Limits::default(),
+            shutdown_limit: DEFAULT_SHUTDOWN_LIMIT,
+            clients: Clients::default(),
+            clock,
+        }
     }
 
     /// Does what a frame asks for, and sends what is to be answered.
@@ -76,6 +101,8 @@ impl<'a, C: Clock> Worker<'a, C> {
     fn follow(&mut self, frame: Frame, link: &mut impl Link) -> Result<Next, Refused> {
         match message::to_worker(&frame.bytes).map_err(damaged)? {
             ToWorker::Hello(hello) => self.greet(&hello, link)?,
+            ToWorker::Setup(client, setup) => self.prepare(client, setup, link)?,
+            ToWorker::Forget(client) => self.clients.forget(client),
             ToWorker::Tasks(calls) => self.execute(calls, frame.attachments, link)?,
             ToWorker::Stop => return Ok(Next::Stop),
         }
@@ -98,7 +125,15 @@ impl<'a, C: Clock> Worker<'a, C> {
             payload_bytes: usize::try_from(hello.payload_limit_bytes).unwrap_or(usize::MAX),
             inline_bytes: usize::try_from(hello.inline_bytes).unwrap_or(usize::MAX),
         };
-        link.send(message::ready(&Ready { host: self.host.to_owned(), process: std::process::id() }));
+        self.shutdown_limit = Duration::from_millis(hello.shutdown_limit_ms);
+        link.send(message::ready(&Ready { host: self.place.host.to_owned(), process: std::process::id() }));
+        Ok(())
+    }
+
+    fn prepare(&mut self, client: ClientNumber, setup: Setup, link: &mut impl Link) -> Result<(), Refused> {
+        let registry = self.registry()?;
+        let failure = self.clients.prepare(client, setup, registry, &self.place, self.limits).err();
+        link.send(message::prepared(&Prepared { client, failure }));
         Ok(())
     }
 
@@ -113,13 +148,19 @@ impl<'a, C: Clock> Worker<'a, C> {
         let mut attachments = attachments.into_iter();
         let mut replies = Frame::default();
         let mut encoded = Encoded::default();
+        let window = Window::open();
+        let (mut shown, mut limits) = (None, self.limits);
         let mut begin = self.clock.now();
         let mut sent = begin;
         for call in calls {
             let call = call.map_err(damaged)?;
+            if shown.replace(call.client) != Some(call.client) {
+                window.show(self.clients.globals(call.client));
+                limits = self.clients.limits(call.client).unwrap_or(self.limits);
+            }
             let buffers = message::take_attachments(&mut attachments, call.attachments).map_err(damaged)?;
             encoded.clear();
-            let mixed = run(registry, &call, buffers, &mut encoded, self.limits);
+            let mixed = run(registry, &call, buffers, &mut encoded, limits);
             let end = self.clock.now();
             let mut nanos = u64::try_from((end - begin).as_nanos()).unwrap_or(u64::MAX);
             if task::has_taken_worker_alone() {

@@ -2,18 +2,16 @@
 
 use crate::comm_workers;
 use crate::link::MpiLink;
-use crate::runtime::{self, BOOT_LIMIT, Role};
+use crate::runtime::{self, Role};
 use crate::sys::{self, Communicator, MpiError, ThreadLevel};
 use crate::transport::MpiTransport;
-use futures_mpi_core::engine::{self, Kind, Manager, Notify, Plan, Transport};
-use futures_mpi_core::{Error, Executor, Result, options};
+use futures_mpi_core::engine::{self, Kind, Manager, Notify, Place, Plan, Transport};
+use futures_mpi_core::options::{self, CommonOptions, Decided};
+use futures_mpi_core::{Error, Executor, Result};
 use mpi::topology::SimpleCommunicator;
 use std::ops::Deref;
 use std::thread;
 use std::time::Duration;
-
-/// How long a worker waits for its farewell to be heard; longer than the master waits for the slowest worker.
-const FAREWELL_LIMIT: Duration = Duration::from_secs(30);
 
 /// An [`Executor`] whose workers are the other processes of a communicator.
 ///
@@ -75,19 +73,85 @@ pub struct MpiCommExecutor {
     executor: Executor,
 }
 
+/// The options of an [`MpiCommExecutor`]. Those of the root count; the other processes need not set any but
+/// [`backoff`](Self::backoff), which is each process's own.
+///
+/// The workers are processes of the program, which sets their environment variables and their working directory itself.
+///
+/// # Examples
+///
+/// ```no_run
+/// use futures_mpi::mpi::{self, Threading, traits::*};
+/// use futures_mpi::{Error, MpiCommExecutor, global, remote_task};
+///
+/// #[remote_task]
+/// fn scaled(x: f64) -> Result<f64, Error> {
+///     Ok(x * global::<f64>("scale")?)
+/// }
+///
+/// fn main() -> Result<(), Error> {
+///     let (universe, _) = mpi::initialize_with_threading(Threading::Multiple).expect("MPI starts once");
+///     let builder = MpiCommExecutor::builder().global("scale", &2.5);
+///     if let Some(executor) = builder.build(&universe.world(), 0)? {
+///         assert_eq!(executor.submit(scaled::ID, 4.0).result()?, 10.0);
+///     }
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct MpiCommBuilder {
+    common: CommonOptions,
+}
+
 impl MpiCommExecutor {
-    /// Makes the process with the rank `root` of `communicator` the master of a pool and all others its workers.
+    /// Makes the process with the rank `root` of `communicator` the master of a pool and all others its workers, with all
+    /// options at their defaults.
     ///
     /// To be called by all processes of the communicator, with the same root. Returns at the root, as soon as the others
     /// have called it too, with the executor; at the others, when that executor has ended, with `None`.
     ///
     /// # Errors
     ///
-    /// The same on every rank: if there is no such rank, if the processes name different roots, if `communicator` is an
-    /// intercommunicator. If the environment is not accepted in one process (`FUTURES_MPI_BACKOFF`), it says so, and the
-    /// others that one of them has refused. If MPI is not initialised. If in command line mode the other processes serve
-    /// the pool of the program. On a worker, if the connection to the root has failed.
+    /// As for [`MpiCommBuilder::build`].
     pub fn new<C>(communicator: &C, root: i32) -> Result<Option<Self>>
+    where
+        C: mpi::topology::Communicator + ?Sized,
+    {
+        Self::builder().build(communicator, root)
+    }
+
+    /// The same on all processes that were started together.
+    ///
+    /// # Errors
+    ///
+    /// As for [`MpiCommBuilder::build`].
+    pub fn world(root: i32) -> Result<Option<Self>> {
+        check_mpi()?;
+        Self::new(&SimpleCommunicator::world(), root)
+    }
+
+    /// The options, to be set one by one.
+    pub fn builder() -> MpiCommBuilder {
+        MpiCommBuilder::default()
+    }
+}
+
+impl MpiCommBuilder {
+    futures_mpi_core::__executor_options!();
+    futures_mpi_core::__backoff_option!();
+
+    /// Makes the process with the rank `root` of `communicator` the master of a pool and all others its workers.
+    ///
+    /// To be called by all processes of the communicator, with the same root; see [`MpiCommExecutor::new`].
+    ///
+    /// # Errors
+    ///
+    /// The same on every rank: if there is no such rank, if the processes name different roots, if `communicator` is an
+    /// intercommunicator. If an option or a variable has a value that is not accepted in one process, or cannot be encoded,
+    /// it says so, and the others that one of them has refused. If MPI is not initialised. If in command line mode the
+    /// other processes serve the pool of the program. On a worker, if the connection to the root has failed.
+    pub fn build<C>(self, communicator: &C, root: i32) -> Result<Option<MpiCommExecutor>>
     where
         C: mpi::topology::Communicator + ?Sized,
     {
@@ -104,25 +168,17 @@ impl MpiCommExecutor {
         let size = communicator.size().map_err(failed)?;
         check_role(size)?;
         let pool = communicator.duplicate().map_err(failed)?;
-        match agree(pool, size, root) {
-            Ok(_) if size == 1 => alone(pool, level).map(Some),
-            Ok(backoff) => Part { pool, size, root, level, backoff }.play(),
+        let backoff = self.common.backoff();
+        let own = backoff.and_then(|backoff| Ok((backoff, self.common.decide()?)));
+        match agree(pool, size, root, own) {
+            Ok((_, options)) if size == 1 => alone(pool, level, options).map(Some),
+            Ok((backoff, options)) => Part { pool, size, root, level, backoff, options }.play(),
             Err(error) => {
                 // Every process comes here or none.
                 pool.free().map_err(failed)?;
                 Err(error)
             }
         }
-    }
-
-    /// The same on all processes that were started together.
-    ///
-    /// # Errors
-    ///
-    /// As for [`new`](Self::new).
-    pub fn world(root: i32) -> Result<Option<Self>> {
-        check_mpi()?;
-        Self::new(&SimpleCommunicator::world(), root)
     }
 }
 
@@ -149,12 +205,13 @@ struct Part {
     root: i32,
     level: ThreadLevel,
     backoff: Duration,
+    options: Decided,
 }
 
 impl Part {
     /// Plays the part of this process: the master's begins, the worker's lasts until the end.
     fn play(self) -> Result<Option<MpiCommExecutor>> {
-        let Part { pool, size, root, level, backoff } = self;
+        let Part { pool, size, root, level, backoff, options } = self;
         let is_master = pool.rank().map_err(failed)? == root;
         let workers = comm_workers::divide(pool, is_master).map_err(failed)?;
         let crowded = options::is_crowded(usize::try_from(size).unwrap_or(1));
@@ -163,7 +220,7 @@ impl Part {
                 runtime::warn_of_thread_level(level);
                 let transport = runtime::boxed(MpiTransport::shared(pool))?;
                 let recipe = move |_: &Notify| Ok(transport);
-                executor(recipe, Some(backoff), crowded).map(Some)
+                executor(recipe, Some(backoff), crowded, options).map(Some)
             }
             Some(workers) => work(MpiLink::new(pool, root, backoff, crowded), workers).map(|()| None),
         }
@@ -173,14 +230,16 @@ impl Part {
 /// Serves until the executor has ended.
 fn work(mut link: MpiLink, workers: Communicator) -> Result<()> {
     let host = sys::processor_name();
-    let ((), unused) = comm_workers::within(workers, || engine::serve(&mut link, &host));
-    link.finish(FAREWELL_LIMIT).map_err(|message| Error::new(Kind::Mpi, message))?;
+    // The process is the program's, which may have other threads: variables are not set in it.
+    let place = Place { host: &host, set_variable: None };
+    let (limit, unused) = comm_workers::within(workers, || engine::serve(&mut link, place));
+    link.finish(limit).map_err(|message| Error::new(Kind::Mpi, message))?;
     // All workers come here, or MPI has failed before.
     unused.map_or(Ok(()), Communicator::free).map_err(failed)
 }
 
 /// An executor with one worker thread, whose tasks have this process alone as their communicator.
-fn alone(communicator: Communicator, level: ThreadLevel) -> Result<MpiCommExecutor> {
+fn alone(communicator: Communicator, level: ThreadLevel, options: Decided) -> Result<MpiCommExecutor> {
     let workers = comm_workers::all_of(communicator).map_err(failed)?;
     communicator.free().map_err(failed)?;
     let around = move |work: &mut dyn FnMut()| {
@@ -194,7 +253,7 @@ fn alone(communicator: Communicator, level: ThreadLevel) -> Result<MpiCommExecut
         }
     };
     let recipe = move |notify: &Notify| engine::threads(1, notify, around);
-    executor(recipe, None, options::is_crowded(2))
+    executor(recipe, None, options::is_crowded(2), options)
 }
 
 /// An executor with a pool of its own. It starts at once: the workers are there, and only a running pool can let them
@@ -203,10 +262,11 @@ fn executor(
     recipe: impl FnOnce(&Notify) -> Result<Box<dyn Transport>> + Send + 'static,
     backoff: Option<Duration>,
     crowded: bool,
+    options: Decided,
 ) -> Result<MpiCommExecutor> {
-    let manager = Manager::new(Plan { recipe: Box::new(recipe), backoff, crowded, boot_limit: BOOT_LIMIT })?;
+    let manager = Manager::new(Plan { recipe: Box::new(recipe), backoff, crowded, options: options.pool })?;
     manager.start();
-    Ok(MpiCommExecutor { executor: Executor::owning(manager) })
+    Ok(MpiCommExecutor { executor: Executor::owning(manager, options) })
 }
 
 fn check_mpi() -> Result<()> {
@@ -241,13 +301,13 @@ fn check_role(size: i32) -> Result<()> {
     Ok(())
 }
 
-/// Finds out whether all processes want the same and can do it; gives the backoff of this one. Collective.
-fn agree(pool: Communicator, size: i32, root: i32) -> Result<Duration> {
-    let own = engine::check_functions().and_then(|()| options::backoff(None));
+/// Finds out whether all processes want the same and can do it; gives back the options of this one. Collective.
+fn agree<T>(pool: Communicator, size: i32, root: i32, own: Result<T>) -> Result<T> {
+    let own = engine::check_functions().and(own);
     let root = i64::from(root);
     let [highest, lowest, refusals] = pool.largest([root, -root, i64::from(own.is_err())]).map_err(failed)?;
     let lowest = -lowest;
-    let backoff = own?;
+    let own = own?;
     if lowest != highest {
         return Err(refused(format!(
             "the processes of the communicator name different roots, from {lowest} to {highest}; it must be one"
@@ -262,7 +322,7 @@ fn agree(pool: Communicator, size: i32, root: i32) -> Result<Duration> {
     if refusals > 0 {
         return Err(refused("another process of the communicator has refused to take part, and says why".to_owned()));
     }
-    Ok(backoff)
+    Ok(own)
 }
 
 fn refused(message: String) -> Error {

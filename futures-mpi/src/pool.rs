@@ -1,15 +1,15 @@
 //! An executor whose workers are MPI processes.
 
 use crate::role::WorkerArgument;
-use crate::runtime::{self, BOOT_LIMIT, Role};
-use crate::spawn::{self, SPAWN_LIMIT, SpawnOptions};
+use crate::runtime::{self, Role};
+use crate::spawn::{self, SpawnOptions};
 use crate::transport::MpiTransport;
 use futures_mpi_core::engine::{Kind, Manager, Plan};
-use futures_mpi_core::{Error, Executor, Result, options};
+use futures_mpi_core::options::{self, CommonOptions};
+use futures_mpi_core::{Error, Executor, Result};
 use std::io;
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// An [`Executor`] whose workers are MPI processes.
 ///
@@ -47,7 +47,7 @@ pub struct MpiPoolExecutor {
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct MpiPoolBuilder {
     max_workers: Option<usize>,
-    backoff: Option<Duration>,
+    common: CommonOptions,
     exe: Option<PathBuf>,
     args: Vec<String>,
     mpi_info: Vec<(String, String)>,
@@ -77,12 +77,9 @@ impl MpiPoolBuilder {
         self
     }
 
-    /// The longest sleep of an idle process between two looks for messages; if not set the variable
-    /// `FUTURES_MPI_BACKOFF` in seconds, else 0.001 s. Zero never sleeps.
-    pub fn backoff(mut self, longest: Duration) -> Self {
-        self.backoff = Some(longest);
-        self
-    }
+    futures_mpi_core::__executor_options!();
+    futures_mpi_core::__process_options!();
+    futures_mpi_core::__backoff_option!();
 
     /// The program that the workers run; if not set, this one. It must be another build of the same task functions.
     pub fn exe(mut self, program: impl Into<PathBuf>) -> Self {
@@ -91,16 +88,16 @@ impl MpiPoolBuilder {
     }
 
     /// Command line arguments for the workers, which their tasks find in [`std::env::args`]; a further one behind them
-    /// tells the program that it is a worker.
+    /// tells the program that it is a worker. More than one call adds up.
     pub fn args<A: Into<String>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
-        self.args = args.into_iter().map(Into::into).collect();
+        self.args.extend(args.into_iter().map(Into::into));
         self
     }
 
     /// Keys and values for `MPI_Comm_spawn`, which say where and how the workers are started; which keys there are
-    /// depends on the MPI, see its documentation.
+    /// depends on the MPI, see its documentation. More than one call adds up.
     pub fn mpi_info<K: Into<String>, V: Into<String>>(mut self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
-        self.mpi_info = pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        self.mpi_info.extend(pairs.into_iter().map(|(key, value)| (key.into(), value.into())));
         self
     }
 
@@ -108,16 +105,18 @@ impl MpiPoolBuilder {
     ///
     /// # Errors
     ///
-    /// If an option has a value that is not accepted, with the value and where it came from; if the program's `main` is
-    /// not marked with `#[futures_mpi::main]`; if this process is itself a worker; if the program's task functions
+    /// If an option or a variable has a value that is not accepted, with the value and where it came from; if the
+    /// initializer's arguments or a global cannot be encoded; if the initializer is not registered; if the program's `main`
+    /// is not marked with `#[futures_mpi::main]`; if this process is itself a worker; if the program's task functions
     /// contradict one another. That workers cannot be spawned is an error of the futures.
     pub fn build(self) -> Result<MpiPoolExecutor> {
         let runtime = runtime::get().ok_or_else(no_main)?;
         let count = options::max_workers(self.max_workers)?;
-        let backoff = options::backoff(self.backoff)?;
+        let backoff = self.common.backoff()?;
+        let options = self.common.decide()?;
         let executor = match &runtime.role {
             Role::Worker => return Err(recursive()),
-            Role::Master(shared) => Executor::sharing(shared.clone()),
+            Role::Master(shared) => Executor::sharing(shared.clone(), options),
             Role::Alone => {
                 let room = || runtime.started.universe_size().map(|size| size.saturating_sub(1));
                 let count = count.or_else(room).unwrap_or(1).max(1);
@@ -128,13 +127,13 @@ impl MpiPoolBuilder {
                     let arguments =
                         self.args.into_iter().chain([WorkerArgument { backoff, crowded }.to_string()]).collect();
                     let spawn_options =
-                        SpawnOptions { program, arguments, count, info: self.mpi_info, limit: SPAWN_LIMIT };
+                        SpawnOptions { program, arguments, count, info: self.mpi_info, limit: options.pool.boot_limit };
                     let workers = spawn::spawn_workers(&runtime.started, spawn_options);
                     runtime::boxed(MpiTransport::spawned(workers.map_err(|message| Error::new(Kind::Broken, message))?))
                 });
-                let manager = Manager::new(Plan { recipe, backoff: Some(backoff), crowded, boot_limit: BOOT_LIMIT })?;
+                let manager = Manager::new(Plan { recipe, backoff: Some(backoff), crowded, options: options.pool })?;
                 runtime.remember(&manager);
-                Executor::owning(manager)
+                Executor::owning(manager, options)
             }
         };
         Ok(MpiPoolExecutor { executor })

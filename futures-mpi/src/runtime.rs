@@ -9,8 +9,8 @@ use crate::spawn;
 use crate::start::{self, Started};
 use crate::sys::{self, Communicator, ThreadLevel};
 use crate::transport::MpiTransport;
-use futures_mpi_core::engine::{self, Kind, Manager, Plan, Transport};
-use futures_mpi_core::options;
+use futures_mpi_core::engine::{self, Kind, Manager, Place, Plan, Transport};
+use futures_mpi_core::options::{self, CommonOptions};
 use futures_mpi_core::{Error, Result};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::{ExitCode, Termination};
@@ -21,14 +21,8 @@ use std::time::Duration;
 /// The rank of the master in command line mode.
 const ROOT: i32 = 0;
 
-/// How long workers may take until they are ready.
-pub(crate) const BOOT_LIMIT: Duration = Duration::from_secs(60);
-
 /// How long pools may take to end after `main` has panicked, before the job is ended by force.
 const PANIC_LIMIT: Duration = Duration::from_secs(5);
-
-/// How long a worker waits for its farewell to be heard.
-const FAREWELL_LIMIT: Duration = Duration::from_secs(10);
 
 /// The exit status of a program whose `main` panics, as without this library.
 const PANIC_STATUS: u8 = 101;
@@ -105,7 +99,9 @@ fn begin() -> Result<Process, String> {
         let link = MpiLink::to_parent(parent, argument.backoff, argument.crowded).map_err(failed)?;
         return Ok(Process::Worker(Box::new(link)));
     }
-    let backoff = options::backoff(None).map_err(|error| error.to_string())?;
+    let options = CommonOptions::default();
+    let backoff = options.backoff().map_err(|error| error.to_string())?;
+    let options = options.decide().map_err(|error| error.to_string())?;
     let size = usize::try_from(world.size().map_err(failed)?).unwrap_or(1);
     let crowded = options::is_crowded(size);
     if size == 1 {
@@ -124,7 +120,7 @@ fn begin() -> Result<Process, String> {
         recipe: Box::new(move |_| boxed(MpiTransport::shared(pool))),
         backoff: Some(backoff),
         crowded,
-        boot_limit: BOOT_LIMIT,
+        options: options.pool,
     };
     let manager = Manager::new(plan).map_err(|error| error.to_string())?;
     manager.start();
@@ -203,8 +199,9 @@ fn end_after_panic(runtime: &'static Runtime) -> bool {
 /// Serves the master until it says stop.
 fn run_worker(mut link: MpiLink) -> ExitCode {
     let served = panic::catch_unwind(AssertUnwindSafe(|| {
-        engine::serve(&mut link, &sys::processor_name());
-        link.finish(FAREWELL_LIMIT)
+        let place = Place { host: &sys::processor_name(), set_variable: Some(sys::set_variable_of_worker) };
+        let limit = engine::serve(&mut link, place);
+        link.finish(limit)
     }));
     match served {
         Ok(Ok(())) => {}

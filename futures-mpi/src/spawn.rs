@@ -13,9 +13,6 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// How long workers may take to start, unless told otherwise.
-pub(crate) const SPAWN_LIMIT: Duration = Duration::from_secs(60);
-
 /// How many spawns were given up and may still be under way.
 static GIVEN_UP: AtomicUsize = AtomicUsize::new(0);
 
@@ -176,7 +173,7 @@ mod tests {
 
     fn options(program: &str) -> SpawnOptions {
         let info = vec![("wdir".to_owned(), "/tmp".to_owned())];
-        SpawnOptions { program: program.into(), arguments: Vec::new(), count: 3, info, limit: SPAWN_LIMIT }
+        SpawnOptions { program: program.into(), arguments: Vec::new(), count: 3, info, limit: Duration::from_secs(60) }
     }
 
     #[test]

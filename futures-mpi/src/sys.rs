@@ -164,6 +164,14 @@ pub(crate) fn set_variable(name: &str, value: impl AsRef<OsStr>) {
     unsafe { std::env::set_var(name, value) }
 }
 
+/// Sets an environment variable of a worker process, between two tasks.
+pub(crate) fn set_variable_of_worker(name: &str, value: &str) {
+    // SAFETY: the standard library's own accesses are locked, and no task runs now. MPI reads its variables while it
+    // starts, which is over. What is left is a thread that a task has started and not ended, and that reads variables
+    // past the standard library; the documentation of the option `env` warns of that.
+    unsafe { std::env::set_var(name, value) }
+}
+
 /// Initialises MPI; `None` if that had happened already, and MPI therefore belongs to somebody else.
 ///
 /// The `Universe` is kept for ever: its destructor would disconnect the parent and finalise, both without a limit.

@@ -9,9 +9,6 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long [`Transport::close`] waits for workers.
-const CLOSE_LIMIT: Duration = Duration::from_secs(10);
-
 /// How many sends under way one [`Transport::poll`] looks at.
 const SENDS_PER_POLL: usize = 16;
 
@@ -349,8 +346,8 @@ impl Transport for MpiTransport {
         }
     }
 
-    fn close(mut self: Box<Self>) -> Result<(), String> {
-        let deadline = Instant::now() + CLOSE_LIMIT;
+    fn close(mut self: Box<Self>, limit: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + limit;
         self.attend(deadline, |this| this.missing().next().is_none());
         let missing: BTreeSet<WorkerNumber> = self.missing().collect();
         let intact = self.dismiss();
@@ -362,7 +359,7 @@ impl Transport for MpiTransport {
             return disconnected;
         }
         let names: Vec<String> = missing.iter().map(WorkerNumber::to_string).collect();
-        Err(format!("these workers have not let go within {:?}: {}", CLOSE_LIMIT, names.join(", ")))
+        Err(format!("these workers have not let go within {limit:?}: {}", names.join(", ")))
     }
 }
 

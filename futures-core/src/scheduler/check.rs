@@ -45,6 +45,7 @@ impl Scheduler {
             assert_eq!(turns[number], usize::from(client.queued > 0), "client {number} has a turn when it has a task");
             let done = client.closed && client.queued + client.dispatched == 0;
             assert_eq!(done, client.drained, "client {number} is drained when it is done");
+            assert!(!client.broken || client.queued == 0, "client {number} is broken and has nothing queued");
         }
     }
 
@@ -62,7 +63,7 @@ impl Scheduler {
             let nanos = worker.tasks.iter().filter_map(|task| self.tasks.get(task.0)).map(|task| u64::from(task.nanos));
             assert_eq!(nanos.sum::<u64>(), worker.held_nanos, "{number} counts what it holds");
             held += worker.tasks.len();
-            idle |= worker.present && worker.tasks.is_empty();
+            idle |= worker.has_room() && worker.tasks.is_empty();
         }
         assert!(!idle || self.turns.is_empty(), "no worker is idle while a task is queued");
         held

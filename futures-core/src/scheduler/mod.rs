@@ -34,8 +34,15 @@ pub(crate) enum Event {
     CancelAll(ClientNumber),
     /// A client submits nothing more.
     Close(ClientNumber),
+    /// Nothing more of this client can be executed; what has been dispatched goes on.
+    BreakClient(ClientNumber),
     /// A worker is ready for tasks.
     Join(WorkerNumber),
+    /// A worker, which may not have joined yet, has something else to do: it takes no task until it is released as often
+    /// as it was engaged.
+    Engage(WorkerNumber),
+    /// A worker has done something else.
+    Release(WorkerNumber),
     /// A worker has executed a task, in so many nanoseconds.
     Finish(WorkerNumber, TaskNumber, u64),
     /// A worker is gone.
@@ -53,6 +60,8 @@ pub(crate) enum Action {
     Cancelled(TaskNumber),
     /// Fail the task's future: its client is closed.
     Rejected(TaskNumber),
+    /// Fail the task's future: its client is broken.
+    Unfit(ClientNumber, TaskNumber),
     /// Fail the task's future: it was on the worker that is gone.
     Lost(WorkerNumber, TaskNumber),
     /// Fail the task's future: the pool is broken.
@@ -88,6 +97,8 @@ struct Client {
     dispatched: usize,
     closed: bool,
     drained: bool,
+    /// Whether nothing more of it can be executed; then it has no queued tasks.
+    broken: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -100,9 +111,11 @@ struct Task {
     nanos: u32,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Worker {
     present: bool,
+    /// How many other things it has to do.
+    engaged: u32,
     /// The tasks that it holds, oldest first.
     tasks: VecDeque<TaskNumber>,
     /// How long they are expected to take together.
@@ -112,7 +125,7 @@ struct Worker {
 impl Worker {
     /// Whether it may be given more, if it is short enough.
     fn has_room(&self) -> bool {
-        self.present && self.held_nanos < HELD_NANOS && self.tasks.len() < HELD_TASKS
+        self.present && self.engaged == 0 && self.held_nanos < HELD_NANOS && self.tasks.len() < HELD_TASKS
     }
 }
 
@@ -138,6 +151,9 @@ impl Scheduler {
             Event::Withdraw(task) => self.withdraw(task, actions),
             Event::CancelAll(client) => self.cancel_all(client, actions),
             Event::Close(client) => self.close(client, actions),
+            Event::BreakClient(client) => self.break_client(client, actions),
+            Event::Engage(worker) => self.engage(worker),
+            Event::Release(worker) => self.release(worker),
             Event::Join(worker) => self.join(worker),
             Event::Finish(worker, task, nanos) => self.finish(worker, task, nanos, actions),
             Event::Lose(worker) => self.lose(worker, actions),
@@ -159,6 +175,10 @@ impl Scheduler {
         }
         if self.broken {
             actions.push(Action::Abandoned(task));
+            return;
+        }
+        if client.broken {
+            actions.push(Action::Unfit(number, task));
             return;
         }
         client.queue.push_back(task);
@@ -192,16 +212,26 @@ impl Scheduler {
     fn withdraw(&mut self, task: TaskNumber, actions: &mut Vec<Action>) {
         let worker = self.tasks.get(task.0).and_then(|task| task.worker);
         let worker = worker.expect("only a dispatched task is withdrawn");
-        self.release(worker, task, actions);
+        self.take_off(worker, task, actions);
     }
 
     fn cancel_all(&mut self, number: ClientNumber, actions: &mut Vec<Action>) {
+        self.empty_queue(number, actions, Action::Cancelled);
+    }
+
+    fn break_client(&mut self, number: ClientNumber, actions: &mut Vec<Action>) {
+        self.clients[number.index()].broken = true;
+        self.empty_queue(number, actions, |task| Action::Unfit(number, task));
+    }
+
+    /// Ends all queued tasks of a client by an action for each.
+    fn empty_queue(&mut self, number: ClientNumber, actions: &mut Vec<Action>, end: impl Fn(TaskNumber) -> Action) {
         let client = &mut self.clients[number.index()];
         for task in std::mem::take(&mut client.queue) {
             if is_queued(&self.tasks, task) {
                 let forgotten = self.tasks.remove(task.0).expect("it is queued");
                 self.estimates.leave(forgotten.function);
-                actions.push(Action::Cancelled(task));
+                actions.push(end(task));
             }
         }
         client.queued = 0;
@@ -218,13 +248,32 @@ impl Scheduler {
         if self.broken {
             return;
         }
-        while self.workers.len() <= number.index() {
-            self.workers.push(Worker { present: false, tasks: VecDeque::new(), held_nanos: 0 });
-        }
-        let worker = &mut self.workers[number.index()];
+        let worker = self.worker(number);
         assert!(!worker.present, "a worker joins once");
         worker.present = true;
-        self.ready.insert(number, 0);
+        self.place(number);
+    }
+
+    fn engage(&mut self, number: WorkerNumber) {
+        if !self.broken {
+            self.worker(number).engaged += 1;
+            self.ready.remove(number);
+        }
+    }
+
+    fn release(&mut self, number: WorkerNumber) {
+        if !self.broken {
+            self.worker(number).engaged -= 1;
+            self.place(number);
+        }
+    }
+
+    /// A worker, which may be new.
+    fn worker(&mut self, number: WorkerNumber) -> &mut Worker {
+        if self.workers.len() <= number.index() {
+            self.workers.resize_with(number.index() + 1, Worker::default);
+        }
+        &mut self.workers[number.index()]
     }
 
     fn finish(&mut self, number: WorkerNumber, task: TaskNumber, nanos: u64, actions: &mut Vec<Action>) {
@@ -232,7 +281,7 @@ impl Scheduler {
             && holder == number
         {
             self.estimates.see(function, nanos);
-            self.release(number, task, actions);
+            self.take_off(number, task, actions);
         }
     }
 
@@ -309,7 +358,7 @@ impl Scheduler {
     }
 
     /// Takes a task off its worker.
-    fn release(&mut self, number: WorkerNumber, task: TaskNumber, actions: &mut Vec<Action>) {
+    fn take_off(&mut self, number: WorkerNumber, task: TaskNumber, actions: &mut Vec<Action>) {
         let worker = &mut self.workers[number.index()];
         let at = worker.tasks.iter().position(|held| *held == task).expect("a dispatched task is held by its worker");
         worker.tasks.remove(at);

@@ -129,6 +129,27 @@ fn a_broken_pool_gives_up_everything() {
 }
 
 #[test]
+fn an_engaged_worker_takes_nothing_until_it_is_released() {
+    let events = [Open(A), Engage(worker(0)), Engage(worker(0)), Join(worker(0)), submit(A, 0)];
+    assert_eq!(after(&events), []);
+    let released = [&events[..], &[Release(worker(0))]].concat();
+    assert_eq!(after(&released), [], "it was engaged twice");
+    assert_eq!(after(&[&released[..], &[Release(worker(0))]].concat()), [Dispatch(worker(0), task(0))]);
+    assert_eq!(after(&[&events[..], &[Join(worker(1))]].concat()), [Dispatch(worker(1), task(0))]);
+    assert_eq!(after(&[&events[..], &[Break, Release(worker(0)), Engage(worker(1))]].concat()), []);
+}
+
+#[test]
+fn a_broken_client_gives_up_what_is_queued_and_leaves_others_alone() {
+    let events = [Open(A), Open(B), Join(worker(0)), submit(A, 0), submit(A, 1), submit(B, 2), BreakClient(A)];
+    assert_eq!(after(&events), [Unfit(A, task(1))]);
+    assert_eq!(after(&[&events[..], &[submit(A, 3)]].concat()), [Unfit(A, task(3))]);
+    let finished = [&events[..], &[Finish(worker(0), task(0), 1_000_000_000)]].concat();
+    assert_eq!(after(&finished), [Dispatch(worker(0), task(2))]);
+    assert_eq!(after(&[&finished[..], &[Close(A)]].concat()), [Drained(A)]);
+}
+
+#[test]
 fn many_cancellations_do_not_leave_the_queue_long() {
     let mut scheduler = Scheduler::new();
     let mut actions = Vec::new();
@@ -251,6 +272,9 @@ enum Step {
     Lose(u8),
     CancelAll(u8),
     Close(u8),
+    BreakClient(u8),
+    Engage(u8),
+    Release(u8),
     Break,
 }
 
@@ -264,6 +288,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<u8>().prop_map(Step::Lose),
         1 => any::<u8>().prop_map(Step::CancelAll),
         1 => any::<u8>().prop_map(Step::Close),
+        1 => any::<u8>().prop_map(Step::BreakClient),
+        2 => any::<u8>().prop_map(Step::Engage),
+        3 => any::<u8>().prop_map(Step::Release),
         1 => Just(Step::Break),
     ]
 }
@@ -288,6 +315,7 @@ struct History {
     running: BTreeMap<TaskNumber, WorkerNumber>,
     workers: Vec<WorkerNumber>,
     joined: u32,
+    engaged: Vec<WorkerNumber>,
 }
 
 impl History {
@@ -299,6 +327,7 @@ impl History {
             running: BTreeMap::new(),
             workers: Vec::new(),
             joined: 0,
+            engaged: Vec::new(),
         };
         history.handle(Open(A));
         history.handle(Open(B));
@@ -332,11 +361,23 @@ impl History {
             }
             Step::Lose(which) if !self.workers.is_empty() => {
                 let lost = self.workers.remove(usize::from(which) % self.workers.len());
+                self.engaged.retain(|engaged| *engaged != lost);
                 self.handle(Lose(lost));
             }
             Step::Lose(_) => {}
             Step::CancelAll(number) => self.handle(CancelAll(client(number))),
             Step::Close(number) => self.handle(Close(client(number))),
+            Step::BreakClient(number) => self.handle(BreakClient(client(number))),
+            Step::Engage(which) if !self.workers.is_empty() => {
+                let engaged = self.workers[usize::from(which) % self.workers.len()];
+                self.engaged.push(engaged);
+                self.handle(Engage(engaged));
+            }
+            Step::Release(which) if !self.engaged.is_empty() => {
+                let released = self.engaged.remove(usize::from(which) % self.engaged.len());
+                self.handle(Release(released));
+            }
+            Step::Engage(_) | Step::Release(_) => {}
             Step::Break => self.handle(Break),
         }
     }
@@ -364,10 +405,11 @@ impl History {
             match action {
                 Dispatch(worker, task) => {
                     assert!(self.workers.contains(&worker), "{worker} is there");
+                    assert!(!self.engaged.contains(&worker), "{worker} has nothing else to do");
                     assert_eq!(self.running.insert(task, worker), None, "{task} is with one worker");
                     assert!(!self.ended.contains(&task), "{task} has not ended before");
                 }
-                Cancelled(task) | Rejected(task) => {
+                Cancelled(task) | Rejected(task) | Unfit(_, task) => {
                     assert!(!self.running.contains_key(&task), "{task} was not dispatched");
                     self.end(task);
                 }

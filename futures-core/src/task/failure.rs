@@ -8,11 +8,11 @@ use std::fmt::Display;
 use std::ops::Deref;
 
 /// Why a task failed, in a form that travels.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure(Box<Details>);
 
 /// What is known of a failure.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
     /// What went wrong.
     pub(crate) kind: FailureKind,
@@ -39,6 +39,8 @@ pub enum FailureKind {
     Codec,
     /// The worker knows no function of this id.
     Unknown,
+    /// The worker could not be prepared for an executor.
+    Setup,
 }
 
 impl From<FailureKind> for Kind {
@@ -48,6 +50,7 @@ impl From<FailureKind> for Kind {
             FailureKind::Panicked => Kind::Panic,
             FailureKind::Codec => Kind::Codec,
             FailureKind::Unknown => Kind::Registry,
+            FailureKind::Setup => Kind::Broken,
         }
     }
 }

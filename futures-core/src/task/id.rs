@@ -63,7 +63,7 @@ impl<Args, Output> TaskId<Args, Output> {
     ///
     /// assert!(TaskId::<(f64,), f64>::find("filters/sharpen").is_ok());
     /// let error = TaskId::<(f64,), f64>::find("filters/blur").unwrap_err();
-    /// assert!(error.is_registry() && error.message().contains("filters/sharpen"));
+    /// assert!(error.is_registry() && error.message().contains("no task function `filters/blur` is registered"));
     /// ```
     pub fn find(name: &str) -> Result<Self> {
         let registry = Registry::global()?;

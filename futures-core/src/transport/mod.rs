@@ -4,6 +4,7 @@ mod thread;
 
 pub use crate::ids::WorkerNumber;
 use crate::memory::Attachment;
+use std::time::Duration;
 pub use thread::threads;
 
 /// One message between the manager and a worker: bytes, and buffers that travel beside them.
@@ -56,9 +57,9 @@ pub trait Transport: Send {
     /// The next arrival, if there is one now.
     fn poll(&mut self) -> Option<Arrival>;
 
-    /// Ends the connection, after every worker has been told to stop; returns when the workers have let go or a limit
+    /// Ends the connection, after every worker has been told to stop; returns when the workers have let go or the limit
     /// has passed, then with what was still missing.
-    fn close(self: Box<Self>) -> Result<(), String>;
+    fn close(self: Box<Self>, limit: Duration) -> Result<(), String>;
 }
 
 /// The worker's end: two methods, blocking.

@@ -3,13 +3,13 @@
 use super::{Arrival, Frame, Link, Transport, WorkerNumber};
 use crate::error::{Error, Kind, Result};
 use crate::manager::Notify;
-use crate::worker;
+use crate::worker::{self, Place};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long the end of a pool waits for its threads.
-const CLOSE_LIMIT: Duration = Duration::from_secs(60);
+/// Where worker threads are: in a process that is not theirs.
+const PLACE: Place<'_> = Place { host: "this host", set_variable: None };
 
 /// Starts `count` worker threads. `around` is given what a thread does, to do it once and to prepare for it.
 pub fn threads(
@@ -26,7 +26,7 @@ pub fn threads(
         let around = around.clone();
         thread::Builder::new()
             .name(format!("futures-mpi-worker-{number}"))
-            .spawn(move || around(&mut || worker::serve(&mut link, "this host")))
+            .spawn(move || around(&mut || _ = worker::serve(&mut link, PLACE)))
             .map_err(|error| Error::new(Kind::Broken, format!("worker thread {number} cannot be started: {error}")))?;
         to_workers.push(sender);
     }
@@ -53,19 +53,16 @@ impl Transport for ThreadTransport {
         self.from_workers.try_recv().ok()
     }
 
-    fn close(self: Box<Self>) -> Result<(), String> {
+    fn close(self: Box<Self>, limit: Duration) -> Result<(), String> {
         drop(self.to_workers);
-        let deadline = Instant::now() + CLOSE_LIMIT;
+        let deadline = Instant::now() + limit;
         loop {
             // Every worker holds a sender; when the last one is gone, all threads are past their work.
             match self.from_workers.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(RecvTimeoutError::Timeout) => {
-                    return Err(format!(
-                        "worker threads still run {} s after they were told to stop",
-                        CLOSE_LIMIT.as_secs()
-                    ));
+                    return Err(format!("worker threads still run {limit:?} after they were told to stop"));
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! Executors on communicators for the promises: the root opens them as it needs them, and the other ranks follow.
 
-use futures_mpi::MpiCommExecutor;
 use futures_mpi::mpi::topology::SimpleCommunicator;
 use futures_mpi::mpi::traits::*;
+use futures_mpi::{Error, MpiCommBuilder, MpiCommExecutor};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -12,13 +12,13 @@ const OPEN: u8 = 1;
 const END: u8 = 2;
 
 /// Opens an executor at the root; the others serve it in a thread of their own, so that several can be there at once.
-pub(super) fn open() -> MpiCommExecutor {
+pub(super) fn open(builder: MpiCommBuilder) -> Result<MpiCommExecutor, Error> {
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     tell(OPEN);
     let world = SimpleCommunicator::world();
     let communicator = world.duplicate();
-    MpiCommExecutor::new(&communicator, world.rank()).expect("it can be opened").expect("this is the root")
+    builder.build(&communicator, world.rank()).map(|executor| executor.expect("this is the root"))
 }
 
 /// Lets the other ranks go.
@@ -39,8 +39,10 @@ pub fn follow(root: i32) {
         threads.push(thread::spawn(move || {
             let communicator = SimpleCommunicator::world().duplicate();
             said.send(()).expect("the rank waits");
-            let executor = MpiCommExecutor::new(&communicator, root).expect("it can be served");
-            assert!(executor.is_none(), "only the root has an executor");
+            match MpiCommExecutor::new(&communicator, root) {
+                Ok(executor) => assert!(executor.is_none(), "only the root has an executor"),
+                Err(error) => assert!(error.message().starts_with("another process"), "it can be served: {error}"),
+            }
         }));
         // Collective calls on the world follow one another.
         together.recv().expect("the thread says that it has duplicated the world");

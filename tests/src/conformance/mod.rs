@@ -8,12 +8,16 @@ mod encoding;
 mod errors;
 mod futures;
 mod groups;
+mod initializer;
 mod lifecycle;
 mod maps;
+mod options;
 mod tasks;
 
 pub use comm::{end, follow};
-use futures_mpi::{Error, Executor, MpiCommExecutor, MpiPoolExecutor, ThreadPoolExecutor};
+use futures_mpi::{Error, Executor, GlobalValue, IntoArgs, TaskId};
+use futures_mpi::{MpiCommBuilder, MpiCommExecutor, MpiPoolBuilder, MpiPoolExecutor};
+use futures_mpi::{ThreadPoolBuilder, ThreadPoolExecutor};
 use std::ops::Deref;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
@@ -77,6 +81,49 @@ impl Deref for AnyExecutor {
     }
 }
 
+/// A builder of an executor of either kind, with the options that all kinds have.
+pub enum AnyBuilder {
+    /// On threads.
+    Threads(ThreadPoolBuilder),
+    /// On MPI processes.
+    Mpi(MpiPoolBuilder),
+    /// On a communicator.
+    Communicator(MpiCommBuilder),
+}
+
+/// Forwards options to the builder of whatever kind.
+macro_rules! options {
+    ($($option:ident [$($generics:tt)*] ($($name:ident: $type:ty),*);)*) => {
+        impl AnyBuilder {$(
+            fn $option<$($generics)*>(self, $($name: $type),*) -> Self {
+                match self {
+                    AnyBuilder::Threads(builder) => AnyBuilder::Threads(builder.$option($($name),*)),
+                    AnyBuilder::Mpi(builder) => AnyBuilder::Mpi(builder.$option($($name),*)),
+                    AnyBuilder::Communicator(builder) => AnyBuilder::Communicator(builder.$option($($name),*)),
+                }
+            }
+        )*}
+    };
+}
+
+options! {
+    initializer[Args, T, A: IntoArgs<Args>](function: TaskId<Args, T>, args: A);
+    global[V: GlobalValue + ?Sized](name: &str, value: &V);
+    out_of_band[](out_of_band: bool);
+    boot_limit[](limit: Duration);
+    shutdown_limit[](limit: Duration);
+}
+
+impl AnyBuilder {
+    fn build(self) -> Result<AnyExecutor, Error> {
+        match self {
+            AnyBuilder::Threads(builder) => builder.build().map(AnyExecutor::Threads),
+            AnyBuilder::Mpi(builder) => builder.build().map(AnyExecutor::Mpi),
+            AnyBuilder::Communicator(builder) => comm::open(builder).map(AnyExecutor::Communicator),
+        }
+    }
+}
+
 impl Setting {
     /// A new executor.
     ///
@@ -84,18 +131,22 @@ impl Setting {
     ///
     /// If it cannot be made.
     pub fn executor(&self) -> AnyExecutor {
-        let made: Result<_, Error> = match self.kind {
-            Kind::Threads => ThreadPoolExecutor::builder().max_workers(self.workers).build().map(AnyExecutor::Threads),
-            Kind::Mpi => MpiPoolExecutor::builder().max_workers(self.workers).build().map(AnyExecutor::Mpi),
-            Kind::Communicator => Ok(AnyExecutor::Communicator(comm::open())),
-        };
-        made.expect("an executor can be made")
+        self.builder().build().expect("an executor can be made")
+    }
+
+    /// The options of an executor to be made.
+    fn builder(&self) -> AnyBuilder {
+        match self.kind {
+            Kind::Threads => AnyBuilder::Threads(ThreadPoolExecutor::builder().max_workers(self.workers)),
+            Kind::Mpi => AnyBuilder::Mpi(MpiPoolExecutor::builder().max_workers(self.workers)),
+            Kind::Communicator => AnyBuilder::Communicator(MpiCommExecutor::builder()),
+        }
     }
 }
 
 /// All promises, family by family.
 pub fn all() -> impl Iterator<Item = &'static Promise> {
-    [
+    let families = [
         buffers::PROMISES,
         calls::PROMISES,
         derived::PROMISES,
@@ -103,11 +154,12 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
         errors::PROMISES,
         futures::PROMISES,
         groups::PROMISES,
+        initializer::PROMISES,
         lifecycle::PROMISES,
         maps::PROMISES,
-    ]
-    .into_iter()
-    .flatten()
+        options::PROMISES,
+    ];
+    families.into_iter().flatten()
 }
 
 /// Checks the promises whose names contain `filter`, prints a line for each, and returns how many were kept and broken.

@@ -3,6 +3,7 @@
 use futures_mpi_core::engine::{Arrival, Frame, Transport, WorkerNumber};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// The queues of all links, and what has arrived at the manager.
 #[derive(Debug, Default)]
@@ -137,7 +138,7 @@ impl Transport for SimulatedTransport {
         Some(arrival)
     }
 
-    fn close(self: Box<Self>) -> Result<(), String> {
+    fn close(self: Box<Self>, _limit: Duration) -> Result<(), String> {
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::clock::{self, VirtualClock};
 use super::tasks::{self, Execution};
-use futures_mpi_core::engine::{Frame, Link, Next, Worker, WorkerNumber};
+use futures_mpi_core::engine::{Frame, Link, Next, Place, Worker, WorkerNumber};
 use std::collections::VecDeque;
 
 /// Where a modelled worker is in its life.
@@ -40,7 +40,7 @@ pub(super) struct Reply {
 
 impl ModelledWorker {
     pub(super) fn new(number: WorkerNumber, slowness: u64) -> Self {
-        let worker = Worker::new("simulated", VirtualClock);
+        let worker = Worker::new(Place { host: "simulated", set_variable: None }, VirtualClock);
         let (waiting, executions) = (VecDeque::new(), Vec::new());
         ModelledWorker { number, worker, slowness, life: Life::Working, free_at: 0, waiting, executions }
     }

@@ -9,6 +9,7 @@ use super::tasks::{Arguments, Ending, simulated_long, simulated_short};
 use super::trace::{Entry, Trace};
 use super::worker::{Life, ModelledWorker, Reply};
 use futures_mpi_core::engine::{Kind, Manager, Stepper, Transport, WorkerNumber};
+use futures_mpi_core::options::{Decided, PoolOptions};
 use futures_mpi_core::{Error, Executor};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -73,10 +74,11 @@ pub(super) struct Mishaps {
 impl World {
     /// A pool with one worker for each slowness.
     pub(super) fn new(slowness: &[u64], clients: u32, owning: bool) -> Self {
-        let (manager, stepper) = Stepper::detached(BOOT_LIMIT).expect("the task functions agree");
+        let pool = PoolOptions { boot_limit: BOOT_LIMIT, ..PoolOptions::default() };
+        let (manager, stepper) = Stepper::detached(pool).expect("the task functions agree");
         let executor = || match owning {
-            true => Executor::owning(Arc::clone(&manager)),
-            false => Executor::sharing(Arc::clone(&manager)),
+            true => Executor::owning(Arc::clone(&manager), Decided::without_setup(pool)),
+            false => Executor::sharing(Arc::clone(&manager), Decided::without_setup(pool)),
         };
         World {
             clients: (0..clients).map(|_| Client { executor: executor(), shut_down: false }).collect(),

@@ -1,0 +1,133 @@
+//! The workers of a pool as the driver knows them: greeted, ready, gone.
+
+use super::Driver;
+use crate::codec::Limits;
+use crate::error::{Error, Kind, Origin};
+use crate::ids::{ClientNumber, WorkerNumber};
+use crate::message::{self, Hello, PROTOCOL};
+use crate::scheduler::Event;
+use crate::task::TaskKey;
+use crate::transport::{Frame, Transport};
+
+/// What the driver knows of a worker.
+pub(super) struct Worker {
+    pub(super) phase: Presence,
+    pub(super) host: String,
+    /// Why it is gone.
+    pub(super) loss: String,
+    /// Calls that are about to be sent.
+    pub(super) outgoing: Frame,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    Greeted,
+    Ready,
+    Gone,
+}
+
+impl Driver {
+    /// Greets the workers of a transport that has just come up.
+    pub(crate) fn attach(&mut self, mut transport: Box<dyn Transport>) {
+        let limits = Limits::of(self.options.out_of_band);
+        for number in 0..transport.workers() as u32 {
+            let hello = Hello {
+                protocol: PROTOCOL,
+                fingerprint: self.registry.fingerprint(),
+                worker: number,
+                payload_limit_bytes: limits.payload_bytes as u64,
+                inline_bytes: limits.inline_bytes as u64,
+                shutdown_limit_ms: u64::try_from(self.options.shutdown_limit.as_millis()).unwrap_or(u64::MAX),
+            };
+            transport.send(WorkerNumber(number), message::hello(&hello));
+            self.workers.push(Worker {
+                phase: Presence::Greeted,
+                host: String::new(),
+                loss: String::new(),
+                outgoing: Frame::default(),
+            });
+        }
+        self.transport = Some(transport);
+    }
+
+    /// Breaks a pool whose workers are not all there in time.
+    pub(super) fn check_boot(&mut self) {
+        if self.now < self.options.boot_limit || self.boot.is_decided() {
+            return;
+        }
+        let missing: Vec<String> = self
+            .workers
+            .iter()
+            .enumerate()
+            .filter(|(_, worker)| worker.phase == Presence::Greeted)
+            .map(|(number, _)| number.to_string())
+            .collect();
+        self.break_down(Error::new(
+            Kind::Broken,
+            format!(
+                "workers {} did not answer within {:.0} s of the pool's start",
+                missing.join(", "),
+                self.now.as_secs_f64()
+            ),
+        ));
+    }
+
+    pub(super) fn join(&mut self, number: WorkerNumber, host: String) {
+        let worker = &mut self.workers[number.index()];
+        if worker.phase != Presence::Greeted || self.broken.is_some() {
+            return;
+        }
+        worker.host = host;
+        worker.phase = Presence::Ready;
+        self.prepare_for_all(number);
+        self.handle(Event::Join(number));
+        if self.workers.iter().all(|worker| worker.phase == Presence::Ready) {
+            self.boot.succeed(self.workers.len());
+            (0..self.clients.len() as u32).for_each(|client| self.conclude(ClientNumber(client)));
+        }
+    }
+
+    pub(super) fn refuse(&mut self, number: WorkerNumber, reason: &str) {
+        let worker = &mut self.workers[number.index()];
+        if worker.phase == Presence::Ready {
+            return self.lose(number, reason);
+        }
+        worker.phase = Presence::Gone;
+        self.break_down(Error::new(Kind::Broken, format!("worker {number} refused to work: {reason}")));
+    }
+
+    pub(super) fn lose(&mut self, number: WorkerNumber, reason: &str) {
+        let worker = &mut self.workers[number.index()];
+        let before = std::mem::replace(&mut worker.phase, Presence::Gone);
+        worker.outgoing = Frame::default();
+        match before {
+            Presence::Gone => {}
+            Presence::Greeted => {
+                self.break_down(Error::new(
+                    Kind::Broken,
+                    format!("worker {number} was lost before it was ready: {reason}"),
+                ));
+            }
+            Presence::Ready => {
+                worker.loss = reason.to_owned();
+                self.handle(Event::Lose(number));
+                self.excuse(number);
+                if self.workers.iter().all(|worker| worker.phase == Presence::Gone) {
+                    self.break_down(Error::new(
+                        Kind::Broken,
+                        format!("every worker is lost; the last one, {number}: {reason}"),
+                    ));
+                }
+            }
+        }
+    }
+
+    pub(super) fn origin(&self, worker: WorkerNumber, function: Option<TaskKey>) -> Origin {
+        let task = function.and_then(|key| self.registry.get(key)).map_or("unknown", |function| function.name());
+        self.origin_of(worker, task.to_owned())
+    }
+
+    pub(super) fn origin_of(&self, worker: WorkerNumber, task: String) -> Origin {
+        Origin { worker: worker.index(), host: self.workers[worker.index()].host.clone(), task }
+    }
+}

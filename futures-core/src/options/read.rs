@@ -1,0 +1,159 @@
+//! Values that come from the program, else from the environment, with errors that say where a bad one came from.
+
+use crate::error::{Error, Kind, Result};
+use std::env;
+use std::time::Duration;
+
+/// The number of workers, if the program does not say it.
+pub const MAX_WORKERS: &str = "FUTURES_MPI_MAX_WORKERS";
+
+/// The longest sleep of an idle process in seconds, if the program does not say it.
+pub const BACKOFF: &str = "FUTURES_MPI_BACKOFF";
+
+/// How long workers may take to become ready, in seconds, if the program does not say it.
+pub const BOOT_LIMIT: &str = "FUTURES_MPI_BOOT_LIMIT";
+
+/// How long workers may take to let go, in seconds, if the program does not say it.
+pub const SHUTDOWN_LIMIT: &str = "FUTURES_MPI_SHUTDOWN_LIMIT";
+
+/// Whether buffers travel as messages of their own, if the program does not say it.
+pub const OUT_OF_BAND: &str = "FUTURES_MPI_OUT_OF_BAND";
+
+/// The longest sleep of an idle process, if nobody says it: 0.001 s.
+pub const DEFAULT_BACKOFF: Duration = Duration::from_millis(1);
+
+/// How long workers may take to become ready, if nobody says it: 60 s.
+pub const DEFAULT_BOOT_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long workers may take to let go, if nobody says it: 10 s.
+pub const DEFAULT_SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Longer limits are cut to this: a hundred years, which every clock can add to the time of day.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// The most workers that can be asked for.
+const MOST_WORKERS: usize = 1 << 24;
+
+/// The number of workers that the program asks for, else the one in the environment, else none.
+///
+/// # Errors
+///
+/// If the value is 0, too large or no number; the error names it and where it came from.
+pub fn max_workers(given: Option<usize>) -> Result<Option<usize>> {
+    match given {
+        Some(count) => accept_workers(count, &count.to_string(), "max_workers").map(Some),
+        None => variable(MAX_WORKERS)?
+            .map(|text| accept_workers(text.trim().parse().unwrap_or(0), &text, MAX_WORKERS))
+            .transpose(),
+    }
+}
+
+/// The longest sleep that the program asks for, else the one in the environment, else the default.
+///
+/// # Errors
+///
+/// If the variable is negative or no number; the error names the value.
+pub fn backoff(given: Option<Duration>) -> Result<Duration> {
+    if let Some(duration) = given {
+        return Ok(duration);
+    }
+    let accepted = "a number of seconds that is not negative, such as 0.001; 0 never sleeps";
+    let found = variable(BACKOFF)?.map(|text| seconds(&text).ok_or_else(|| refuse(BACKOFF, &text, accepted)));
+    found.unwrap_or(Ok(DEFAULT_BACKOFF))
+}
+
+pub(super) fn boot_limit(given: Option<Duration>) -> Result<Duration> {
+    limit(given, "boot_limit", BOOT_LIMIT, DEFAULT_BOOT_LIMIT)
+}
+
+pub(super) fn shutdown_limit(given: Option<Duration>) -> Result<Duration> {
+    limit(given, "shutdown_limit", SHUTDOWN_LIMIT, DEFAULT_SHUTDOWN_LIMIT)
+}
+
+fn limit(given: Option<Duration>, option: &str, name: &str, default: Duration) -> Result<Duration> {
+    let accepted = "a number of seconds that is larger than 0";
+    let duration = match given {
+        Some(duration) if duration.is_zero() => return Err(refuse(option, "0 s", accepted)),
+        Some(duration) => duration,
+        None => match variable(name)? {
+            Some(text) => {
+                seconds(&text).filter(|duration| !duration.is_zero()).ok_or_else(|| refuse(name, &text, accepted))?
+            }
+            None => default,
+        },
+    };
+    Ok(duration.min(LONGEST))
+}
+
+pub(super) fn out_of_band(given: Option<bool>) -> Result<bool> {
+    let found = variable(OUT_OF_BAND)?.filter(|_| given.is_none());
+    let accepted = "0 or 1, or one of yes, no, true, false, on, off, y, n";
+    let found = found.map(|text| boolean(&text).ok_or_else(|| refuse(OUT_OF_BAND, &text, accepted))).transpose()?;
+    Ok(given.or(found).unwrap_or(true))
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    text.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+}
+
+/// A boolean of YAML 1.1 in any case, or 0 or 1.
+fn boolean(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "y" | "yes" | "true" | "on" => Some(true),
+        "0" | "n" | "no" | "false" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether so many processes are more than this machine has cores, if they all run on it.
+pub fn is_crowded(processes: usize) -> bool {
+    processes > std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn accept_workers(count: usize, text: &str, origin: &str) -> Result<usize> {
+    if (1..=MOST_WORKERS).contains(&count) {
+        Ok(count)
+    } else {
+        Err(refuse(origin, text, &format!("a whole number from 1 to {MOST_WORKERS}")))
+    }
+}
+
+fn variable(name: &str) -> Result<Option<String>> {
+    match env::var(name) {
+        Ok(text) => Ok(Some(text)),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(text)) => Err(refuse(name, &text.to_string_lossy(), "a number")),
+    }
+}
+
+pub(super) fn refuse(origin: &str, value: &str, accepted: &str) -> Error {
+    Error::new(Kind::Configuration, format!("{origin} is {value:?}, which is not accepted: it must be {accepted}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn booleans_are_those_of_yaml() {
+        for text in ["1", "y", "Y", "yes", "Yes", "YES", "true", "True", "on", "ON", " on "] {
+            assert_eq!(boolean(text), Some(true), "{text}");
+        }
+        for text in ["0", "n", "N", "no", "No", "NO", "false", "FALSE", "off", "Off"] {
+            assert_eq!(boolean(text), Some(false), "{text}");
+        }
+        for text in ["", "2", "-1", "ja", "truee", "0.0"] {
+            assert_eq!(boolean(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_numbers_that_are_not_negative() {
+        assert_eq!(seconds("0"), Some(Duration::ZERO));
+        assert_eq!(seconds(" 1.5 "), Some(Duration::from_millis(1500)));
+        for text in ["", "-1", "nan", "inf", "1 s", "soon"] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+        assert_eq!(limit(Some(Duration::MAX), "a", "b", Duration::ZERO).expect("it is accepted"), LONGEST);
+    }
+}

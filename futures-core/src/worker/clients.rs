@@ -1,0 +1,84 @@
+//! The executors that a worker has been prepared for.
+
+use super::Place;
+use crate::attachments::Encoded;
+use crate::codec::Limits;
+use crate::globals::Window;
+use crate::ids::ClientNumber;
+use crate::registry::Registry;
+use crate::setup::{Globals, Initializer, Setup};
+use crate::task::{self, Failure, FailureKind, Input, Output, TaskKey};
+use std::collections::BTreeMap;
+use std::env;
+use std::sync::Arc;
+
+/// What a worker remembers of the executors whose setup has succeeded here.
+#[derive(Default)]
+pub(super) struct Clients {
+    prepared: BTreeMap<ClientNumber, Client>,
+    /// For executors without any.
+    no_globals: Arc<Globals>,
+}
+
+struct Client {
+    globals: Arc<Globals>,
+    limits: Limits,
+}
+
+impl Clients {
+    /// The named values of a client.
+    pub(super) fn globals(&self, client: ClientNumber) -> &Arc<Globals> {
+        self.prepared.get(&client).map_or(&self.no_globals, |client| &client.globals)
+    }
+
+    /// What results for a client have to keep to, if it has said so.
+    pub(super) fn limits(&self, client: ClientNumber) -> Option<Limits> {
+        self.prepared.get(&client).map(|client| client.limits)
+    }
+
+    /// Makes the preparations for a client.
+    pub(super) fn prepare(
+        &mut self,
+        client: ClientNumber,
+        setup: Setup,
+        registry: &Registry,
+        place: &Place<'_>,
+        limits: Limits,
+    ) -> Result<(), Failure> {
+        if let Some(directory) = &setup.directory {
+            env::set_current_dir(directory)
+                .map_err(|error| failed(format!("the working directory {directory:?} cannot be entered: {error}")))?;
+        }
+        if !setup.variables.is_empty() {
+            let set = place.set_variable.ok_or_else(|| failed("no environment variables can be set here"))?;
+            setup.variables.iter().for_each(|(name, value)| set(name, value));
+        }
+        let globals = Arc::new(setup.globals);
+        let limits = Limits { payload_bytes: limits.payload_bytes, ..setup.out_of_band.map_or(limits, Limits::of) };
+        if let Some(initializer) = &setup.initializer {
+            let window = Window::open();
+            window.show(&globals);
+            initialize(initializer, registry, limits)?;
+        }
+        self.prepared.insert(client, Client { globals, limits });
+        Ok(())
+    }
+
+    /// Drops what is kept for a client that has ended.
+    pub(super) fn forget(&mut self, client: ClientNumber) {
+        self.prepared.remove(&client);
+    }
+}
+
+fn initialize(call: &Initializer, registry: &Registry, limits: Limits) -> Result<(), Failure> {
+    let Some(function) = registry.get(TaskKey::of(&call.name)) else {
+        return Err(Failure::new(FailureKind::Unknown, registry.unknown(&format!("`{}`", call.name))));
+    };
+    let mut input = Input::new(&call.arguments, Vec::new());
+    let mut dropped = Encoded::default();
+    task::catch(|| (function.entry().call())(&mut input, &mut Output::new(&mut dropped, limits)))
+}
+
+fn failed(message: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::Setup, message)
+}
