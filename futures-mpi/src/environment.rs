@@ -255,6 +255,25 @@ fn can_spawn(
     Ok(())
 }
 
+/// How many processes the launcher has room for: what MPI says, which must not be asked in an MPICH singleton; under
+/// MPICH's `mpiexec` also the variable that is documented for it, of which not every version tells its processes.
+pub(crate) fn universe_size(
+    plan: &Plan,
+    ask: impl FnOnce() -> Option<usize>,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Option<usize> {
+    match &plan.implementation {
+        Implementation::Mpich { .. } if plan.singleton => None,
+        Implementation::Mpich { .. } => ask().or_else(|| variable("MPIEXEC_UNIVERSE_SIZE")?.trim().parse().ok()),
+        _ => ask(),
+    }
+}
+
+/// How many workers a program of `world` processes spawns if nobody says it: as many as there is room for.
+pub(crate) fn default_workers(universe: Option<usize>, world: usize) -> usize {
+    universe.map_or(1, |universe| universe.saturating_sub(world)).max(1)
+}
+
 /// Whether Open MPI's `mpiexec` surely has no room for `count` more processes: it would refuse them, and then, up to
 /// Open MPI 4, never end. `universe` and `world` are the sizes that MPI tells; `configured` are the texts of Open MPI's
 /// own files of parameters.

@@ -1,5 +1,6 @@
 //! An executor whose workers are MPI processes.
 
+use crate::environment;
 use crate::role::WorkerArgument;
 use crate::runtime::{self, Role};
 use crate::spawn::{self, SpawnOptions};
@@ -118,8 +119,8 @@ impl MpiPoolBuilder {
             Role::Worker => return Err(recursive()),
             Role::Master(shared) => Executor::sharing(shared.clone(), options),
             Role::Alone => {
-                let room = || runtime.started.universe_size().map(|size| size.saturating_sub(1));
-                let count = count.or_else(room).unwrap_or(1).max(1);
+                let room = || environment::default_workers(runtime.started.universe_size(), 1);
+                let count = count.unwrap_or_else(room);
                 let crowded = options::is_crowded(count + 1);
                 let recipe = Box::new(move |_: &_| {
                     let program =

@@ -48,7 +48,7 @@ pub(crate) struct SpawnOptions {
 
 /// Starts the workers with one `MPI_Comm_spawn` and returns the intercommunicator to them.
 pub(crate) fn spawn_workers(started: &Started, mut options: SpawnOptions) -> Result<Communicator, String> {
-    started.plan.spawning.clone()?;
+    started.plan.spawning.clone().map_err(|why| format!("{why} (asked for: {})", asked(&options)))?;
     options.info = started.plan.with_spawn_info(options.info);
     check_executable(&options)?;
     start::check_room(started, &options.info, options.count).map_err(|why| explain(started, &options, &why))?;

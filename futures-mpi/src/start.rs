@@ -19,9 +19,7 @@ pub(crate) struct Started {
 impl Started {
     /// How many processes MPI's launcher has room for; `None` where it does not say, or may not be asked.
     pub(crate) fn universe_size(&self) -> Option<usize> {
-        let must_not_ask =
-            self.plan.singleton && matches!(self.plan.implementation, environment::Implementation::Mpich { .. });
-        if must_not_ask { None } else { sys::universe_size() }
+        environment::universe_size(&self.plan, sys::universe_size, &|name| env::var(name).ok())
     }
 }
 

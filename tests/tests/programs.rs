@@ -79,6 +79,27 @@ fn cpi_approximates_pi_in_every_mode() {
     }
 }
 
+#[test]
+fn workers_fill_the_universe_unless_a_number_is_given() {
+    let Some(mpi) = harness::mpiexec_or_skip() else { return };
+    let launches = match mpi.kind {
+        harness::Kind::OpenMpi => vec![Launch::mpiexec(1).launcher_arg("-host").launcher_arg("localhost:4")],
+        harness::Kind::Mpich => vec![
+            Launch::mpiexec(1).launcher_arg("-usize").launcher_arg("4"),
+            Launch::mpiexec(1).env("MPIEXEC_UNIVERSE_SIZE", "4"),
+        ],
+        harness::Kind::Other => return,
+    };
+    for launch in launches {
+        let outcome = launch.program(example("hello")).env_remove("FUTURES_MPI_MAX_WORKERS").run();
+        if mpi.can_spawn {
+            assert!(outcome.expect_success().stdout().starts_with("3 workers\n"), "{}", outcome.stdout());
+        } else {
+            outcome.expect_failure().expect_said("asked for: 3 workers of ");
+        }
+    }
+}
+
 /// The lines of the reference documentation.
 #[test]
 fn cpi_prints_what_the_reference_prints() {

@@ -242,3 +242,36 @@ fn silent_singletons_are_noticed() {
         }
     }
 }
+
+#[test]
+fn workers_fill_the_universe() {
+    let plan = |version: &str, singleton| Plan {
+        implementation: Implementation::parse(version),
+        singleton,
+        variables: Vec::new(),
+        spawn_info: Vec::new(),
+        spawning: Ok(()),
+    };
+    let no_question = || panic!("an MPICH singleton must not be asked");
+    assert_eq!(universe_size(&plan(MPICH_5, true), no_question, &|_| Some("9".to_owned())), None);
+    // Which MPI, what it says, the variable, and the number of workers.
+    let table = [
+        (OPEN_MPI_4, Some(17), None, 16),
+        (OPEN_MPI_4, Some(17), Some("5"), 16),
+        (OPEN_MPI_5, Some(1), None, 1),
+        (OPEN_MPI_5, None, Some("5"), 1),
+        (MPICH_4, None, None, 1),
+        (MPICH_4, Some(17), None, 16),
+        (MPICH_4, None, Some("17"), 16),
+        (MPICH_5, Some(3), Some("17"), 2),
+        (MPICH_5, None, Some("INFINITE"), 1),
+        (MPICH_5, None, Some("0"), 1),
+    ];
+    for (version, says, variable, workers) in table {
+        let variable = |name: &str| variable.filter(|_| name == "MPIEXEC_UNIVERSE_SIZE").map(str::to_owned);
+        let universe = universe_size(&plan(version, false), || says, &variable);
+        assert_eq!(default_workers(universe, 1), workers, "{version} {says:?}");
+    }
+    assert_eq!(default_workers(Some(8), 8), 1);
+    assert_eq!(default_workers(Some(8), 3), 5);
+}
