@@ -47,6 +47,13 @@ fn command_line_mode_keeps_every_promise() {
 }
 
 #[test]
+fn executors_that_share_a_pool_keep_every_promise() {
+    if harness::mpiexec_or_skip().is_some() {
+        assert_kept(Launch::mpiexec(3).program(PROGRAM).args(["mpi-beside", "2"]));
+    }
+}
+
+#[test]
 fn communicators_keep_every_promise() {
     if harness::mpiexec_or_skip().is_none() {
         return;

@@ -1,6 +1,7 @@
 //! Checks the promises of executors in this process: on its threads, on workers that it spawns, or in command line mode.
 //!
-//! usage: `conformance threads|mpi WORKERS [PART_OF_A_NAME]`; the status is 0 if every promise is kept.
+//! usage: `conformance threads|mpi|mpi-beside WORKERS [PART_OF_A_NAME]`; the status is 0 if every promise is kept. With
+//! `mpi-beside` another executor is busy meanwhile, which in command line mode shares the pool.
 
 use futures_mpi_tests::conformance::{self, Kind, Setting};
 use std::process::ExitCode;
@@ -8,20 +9,25 @@ use std::process::ExitCode;
 #[futures_mpi::main]
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let (kind, workers, filter) = match arguments[..] {
-        ["threads", workers] => (Kind::Threads, workers, ""),
-        ["mpi", workers] => (Kind::Mpi, workers, ""),
-        ["threads", workers, filter] => (Kind::Threads, workers, filter),
-        ["mpi", workers, filter] => (Kind::Mpi, workers, filter),
+    let mut arguments = arguments.iter().map(String::as_str);
+    let (kind, beside) = match arguments.next() {
+        Some("threads") => (Kind::Threads, false),
+        Some("mpi") => (Kind::Mpi, false),
+        Some("mpi-beside") => (Kind::Mpi, true),
         _ => return usage(),
     };
-    let Ok(workers) = workers.parse() else { return usage() };
-    let (kept, broken) = conformance::run(&Setting { kind, workers }, filter);
+    let Some(Ok(workers)) = arguments.next().map(str::parse) else { return usage() };
+    let setting = Setting { kind, workers };
+    let filter = arguments.next().unwrap_or("");
+    let (kept, broken) = if beside {
+        conformance::beside(&setting, || conformance::run(&setting, filter))
+    } else {
+        conformance::run(&setting, filter)
+    };
     if kept > 0 && broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: conformance threads|mpi WORKERS [PART_OF_A_NAME]");
+    eprintln!("usage: conformance threads|mpi|mpi-beside WORKERS [PART_OF_A_NAME]");
     ExitCode::from(2)
 }

@@ -20,6 +20,7 @@ promises![
     executors_may_follow_one_another,
     executors_may_be_nested,
     several_threads_may_use_executors_of_their_own,
+    many_tasks_of_one_executor_do_not_delay_another,
 ];
 
 fn an_unused_executor_costs_nothing(setting: &Setting) {
@@ -177,4 +178,18 @@ fn several_threads_may_use_executors_of_their_own(setting: &Setting) {
             });
         }
     });
+}
+
+/// Where they share a pool they take turns.
+fn many_tasks_of_one_executor_do_not_delay_another(setting: &Setting) {
+    let (greedy, modest) = (setting.executor(), setting.executor());
+    greedy.bootup(true).expect("the pool starts");
+    modest.bootup(true).expect("the pool starts");
+    let many: Vec<_> = (0..100_000).map(|_| greedy.submit(sleep::ID, 1)).collect();
+    for (n, future) in (0..10).map(|n| (n, modest.submit(square_after::ID, (1, n)))).collect::<Vec<_>>() {
+        assert_eq!(future.result_timeout(LONG).expect("it has its turn"), n * n);
+    }
+    let done = many.iter().filter(|future| future.done()).count();
+    greedy.shutdown(true, true);
+    assert!(done < 10_000, "{done} of the others came before the ten");
 }

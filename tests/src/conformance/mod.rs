@@ -20,6 +20,8 @@ use futures_mpi::{MpiCommBuilder, MpiCommExecutor, MpiPoolBuilder, MpiPoolExecut
 use futures_mpi::{ThreadPoolBuilder, ThreadPoolExecutor};
 use std::ops::Deref;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 /// A sentence about executors that must be true, and the function that finds out.
@@ -176,6 +178,32 @@ pub fn run(setting: &Setting, filter: &str) -> (usize, usize) {
     }
     println!("{kept} promises kept, {broken} broken, with {} workers", setting.workers);
     (kept, broken)
+}
+
+/// Does something while another executor is busy with short calls, each of which must succeed.
+///
+/// # Panics
+///
+/// If one does not.
+pub fn beside<T>(setting: &Setting, body: impl FnOnce() -> T) -> T {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let calls = scope.spawn(|| {
+            let executor = setting.executor();
+            let mut calls = 0;
+            while !over.load(Ordering::Relaxed) {
+                let future = executor.submit(tasks::square::ID, calls);
+                assert_eq!(future.result_timeout(LONG).expect("it has its turn"), calls * calls);
+                calls += 1;
+                thread::sleep(Duration::from_micros(500));
+            }
+            calls
+        });
+        let result = body();
+        over.store(true, Ordering::Relaxed);
+        println!("{} calls beside", calls.join().expect("all calls have succeeded"));
+        result
+    })
 }
 
 /// Long enough for anything that a test waits for; whoever waits for longer has been forgotten.
