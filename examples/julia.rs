@@ -3,13 +3,17 @@
 //! The plane, the constant and the rule are those of the example in the documentation of mpi4py.futures; the picture is
 //! the same byte for byte.
 
+#[path = "shared/modes.rs"]
+mod modes;
+#[path = "shared/picture.rs"]
+mod picture;
+
 use clap::Parser;
 use futures_mpi::{Executor, MpiPoolExecutor, remote_task};
+use picture::{Picture, Size};
 use std::error::Error;
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Instant;
 
 /// The part of the complex plane that the picture shows.
@@ -29,24 +33,11 @@ struct Options {
     #[arg(long, default_value = "julia.pgm")]
     output: PathBuf,
 
-    /// How many lines travel together.
-    #[arg(long, default_value = "1")]
-    chunksize: NonZeroUsize,
+    #[command(flatten)]
+    size: Size,
 
-    /// The number of points in a line.
-    #[arg(long, default_value = "1280")]
-    width: NonZeroU32,
-
-    /// The number of lines.
-    #[arg(long, default_value = "960")]
-    height: NonZeroU32,
-}
-
-/// The formats of pictures.
-#[derive(Clone, Copy)]
-enum Format {
-    Pgm,
-    Png,
+    #[command(flatten)]
+    _mode: modes::Mode,
 }
 
 /// The shades of one line of the picture.
@@ -67,58 +58,35 @@ fn julia(mut re: f64, mut im: f64) -> u8 {
     n
 }
 
+fn main() -> ExitCode {
+    modes::start(in_pool, run)
+}
+
 #[futures_mpi::main]
-fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse();
-    let format = format_of(&options.output)?;
-    // Opened before the work, so that a bad name costs no time.
-    let file = File::create(&options.output).map_err(|error| format!("{}: {error}", options.output.display()))?;
+fn in_pool() -> Result<(), Box<dyn Error>> {
     let executor = MpiPoolExecutor::new()?;
+    run(&executor)
+}
+
+fn run(executor: &Executor) -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    let picture = Picture::create(&options.output)?;
     let workers = executor.num_workers()?;
     let begin = Instant::now();
-    let image = compute(&executor, &options)?;
+    let points = compute(executor, &options.size)?;
     let seconds = begin.elapsed().as_secs_f64();
-    let (width, height) = (options.width.get(), options.height.get());
-    write(BufWriter::new(file), format, width, height, &image)
-        .map_err(|error| format!("{}: {error}", options.output.display()))?;
+    picture.write(&options.size, &points)?;
     println!("{workers} workers, {seconds:.3} s, {}", options.output.display());
     Ok(())
 }
 
-/// All lines of the picture, one after the other.
-fn compute(executor: &Executor, options: &Options) -> Result<Vec<u8>, futures_mpi::Error> {
-    let (width, height) = (options.width.get(), options.height.get());
+/// All lines of the picture, one behind the other.
+fn compute(executor: &Executor, size: &Size) -> Result<Vec<u8>, futures_mpi::Error> {
+    let (width, height) = (size.width.get(), size.height.get());
     let lines = (0..height).map(|line| (line, width, height));
-    let mut image = Vec::with_capacity(width as usize * height as usize);
-    for line in executor.starmap(julia_line::ID, lines).chunksize(options.chunksize.get()) {
-        image.extend(line?);
+    let mut points = Vec::with_capacity(width as usize * height as usize);
+    for line in executor.starmap(julia_line::ID, lines).chunksize(size.chunksize.get()) {
+        points.extend(line?);
     }
-    Ok(image)
-}
-
-fn format_of(path: &Path) -> Result<Format, String> {
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("pgm") => Ok(Format::Pgm),
-        Some("png") => Ok(Format::Png),
-        _ => Err(format!("{}: the name of the picture must end in .pgm or .png", path.display())),
-    }
-}
-
-fn write(mut file: impl Write, format: Format, width: u32, height: u32, image: &[u8]) -> Result<(), Box<dyn Error>> {
-    match format {
-        Format::Pgm => {
-            writeln!(file, "P5 {width} {height} 255")?;
-            file.write_all(image)?;
-        }
-        Format::Png => {
-            let mut encoder = png::Encoder::new(&mut file, width, height);
-            encoder.set_color(png::ColorType::Grayscale);
-            encoder.set_depth(png::BitDepth::Eight);
-            let mut writer = encoder.write_header()?;
-            writer.write_image_data(image)?;
-            writer.finish()?;
-        }
-    }
-    file.flush()?;
-    Ok(())
+    Ok(points)
 }

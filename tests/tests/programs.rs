@@ -1,4 +1,4 @@
-//! The examples as users run them: alone, with spawned workers, in command line mode.
+//! The examples as users run them: alone, with spawned workers, in command line mode, as ordinary MPI programs.
 
 use futures_mpi_tests::harness::{self, Launch, Outcome};
 use std::fs;
@@ -44,14 +44,16 @@ fn example(name: &str) -> PathBuf {
 fn in_every_mode(name: &str, arguments: &[&str]) -> impl Iterator<Item = Outcome> {
     let mut launches = Vec::new();
     if harness::mpiexec_or_skip().is_some() {
-        launches.push(Launch::mpiexec(3));
+        launches.push((Launch::mpiexec(3), None));
+        launches.push((Launch::mpiexec(3), Some("--comm")));
         if harness::spawn_or_skip().is_some() {
-            launches.push(Launch::alone().clean_environment());
-            launches.push(Launch::mpiexec(1));
+            launches.push((Launch::alone().clean_environment(), None));
+            launches.push((Launch::mpiexec(1), None));
         }
     }
-    launches.into_iter().map(|launch| {
-        launch.program(example(name)).args(arguments.iter().copied()).env("FUTURES_MPI_MAX_WORKERS", "2").run()
+    launches.into_iter().map(|(launch, mode)| {
+        let launch = launch.program(example(name)).args(arguments.iter().copied()).args(mode);
+        launch.env("FUTURES_MPI_MAX_WORKERS", "2").run()
     })
 }
 
@@ -72,10 +74,6 @@ fn cpi_approximates_pi_in_every_mode() {
     }
     for outcome in in_every_mode("cpi", &["0"]) {
         outcome.expect_failure().expect_said("invalid value '0'");
-    }
-    if harness::mpiexec_or_skip().is_some() {
-        let outcome = Launch::mpiexec(3).program(example("cpi_comm")).arg("128").run();
-        assert_eq!(outcome.expect_success().stdout(), line);
     }
 }
 
@@ -111,8 +109,8 @@ fn cpi_prints_what_the_reference_prints() {
         (8, "512", "pi: 3.1415929714812316, error: 3.179e-07 (512 intervals, 8 workers)\n"),
     ];
     for (workers, intervals, line) in table {
-        for program in ["cpi", "cpi_comm"] {
-            let outcome = Launch::mpiexec(workers + 1).program(example(program)).arg(intervals).run();
+        for mode in [None, Some("--comm")] {
+            let outcome = Launch::mpiexec(workers + 1).program(example("cpi")).arg(intervals).args(mode).run();
             assert_eq!(outcome.expect_success().stdout(), line);
         }
         if harness::spawn_or_skip().is_some() {
@@ -143,6 +141,59 @@ fn julia_draws_the_reference_picture_in_every_mode() {
             }
             fs::remove_file(path).expect("it is there");
         }
+    }
+}
+
+#[test]
+fn primes_are_found_in_every_mode() {
+    let numbers = ["1", "2", "9", "97", "1000000000039", "999962000357"];
+    let lines = [
+        "1 has no divisor",
+        "2 is a prime",
+        "9 is 3 times 3",
+        "97 is a prime",
+        "1000000000039 is a prime",
+        "999962000357 is 999979 times 999983",
+    ];
+    for outcome in in_every_mode("primes", &numbers) {
+        assert_eq!(outcome.expect_success().stdout().lines().collect::<Vec<_>>(), lines);
+    }
+    if harness::mpiexec_or_skip().is_some() {
+        let launch = Launch::mpiexec(3).program(example("primes")).args(numbers);
+        let outcome = launch.args(["--unordered", "--chunksize", "2"]).run();
+        let mut found: Vec<&str> = outcome.expect_success().stdout().lines().collect();
+        found.sort_unstable();
+        assert_eq!(found, {
+            let mut lines = lines;
+            lines.sort_unstable();
+            lines
+        });
+        let outcome = Launch::mpiexec(3).program(example("primes")).args(["0"]).run();
+        outcome.expect_failure().expect_said("invalid value '0'");
+    }
+}
+
+#[test]
+fn the_mandelbrot_set_is_drawn_in_every_mode() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mandelbrot.png");
+    let output = path.to_str().expect("the path is text");
+    let options = ["--output", output, "--width", "160", "--height", "121", "--chunksize", "3", "--steps", "200"];
+    let mut first: Option<Vec<u8>> = None;
+    for outcome in in_every_mode("mandelbrot", &options) {
+        let text = outcome.expect_success().stdout();
+        assert!(text.starts_with("2 workers, ") && text.trim_end().ends_with(output), "{text}");
+        let (width, height, points) = read_png(&path);
+        assert_eq!((width, height), (160, 121));
+        let lines: Vec<&[u8]> = points.chunks(160).collect();
+        let mirrored: Vec<&[u8]> = lines.iter().rev().copied().collect();
+        assert!(lines == mirrored, "the lower half is the upper half's mirror image");
+        // On the axis: the beginning of the antenna's left side is outside, the middle of the heart inside.
+        assert!(lines[60][0] > 200 && lines[60][110] == 0 && lines[0][80] > 100);
+        let inside = points.iter().filter(|shade| **shade == 0).count() as f64 / points.len() as f64;
+        // The set has an area of about 1.507, the picture one of 3.2 by 2.42.
+        assert!((inside - 1.507 / (3.2 * 2.42)).abs() < 0.02, "{inside}");
+        assert!(first.get_or_insert_with(|| points.clone()) == &points, "every mode draws the same picture");
+        fs::remove_file(&path).expect("it is there");
     }
 }
 
