@@ -54,6 +54,8 @@ pub(crate) struct Driver {
     /// Why the pool can run nothing more.
     broken: Option<Error>,
     ending: bool,
+    /// What is to be said on standard error.
+    notices: Vec<String>,
 }
 
 impl Driver {
@@ -74,6 +76,7 @@ impl Driver {
             awaited: 0,
             broken: None,
             ending: false,
+            notices: Vec::new(),
         }
     }
 
@@ -156,6 +159,11 @@ impl Driver {
         self.clients.iter().for_each(|client| client.fail_boot(&reason));
         self.broken.get_or_insert(reason);
         self.handle(Event::Break);
+    }
+
+    /// What has happened that is to be said, whoever waits for which future.
+    pub(crate) fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
     }
 
     /// Whether the pool has come to its end.
@@ -262,7 +270,7 @@ impl Driver {
             return Ok(());
         }
         match message::to_manager(&frame.bytes)? {
-            ToManager::Ready(ready) => self.join(worker, ready.host),
+            ToManager::Ready(ready) => self.join(worker, ready),
             ToManager::Refused(Refused::Because(reason)) => self.refuse(worker, &reason),
             ToManager::Refused(Refused::Differs(theirs)) => {
                 let reason = registry::difference(&self.registry.descriptions(), &theirs);

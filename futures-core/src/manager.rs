@@ -166,6 +166,11 @@ fn run(plan: Plan, inbox: &Arc<Inbox>, boot: Arc<Boot>, registry: &'static Regis
     let mut pace = Backoff::new(plan.backoff.unwrap_or(Duration::from_millis(1)), plan.crowded);
     loop {
         let moved = stepper.step(start.elapsed());
+        for notice in stepper.take_notices() {
+            // In one piece, so that what other processes say does not come between.
+            let line = format!("futures-mpi: {notice}\n");
+            eprint!("{line}");
+        }
         if stepper.is_finished() {
             break;
         }

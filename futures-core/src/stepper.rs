@@ -64,6 +64,11 @@ impl Stepper {
         moved
     }
 
+    /// What has happened since the last call that is to be said on standard error, a line each.
+    pub fn take_notices(&mut self) -> Vec<String> {
+        self.driver.take_notices()
+    }
+
     /// Whether it is decided whether the workers are there.
     pub fn is_booted(&self) -> bool {
         self.driver.is_booted()

@@ -1,7 +1,7 @@
 //! An executor whose workers are processes of a communicator that the program has made itself.
 
 use crate::comm_workers;
-use crate::link::MpiLink;
+use crate::link::{MpiLink, Parting};
 use crate::runtime::{self, Role};
 use crate::sys::{self, Communicator, MpiError, ThreadLevel};
 use crate::transport::MpiTransport;
@@ -233,7 +233,10 @@ fn work(mut link: MpiLink, workers: Communicator) -> Result<()> {
     // The process is the program's, which may have other threads: variables are not set in it.
     let place = Place { host: &host, set_variable: None };
     let (limit, unused) = comm_workers::within(workers, || engine::serve(&mut link, place));
-    link.finish(limit).map_err(|message| Error::new(Kind::Mpi, message))?;
+    match link.finish(limit).map_err(|message| Error::new(Kind::Mpi, message))? {
+        Parting::Whole => {}
+        Parting::AtOnce => return Err(Error::new(Kind::WorkerLost, "another worker of the pool is lost")),
+    }
     // All workers come here, or MPI has failed before.
     unused.map_or(Ok(()), Communicator::free).map_err(failed)
 }

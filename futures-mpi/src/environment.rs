@@ -1,6 +1,7 @@
 //! Which MPI this is, how the process was started, and what has to be set or refused because of it. Pure: it is told
 //! what there is, and returns decisions; [`start`](crate::start) looks and acts.
 
+use crate::lifeline::Setting;
 use crate::sys::ThreadLevel;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -91,6 +92,8 @@ pub(crate) struct Plan {
     pub(crate) implementation: Implementation,
     /// Whether this process was started by itself, without `mpiexec` or the like.
     pub(crate) singleton: bool,
+    /// Whether nothing says that other nodes are there: started by itself, outside the allocation of a batch system.
+    pub(crate) one_node: bool,
     /// The variables to set before MPI is initialised; none of them is set now, but for `PATH`, which is extended.
     pub(crate) variables: Vec<(&'static str, String)>,
     /// Keys and values for `MPI_Comm_spawn`, unless the user says where the workers are to run.
@@ -158,6 +161,10 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Plan {
             want("OMPI_MCA_rmaps_base_oversubscribe", "1");
             // Without it, spawns that follow one another hang now and then.
             want("EVENT_NOEPOLL", "1");
+            // Without it, the death of one worker is the death of all. Open MPI tells nobody of it, the life line does.
+            if (situation.variable)(Setting::VARIABLE).as_deref() != Some("0") {
+                want("OMPI_MCA_orte_enable_recovery", "1");
+            }
             if one_node {
                 // UCX, where it is built in, serves spawned workers by shared memory: 0.4 instead of 13 microseconds.
                 want("OMPI_MCA_opal_common_ucx_tls", "any");
@@ -198,7 +205,7 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Plan {
         _ => Vec::new(),
     };
     let spawning = can_spawn(situation, &implementation, singleton, &path);
-    Plan { implementation, singleton, variables, spawn_info, spawning }
+    Plan { implementation, singleton, one_node, variables, spawn_info, spawning }
 }
 
 /// The `bin` beside the MPI library, if the program that this MPI starts in a singleton is there.

@@ -52,7 +52,9 @@ extern crate self as futures_mpi;
 
 mod comm_executor;
 mod comm_workers;
+mod ending;
 mod environment;
+mod lifeline;
 mod link;
 mod pool;
 mod role;

@@ -1,7 +1,8 @@
 //! The worker's end over MPI: waits with a backoff, and finishes what it sends before it computes on.
 
+use crate::lifeline::{Invitation, Line};
 use crate::stream::{self, Control, Incoming, Item};
-use crate::sys::{Communicator, MpiError, Sending, Source};
+use crate::sys::{self, Communicator, MpiError, Sending, Source};
 use futures_mpi_core::engine::Backoff;
 use futures_mpi_core::engine::{Frame, Link, Recycler};
 use std::sync::Arc;
@@ -26,10 +27,21 @@ pub(crate) struct MpiLink {
     part_bytes: usize,
     /// What the manager said last, or that it is gone.
     end: Option<End>,
+    /// The connection that ends this process when the manager's is gone.
+    life_line: Option<Line>,
 }
 
 /// The longest sleep while the manager takes a frame: a socket's buffer lasts that long.
 const HANDING_OVER: Duration = Duration::from_micros(50);
+
+/// How a worker goes after its farewell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// MPI can be finalised.
+    Whole,
+    /// Another worker of the same world is gone, and finalising MPI would wait for it.
+    AtOnce,
+}
 
 /// Why nothing more comes.
 #[derive(Debug)]
@@ -60,6 +72,7 @@ impl MpiLink {
             handing_over: Backoff::new(backoff.min(HANDING_OVER), crowded),
             part_bytes: stream::part_bytes(),
             end: None,
+            life_line: None,
         }
     }
 
@@ -74,7 +87,7 @@ impl MpiLink {
     /// Says farewell, for up to `limit`: then the manager has taken all that was sent to it, and the connection to a
     /// process that spawned this one is closed, if that process can close it too. Otherwise this worker just goes, and
     /// an error says why.
-    pub(crate) fn finish(mut self, limit: Duration) -> Result<(), String> {
+    pub(crate) fn finish(mut self, limit: Duration) -> Result<Parting, String> {
         let deadline = Instant::now() + limit;
         if let Some(text) = self.error() {
             return Err(text.to_owned());
@@ -96,8 +109,12 @@ impl MpiLink {
         }
         match self.end {
             // The manager disconnects too, as soon as it has said so.
-            Some(End::Told(Control::Disconnect)) => self.communicator.disconnect().map_err(|error| error.to_string()),
-            _ => Ok(()),
+            Some(End::Told(Control::Disconnect)) => {
+                self.communicator.disconnect().map_err(|error| error.to_string())?;
+                Ok(Parting::Whole)
+            }
+            Some(End::Told(Control::LeaveAtOnce)) => Ok(Parting::AtOnce),
+            _ => Ok(Parting::Whole),
         }
     }
 
@@ -119,9 +136,23 @@ impl MpiLink {
                     self.end = Some(End::Told(control));
                     return Ok(None);
                 }
+                Some(Item::Invitation(bytes)) => self.join_life_line(&bytes),
                 // Not whole yet: more of it may be there already.
                 None => {}
             }
+        }
+    }
+
+    /// Connects to the manager as it asks; a worker that cannot goes on without, and says so.
+    fn join_life_line(&mut self, bytes: &[u8]) {
+        let invitation = Invitation::from_bytes(bytes).ok_or_else(|| "its invitation cannot be read".to_owned());
+        match invitation.and_then(|invitation| Line::connect(&invitation)) {
+            Ok(line) => self.life_line = Some(line),
+            Err(reason) => eprintln!(
+                "futures-mpi: a worker on {} goes on without a life line, so that it may not be noticed if it is lost: \
+                 {reason}. FUTURES_MPI_LIFELINE can name the address of the interface that workers reach, or be 0",
+                sys::host_name()
+            ),
         }
     }
 

@@ -1,6 +1,7 @@
 //! An executor whose workers are MPI processes.
 
 use crate::environment;
+use crate::lifeline::{Reach, Setting};
 use crate::role::WorkerArgument;
 use crate::runtime::{self, Role};
 use crate::spawn::{self, SpawnOptions};
@@ -52,6 +53,7 @@ pub struct MpiPoolBuilder {
     exe: Option<PathBuf>,
     args: Vec<String>,
     mpi_info: Vec<(String, String)>,
+    life_line: Option<Setting>,
 }
 
 impl MpiPoolExecutor {
@@ -102,6 +104,17 @@ impl MpiPoolBuilder {
         self
     }
 
+    /// Whether each spawned worker keeps a life line to the master: a TCP connection on which nothing is sent, by whose
+    /// end each of the two notices within a second that the other is gone. If not set, the variable
+    /// `FUTURES_MPI_LIFELINE` decides: 0 for none, or the address of the network interface on which the master is to
+    /// be reached; else there are life lines.
+    ///
+    /// Without them a lost worker is noticed only where MPI ends the job or reports it; its futures may never be done.
+    pub fn life_line(mut self, wanted: bool) -> Self {
+        self.life_line = Some(if wanted { Setting::Automatic } else { Setting::Off });
+        self
+    }
+
     /// Makes the executor; its workers are started at first use.
     ///
     /// # Errors
@@ -122,7 +135,10 @@ impl MpiPoolBuilder {
                 let room = || environment::default_workers(runtime.started.universe_size(), 1);
                 let count = count.unwrap_or_else(room);
                 let crowded = options::is_crowded(count + 1);
-                let recipe = Box::new(move |_: &_| {
+                let life_line = self.life_line.map_or_else(Setting::of_environment, Ok);
+                let life_line = life_line.map_err(|message| Error::new(Kind::Configuration, message))?;
+                let reach = if runtime.started.plan.one_node { Reach::OneHost } else { Reach::Network };
+                let recipe = Box::new(move |notify: &_| {
                     let program =
                         self.exe.map_or_else(std::env::current_exe, Ok).map_err(|error| no_program(&error))?;
                     let arguments =
@@ -130,7 +146,9 @@ impl MpiPoolBuilder {
                     let spawn_options =
                         SpawnOptions { program, arguments, count, info: self.mpi_info, limit: options.pool.boot_limit };
                     let workers = spawn::spawn_workers(&runtime.started, spawn_options);
-                    runtime::boxed(MpiTransport::spawned(workers.map_err(|message| Error::new(Kind::Broken, message))?))
+                    let workers = workers.map_err(|message| Error::new(Kind::Broken, message))?;
+                    let watch = runtime::watch(life_line, reach, notify);
+                    runtime::boxed(MpiTransport::spawned(workers).map(|transport| transport.with_life_line(watch)))
                 });
                 let manager = Manager::new(Plan { recipe, backoff: Some(backoff), crowded, options: options.pool })?;
                 runtime.remember(&manager);

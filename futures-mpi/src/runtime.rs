@@ -3,13 +3,15 @@
 //! One of the two global things of the library, beside the registry: MPI itself is global.
 
 use crate::comm_workers;
-use crate::link::MpiLink;
+use crate::ending;
+use crate::lifeline::{Reach, Setting, Watch};
+use crate::link::{MpiLink, Parting};
 use crate::role::WorkerArgument;
 use crate::spawn;
 use crate::start::{self, Started};
 use crate::sys::{self, Communicator, ThreadLevel};
 use crate::transport::MpiTransport;
-use futures_mpi_core::engine::{self, Kind, Manager, Place, Plan, Transport};
+use futures_mpi_core::engine::{self, Kind, Manager, Notify, Place, Plan, Transport};
 use futures_mpi_core::options::{self, CommonOptions};
 use futures_mpi_core::{Error, Result};
 use std::panic::{self, AssertUnwindSafe};
@@ -102,6 +104,7 @@ fn begin() -> Result<Process, String> {
     let options = CommonOptions::default();
     let backoff = options.backoff().map_err(|error| error.to_string())?;
     let options = options.decide().map_err(|error| error.to_string())?;
+    let life_line = Setting::of_environment()?;
     let size = usize::try_from(world.size().map_err(failed)?).unwrap_or(1);
     let crowded = options::is_crowded(size);
     if size == 1 {
@@ -109,6 +112,7 @@ fn begin() -> Result<Process, String> {
     }
     // The pool talks on a communicator of its own, so that it never meets the program's messages.
     let pool = world.duplicate().map_err(failed)?;
+    let reach = if pool.is_on_one_host().map_err(failed)? { Reach::OneHost } else { Reach::Network };
     let is_master = world.rank().map_err(failed)? == ROOT;
     let workers = comm_workers::divide(pool, is_master).map_err(failed)?;
     if !is_master {
@@ -117,7 +121,10 @@ fn begin() -> Result<Process, String> {
         return Ok(Process::Worker(Box::new(MpiLink::new(pool, ROOT, backoff, crowded))));
     }
     let plan = Plan {
-        recipe: Box::new(move |_| boxed(MpiTransport::shared(pool))),
+        recipe: Box::new(move |notify| {
+            let watch = watch(life_line, reach, notify);
+            boxed(MpiTransport::shared(pool).map(|transport| transport.with_life_line(watch)))
+        }),
         backoff: Some(backoff),
         crowded,
         options: options.pool,
@@ -147,6 +154,23 @@ fn enter(started: Started, role: Role) -> &'static Runtime {
     RUNTIME.get_or_init(|| Runtime { started, role, pools: Mutex::new(Vec::new()) })
 }
 
+/// The life lines of a pool, unless they are not wanted, or not to be had, which is said.
+pub(crate) fn watch(setting: Setting, reach: Reach, notify: &Notify) -> Option<Watch> {
+    let address = setting.address(reach)?;
+    let notify = notify.clone();
+    match Watch::open(address, move || notify.notify()) {
+        Ok(watch) => Some(watch),
+        Err(error) => {
+            eprintln!(
+                "futures-mpi: this pool has no life lines, so that lost workers may not be noticed: the master cannot \
+                 listen at {address} ({error}). {} can name another address, or be 0",
+                Setting::VARIABLE
+            );
+            None
+        }
+    }
+}
+
 /// A transport as pools take it.
 pub(crate) fn boxed(transport: Result<MpiTransport, sys::MpiError>) -> Result<Box<dyn Transport>> {
     match transport {
@@ -173,7 +197,7 @@ fn run_master<R: Termination>(runtime: &'static Runtime, body: fn() -> R) -> Exi
             ExitCode::from(PANIC_STATUS)
         }
     };
-    finalize(runtime);
+    ending::finalize(&runtime.started);
     if spawn::launcher_waits() {
         eprintln!(
             "futures-mpi: MPI has refused to spawn workers; mpiexec would now wait for ever for a program that succeeds, so \
@@ -204,7 +228,8 @@ fn run_worker(mut link: MpiLink) -> ExitCode {
         link.finish(limit)
     }));
     match served {
-        Ok(Ok(())) => {}
+        Ok(Ok(Parting::Whole)) => {}
+        Ok(Ok(Parting::AtOnce)) => ending::leave_at_once(0),
         Ok(Err(message)) => eprintln!("futures-mpi: {message}"),
         Err(_) => {
             eprintln!("futures-mpi: a worker has panicked outside of a task; the job is ended");
@@ -212,14 +237,7 @@ fn run_worker(mut link: MpiLink) -> ExitCode {
         }
     }
     if let Some(runtime) = get() {
-        finalize(runtime);
+        ending::finalize(&runtime.started);
     }
     ExitCode::SUCCESS
-}
-
-fn finalize(runtime: &Runtime) {
-    let may_finalize = runtime.started.owned && spawn::can_finalize() && !sys::is_finalized();
-    if may_finalize && let Err(error) = sys::finalize() {
-        eprintln!("futures-mpi: MPI did not end cleanly: {error}");
-    }
 }

@@ -4,7 +4,7 @@
 //! contents, with the tag [`CONTENTS`]: the length and the alignment of each section, of which the first is the frame's
 //! bytes and the others its attachments; then the sections' parts with the tag [`PART`], which are received straight
 //! into the final memory of each section. An empty section has no parts. A byte with the tag [`CONTROL`] is part of the
-//! farewell. MPI keeps the order of messages between two processes.
+//! farewell; a manager's first message may have the tag [`INVITATION`]. MPI keeps the order of messages between two processes.
 
 use crate::sys::{Communicator, Landing, Load, Message, MpiError, Receiving, Sending};
 use futures_mpi_core::engine::{Attachment, Frame, Memory, Recycler};
@@ -28,6 +28,10 @@ const FRAME: i32 = 1;
 const CONTENTS: i32 = 2;
 const PART: i32 = 3;
 const CONTROL: i32 = 4;
+const INVITATION: i32 = 5;
+
+/// The longest invitation: more is no invitation.
+const INVITATION_BYTES_MAX: usize = 1 << 16;
 
 /// The bytes of the farewell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,10 +42,12 @@ pub(crate) enum Control {
     Disconnect,
     /// Manager to worker: go without disconnecting.
     Leave,
+    /// Manager to worker: end this process without finalising MPI, which would wait for a worker that is gone.
+    LeaveAtOnce,
 }
 
 /// By their bytes.
-const CONTROLS: [Control; 3] = [Control::Ready, Control::Disconnect, Control::Leave];
+const CONTROLS: [Control; 4] = [Control::Ready, Control::Disconnect, Control::Leave, Control::LeaveAtOnce];
 
 /// The largest part of a frame in this process.
 pub(crate) fn part_bytes() -> usize {
@@ -112,6 +118,11 @@ pub(crate) fn send_control(communicator: Communicator, rank: i32, control: Contr
     communicator.send(Load::Bytes(vec![control as u8]), 1, rank, CONTROL)
 }
 
+/// Sends the invitation to the life line.
+pub(crate) fn send_invitation(communicator: Communicator, rank: i32, text: String) -> Result<Sending, MpiError> {
+    communicator.send(Load::Bytes(text.into_bytes()), INVITATION_BYTES_MAX, rank, INVITATION)
+}
+
 /// What a peer has sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Item {
@@ -119,6 +130,8 @@ pub(crate) enum Item {
     Frame(Frame),
     /// A byte of the farewell.
     Control(Control),
+    /// An invitation to the life line.
+    Invitation(Vec<u8>),
 }
 
 /// What comes from one peer, in order.
@@ -190,6 +203,7 @@ impl Incoming {
             FRAME => reserve(1, length)?,
             CONTENTS if self.partial.is_none() => reserve(1, length)?,
             CONTROL if length == 1 => reserve(1, length)?,
+            INVITATION if length <= INVITATION_BYTES_MAX => reserve(1, length)?,
             PART => match self.partial.take() {
                 Some(landing) if length > 0 && length <= landing.missing() => landing,
                 _ => return Err(format!("an unexpected part of a frame arrived, of {length} bytes")),
@@ -217,6 +231,7 @@ impl Incoming {
                 self.sections = read_contents(&bytes_of(landing))?;
                 self.next_section()
             }
+            INVITATION => Ok(Some(Item::Invitation(bytes_of(landing)))),
             _ => match bytes_of(landing)[..] {
                 [byte] if usize::from(byte) < CONTROLS.len() => Ok(Some(Item::Control(CONTROLS[usize::from(byte)]))),
                 ref bytes => Err(format!("unexpected bytes of farewell arrived: {bytes:?}")),

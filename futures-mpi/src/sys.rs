@@ -1,5 +1,5 @@
 //! The only place with `unsafe`, here and in the folder of this name: thin safe wrappers over the MPI calls that the
-//! `mpi` crate lacks. No policy lives here.
+//! `mpi` crate lacks, and over calls of the system. No policy lives here.
 //!
 //! Every call goes by [`serialized`], which takes a lock when MPI gives less than `MPI_THREAD_MULTIPLE`. Return codes
 //! are judged, not ignored: communicators made here, or passed through [`Communicator::return_errors`], have the error
@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 mod groups;
+mod process;
 
 pub(crate) use groups::adopt;
 
@@ -20,6 +21,8 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub(crate) use process::{exit_now, host_name, interface_addresses, keep_alive, wait_readable};
 
 /// What an MPI call reported instead of success.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -339,6 +342,20 @@ impl Communicator {
         check(code)?;
         new.return_errors()?;
         Ok(new)
+    }
+
+    /// Whether all processes of this communicator are on one host. Collective.
+    pub(crate) fn is_on_one_host(self) -> Result<bool, MpiError> {
+        // SAFETY: the new handle is valid to write to.
+        let (code, here) = serialized(|| unsafe {
+            let mut here = ffi::RSMPI_COMM_NULL;
+            let kind = ffi::MPI_COMM_TYPE_SHARED as c_int;
+            (ffi::MPI_Comm_split_type(self.0, kind, 0, ffi::RSMPI_INFO_NULL, &mut here), Communicator(here))
+        });
+        check(code)?;
+        let together = here.size()? == self.size()?;
+        here.free()?;
+        Ok(together)
     }
 
     /// Starts `count` processes in one go and returns the intercommunicator to them, whose errors return.

@@ -1,11 +1,13 @@
 //! The manager's end over MPI: one transport for workers that were spawned and for ranks of a common communicator.
 
+use crate::ending;
+use crate::lifeline::{Parting, Watch};
 use crate::stream::{self, Control, Incoming, Item};
-use crate::sys::{self, Communicator, MpiError, Sending, Source, ThreadLevel};
+use crate::sys::{Communicator, MpiError, Sending, Source};
 use futures_mpi_core::engine::Backoff;
 use futures_mpi_core::engine::{Arrival, Frame, Recycler, Transport, WorkerNumber};
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -51,6 +53,8 @@ pub(crate) struct MpiTransport {
     /// The memory of attachments.
     recycler: Arc<Recycler>,
     part_bytes: usize,
+    /// Notices what MPI does not tell.
+    life_line: Option<Watch>,
 }
 
 /// One worker.
@@ -116,7 +120,36 @@ impl MpiTransport {
             receiving: Vec::new(),
             ready: VecDeque::new(),
             part_bytes: stream::part_bytes(),
+            life_line: None,
         })
+    }
+
+    /// The same with a life line to each worker; to be called before anything is sent.
+    pub(crate) fn with_life_line(mut self, watch: Option<Watch>) -> Self {
+        self.life_line = watch;
+        for number in (0..self.workers.len() as u32).map(WorkerNumber) {
+            self.invite(number);
+        }
+        self
+    }
+
+    /// Asks a worker to connect its life line.
+    fn invite(&mut self, number: WorkerNumber) {
+        let Some(watch) = &self.life_line else { return };
+        let peer = self.workers[number.index()].peer;
+        match stream::send_invitation(peer.communicator, peer.rank, watch.invitation(number).to_string()) {
+            Ok(sending) => self.sending.push((number, sending)),
+            Err(error) => self.lose(number, format!("sending to the worker failed: {error}")),
+        }
+    }
+
+    /// Takes in what the life lines have noticed.
+    fn notice_losses(&mut self) {
+        while let Some((number, reason)) = self.life_line.as_mut().and_then(Watch::lost) {
+            if number.index() < self.workers.len() {
+                self.lose(number, reason);
+            }
+        }
     }
 
     /// Gives a worker up; reported by the next [`poll`](Transport::poll).
@@ -126,6 +159,9 @@ impl MpiTransport {
             return;
         }
         worker.lost = true;
+        if !worker.peer.communicator.is_intercommunicator().unwrap_or(false) {
+            ending::note_lost_rank();
+        }
         // Bytes that MPI may still touch are not freed: that is what these destructors see to.
         worker.incoming = Incoming::new(&self.recycler);
         self.sending.retain(|(to, _)| *to != number);
@@ -236,6 +272,10 @@ impl MpiTransport {
                 worker.leaving = true;
                 None
             }
+            Item::Invitation(_) => {
+                self.lose(number, "it sends what only a manager sends");
+                self.ready.pop_front()
+            }
         }
     }
 
@@ -276,7 +316,12 @@ impl MpiTransport {
                 let worker = &self.workers[number.index()];
                 worker.leaving && !worker.lost
             });
-            let word = if whole { Control::Disconnect } else { Control::Leave };
+            let maimed = numbers().any(|number| self.workers[number.index()].lost);
+            let word = match (whole, maimed) {
+                (true, _) => Control::Disconnect,
+                (false, false) => Control::Leave,
+                (false, true) => Control::LeaveAtOnce,
+            };
             for number in numbers() {
                 let worker = &self.workers[number.index()];
                 if !worker.lost
@@ -316,6 +361,7 @@ impl Transport for MpiTransport {
     }
 
     fn poll(&mut self) -> Option<Arrival> {
+        self.notice_losses();
         if let Some(arrival) = self.ready.pop_front() {
             return Some(arrival);
         }
@@ -354,7 +400,12 @@ impl Transport for MpiTransport {
         // Those that were waited for in vain are not waited for again.
         let grace = deadline.max(Instant::now() + Duration::from_millis(200));
         self.attend(if missing.is_empty() { deadline } else { grace }, |this| this.sending.is_empty());
-        let disconnected = disconnect(intact, deadline.max(Instant::now() + Duration::from_secs(1)));
+        let disconnected = ending::disconnect(intact, deadline.max(Instant::now() + Duration::from_secs(1)));
+        if let Some(watch) = self.life_line.take() {
+            let workers = (0..).map(WorkerNumber).zip(&self.workers);
+            let lost = workers.filter(|(_, worker)| worker.lost).map(|(number, _)| number);
+            watch.part(Parting { silent: missing.clone(), lost: lost.collect() });
+        }
         if missing.is_empty() {
             return disconnected;
         }
@@ -378,26 +429,4 @@ impl Extend<Sending> for Outbox<'_> {
             }
         }
     }
-}
-
-/// Disconnects from workers that are about to do the same; on a thread of its own where MPI allows that, because
-/// nothing else limits the time.
-fn disconnect(communicators: Vec<Communicator>, deadline: Instant) -> Result<(), String> {
-    if communicators.is_empty() {
-        return Ok(());
-    }
-    let all = move || {
-        communicators.into_iter().try_for_each(|communicator| {
-            communicator.disconnect().map_err(|error| format!("disconnecting from the workers failed: {error}"))
-        })
-    };
-    if sys::thread_level() < ThreadLevel::Serialized {
-        return all();
-    }
-    let (done, outcome) = mpsc::channel();
-    let helper = thread::Builder::new().name("futures-mpi disconnect".to_owned());
-    let started = helper.spawn(move || drop(done.send(all())));
-    started.map_err(|error| format!("no thread could be started to disconnect from the workers: {error}"))?;
-    let time = deadline.saturating_duration_since(Instant::now());
-    outcome.recv_timeout(time).unwrap_or_else(|_| Err("disconnecting from the workers did not end in time".to_owned()))
 }

@@ -4,7 +4,7 @@ use super::Driver;
 use crate::codec::Limits;
 use crate::error::{Error, Kind, Origin};
 use crate::ids::{ClientNumber, WorkerNumber};
-use crate::message::{self, Hello, PROTOCOL};
+use crate::message::{self, Hello, PROTOCOL, Ready};
 use crate::scheduler::Event;
 use crate::task::TaskKey;
 use crate::transport::{Frame, Transport};
@@ -13,6 +13,8 @@ use crate::transport::{Frame, Transport};
 pub(super) struct Worker {
     pub(super) phase: Presence,
     pub(super) host: String,
+    /// The id of its process there.
+    pub(super) process: u32,
     /// Why it is gone.
     pub(super) loss: String,
     /// Calls that are about to be sent.
@@ -43,6 +45,7 @@ impl Driver {
             self.workers.push(Worker {
                 phase: Presence::Greeted,
                 host: String::new(),
+                process: 0,
                 loss: String::new(),
                 outgoing: Frame::default(),
             });
@@ -72,12 +75,12 @@ impl Driver {
         ));
     }
 
-    pub(super) fn join(&mut self, number: WorkerNumber, host: String) {
+    pub(super) fn join(&mut self, number: WorkerNumber, ready: Ready) {
         let worker = &mut self.workers[number.index()];
         if worker.phase != Presence::Greeted || self.broken.is_some() {
             return;
         }
-        worker.host = host;
+        (worker.host, worker.process) = (ready.host, ready.process);
         worker.phase = Presence::Ready;
         self.prepare_for_all(number);
         self.handle(Event::Join(number));
@@ -110,6 +113,7 @@ impl Driver {
             }
             Presence::Ready => {
                 worker.loss = reason.to_owned();
+                self.notices.push(self.loss_notice(number));
                 self.handle(Event::Lose(number));
                 self.excuse(number);
                 if self.workers.iter().all(|worker| worker.phase == Presence::Gone) {
@@ -122,8 +126,28 @@ impl Driver {
         }
     }
 
+    /// Says which worker is lost and what it was doing. Where MPI then ends the job these are the last words.
+    fn loss_notice(&self, number: WorkerNumber) -> String {
+        let Worker { host, process, loss, .. } = &self.workers[number.index()];
+        let mut held = self.scheduler.held(number);
+        let more = held.len().saturating_sub(1);
+        let first = held.next().and_then(|task| self.tasks.get(task.0));
+        let doing = match first {
+            Some(task) => {
+                let others = if more > 0 { format!(", with {more} more behind it") } else { String::new() };
+                format!("it had the task {}{others}", self.task_name(task.function))
+            }
+            None => "it had no task".to_owned(),
+        };
+        format!("worker {number} on {host} (process {process}) is lost: {loss}; {doing}")
+    }
+
+    fn task_name(&self, function: TaskKey) -> &'static str {
+        self.registry.get(function).map_or("unknown", |function| function.name())
+    }
+
     pub(super) fn origin(&self, worker: WorkerNumber, function: Option<TaskKey>) -> Origin {
-        let task = function.and_then(|key| self.registry.get(key)).map_or("unknown", |function| function.name());
+        let task = function.map_or("unknown", |key| self.task_name(key));
         self.origin_of(worker, task.to_owned())
     }
 

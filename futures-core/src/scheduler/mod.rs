@@ -407,6 +407,12 @@ impl Scheduler {
     pub(crate) fn tasks(&self) -> impl Iterator<Item = TaskNumber> {
         self.tasks.iter().map(|(task, _)| TaskNumber(task))
     }
+
+    /// The tasks that a worker holds, oldest first: it executes them in this order.
+    pub(crate) fn held(&self, worker: WorkerNumber) -> impl ExactSizeIterator<Item = TaskNumber> {
+        let tasks = self.workers.get(worker.index()).map(|worker| worker.tasks.iter().copied());
+        tasks.unwrap_or_default()
+    }
 }
 
 fn is_queued(tasks: &PagedMap<Task>, task: TaskNumber) -> bool {

@@ -71,27 +71,39 @@ fn variables() {
     let system = "/usr/lib";
     let ucx = "OMPI_MCA_opal_common_ucx_tls=any OMPI_MCA_opal_common_ucx_devices=any OMPI_MCA_pml=^cm ";
     let table: &[(&str, &[&str], bool, &str)] = &[
-        (OPEN_MPI_4, &["PATH=/usr/bin"], false, &format!("OMPI_MCA_rmaps_base_oversubscribe=1 EVENT_NOEPOLL=1 {ucx}")),
+        (
+            OPEN_MPI_4,
+            &["PATH=/usr/bin"],
+            false,
+            &format!("OMPI_MCA_rmaps_base_oversubscribe=1 EVENT_NOEPOLL=1 OMPI_MCA_orte_enable_recovery=1 {ucx}"),
+        ),
         (
             OPEN_MPI_4,
             &["PATH=/usr/bin", "OMPI_ALLOW_RUN_AS_ROOT=0"],
             true,
-            &format!("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 EVENT_NOEPOLL=1 {ucx}"),
+            &format!(
+                "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 EVENT_NOEPOLL=1 OMPI_MCA_orte_enable_recovery=1 {ucx}"
+            ),
         ),
         // What the user set stays.
         (
             OPEN_MPI_4,
             &["EVENT_NOEPOLL=", "OMPI_MCA_pml=ob1", "OMPI_MCA_opal_common_ucx_tls=rc"],
             false,
-            "OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_opal_common_ucx_devices=any ",
+            "OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_orte_enable_recovery=1 OMPI_MCA_opal_common_ucx_devices=any ",
         ),
         // A batch system's allocation may have several nodes.
-        (OPEN_MPI_4, &["SLURM_JOB_ID=7"], false, "OMPI_MCA_rmaps_base_oversubscribe=1 EVENT_NOEPOLL=1 "),
+        (
+            OPEN_MPI_4,
+            &["SLURM_JOB_ID=7"],
+            false,
+            "OMPI_MCA_rmaps_base_oversubscribe=1 EVENT_NOEPOLL=1 OMPI_MCA_orte_enable_recovery=1 ",
+        ),
         (
             OPEN_MPI_4,
             &["SLURM_JOB_ID=7", "LOOPBACK_ONLY=1"],
             false,
-            "OMPI_MCA_rmaps_base_oversubscribe=1 EVENT_NOEPOLL=1 OMPI_MCA_btl_tcp_if_include=lo ",
+            "OMPI_MCA_rmaps_base_oversubscribe=1 EVENT_NOEPOLL=1 OMPI_MCA_orte_enable_recovery=1 OMPI_MCA_btl_tcp_if_include=lo ",
         ),
         // Under a launcher nothing that could keep nodes apart.
         (OPEN_MPI_4, &["OMPI_COMM_WORLD_SIZE=1", "LOOPBACK_ONLY=1"], true, ""),
@@ -248,6 +260,7 @@ fn workers_fill_the_universe() {
     let plan = |version: &str, singleton| Plan {
         implementation: Implementation::parse(version),
         singleton,
+        one_node: singleton,
         variables: Vec::new(),
         spawn_info: Vec::new(),
         spawning: Ok(()),

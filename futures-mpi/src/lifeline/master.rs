@@ -1,0 +1,266 @@
+//! The master's end of the life lines of a pool: one thread, which sleeps until something happens on one of them.
+
+use super::greeting::{self, GREETING_BYTES, Token};
+use super::invitation::Invitation;
+use super::{ACCEPTED, FAREWELL};
+use crate::sys;
+use futures_mpi_core::engine::WorkerNumber;
+use std::collections::BTreeSet;
+use std::io::{self, Read, Write};
+use std::mem;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a connection may take to greet.
+const GREETING_LIMIT: Duration = Duration::from_secs(5);
+
+/// How many connections that have not greeted are kept; a further one replaces the oldest.
+const GUESTS_MAX: usize = 256;
+
+/// The workers of a pool, watched. Dropped without [`part`](Self::part), it takes its workers with it.
+pub(crate) struct Watch {
+    invitation: Invitation,
+    /// Set when something is in `losses`: cheaper to look at.
+    news: Arc<AtomicBool>,
+    losses: Receiver<(WorkerNumber, String)>,
+    farewell: Sender<Parting>,
+    /// Closed, it wakes the thread, which then ends.
+    _waker: UnixStream,
+}
+
+impl Watch {
+    /// Listens at `address`, at a port that is free. `wake` is called when there is something to hear of.
+    pub(crate) fn open(address: IpAddr, wake: impl Fn() + Send + 'static) -> io::Result<Self> {
+        let listener = TcpListener::bind((address, 0))?;
+        listener.set_nonblocking(true)?;
+        let port = listener.local_addr()?.port();
+        let addresses = if address.is_unspecified() { sys::interface_addresses() } else { vec![address] };
+        let token = Token::random()?;
+        let mut invitation = Invitation {
+            worker: 0,
+            token,
+            host: sys::host_name(),
+            addresses: addresses.into_iter().map(|address| SocketAddr::from((address, port))).collect(),
+        };
+        if invitation.addresses.is_empty() {
+            // No network at all: then all processes are here.
+            invitation.addresses.push(SocketAddr::from(([127, 0, 0, 1], port)));
+        }
+        let (waker, woken) = UnixStream::pair()?;
+        woken.set_nonblocking(true)?;
+        let (report, losses) = mpsc::channel();
+        let (farewell, farewells) = mpsc::channel();
+        let news = Arc::new(AtomicBool::new(false));
+        let (guests, lines) = (Vec::new(), Vec::new());
+        let seen = Arc::clone(&news);
+        let tell = move |worker, reason| {
+            let _ = report.send((worker, reason));
+            seen.store(true, Ordering::Release);
+            wake();
+        };
+        let mut thread = Thread { listener, token, woken, farewells, guests, lines, tell: Box::new(tell) };
+        thread::Builder::new().name("futures-mpi-lifelines".to_owned()).spawn(move || thread.run())?;
+        Ok(Watch { invitation, news, losses, farewell, _waker: waker })
+    }
+
+    /// What a worker has to know to connect.
+    pub(crate) fn invitation(&self, worker: WorkerNumber) -> Invitation {
+        Invitation { worker: worker.0, ..self.invitation.clone() }
+    }
+
+    /// The next worker that is gone, and what is known of it.
+    pub(crate) fn lost(&mut self) -> Option<(WorkerNumber, String)> {
+        if !self.news.swap(false, Ordering::AcqRel) {
+            return None;
+        }
+        let loss = self.losses.try_recv().ok();
+        // There may be more.
+        self.news.fetch_or(loss.is_some(), Ordering::AcqRel);
+        loss
+    }
+
+    /// Lets the workers go.
+    pub(crate) fn part(self, parting: Parting) {
+        let _ = self.farewell.send(parting);
+    }
+}
+
+/// The workers that get no farewell.
+#[derive(Debug, Default)]
+pub(crate) struct Parting {
+    /// Those that have not taken leave: they may live as long as this process, and not longer.
+    pub(crate) silent: BTreeSet<WorkerNumber>,
+    /// Those that were given up; should they still be there, they end now.
+    pub(crate) lost: BTreeSet<WorkerNumber>,
+}
+
+/// What the thread knows.
+struct Thread {
+    listener: TcpListener,
+    token: Token,
+    woken: UnixStream,
+    farewells: Receiver<Parting>,
+    guests: Vec<Guest>,
+    lines: Vec<Line>,
+    tell: Box<dyn Fn(WorkerNumber, String) + Send>,
+}
+
+/// A connection that has not greeted.
+struct Guest {
+    stream: TcpStream,
+    since: Instant,
+    bytes: [u8; GREETING_BYTES],
+    length: usize,
+}
+
+/// The connection of a worker.
+struct Line {
+    stream: TcpStream,
+    worker: WorkerNumber,
+}
+
+/// What became of a connection.
+enum Look<T> {
+    /// Nothing yet.
+    Waits,
+    Done(T),
+}
+
+impl Thread {
+    fn run(&mut self) {
+        loop {
+            let limit = (!self.guests.is_empty()).then_some(GREETING_LIMIT);
+            // Without the system's help there is nothing to watch with; workers then go on as if there were no lines.
+            let Ok(readable) = self.wait(limit) else { return self.part(&Parting::default()) };
+            let (ours, rest) = readable.split_at(2);
+            let (guests, lines) = rest.split_at(self.guests.len());
+            self.look_at_lines(lines);
+            self.look_at_guests(guests);
+            if ours[0] {
+                if let Ok(parting) = self.farewells.try_recv() {
+                    self.part(&parting);
+                }
+                return;
+            }
+            if ours[1] {
+                self.accept();
+            }
+        }
+    }
+
+    /// Which of the door bell, the listener, the guests and the lines, in this order, have something.
+    fn wait(&self, limit: Option<Duration>) -> io::Result<Vec<bool>> {
+        let guests = self.guests.iter().map(|guest| guest.stream.as_fd());
+        let lines = self.lines.iter().map(|line| line.stream.as_fd());
+        let all: Vec<_> = [self.woken.as_fd(), self.listener.as_fd()].into_iter().chain(guests).chain(lines).collect();
+        sys::wait_readable(&all, limit)
+    }
+
+    fn accept(&mut self) {
+        while let Ok((stream, _)) = self.listener.accept() {
+            if stream.set_nonblocking(true).is_err() {
+                continue;
+            }
+            if self.guests.len() >= GUESTS_MAX {
+                self.guests.remove(0);
+            }
+            self.guests.push(Guest { stream, since: Instant::now(), bytes: [0; GREETING_BYTES], length: 0 });
+        }
+    }
+
+    fn look_at_guests(&mut self, readable: &[bool]) {
+        let mut readable = readable.iter();
+        let mut accepted = Vec::new();
+        let token = self.token;
+        self.guests.retain_mut(|guest| {
+            let look = if readable.next() == Some(&true) { guest.look(token) } else { Look::Waits };
+            match look {
+                Look::Waits => guest.since.elapsed() < GREETING_LIMIT,
+                Look::Done(worker) => {
+                    accepted.extend(worker.and_then(|worker| Some((worker, guest.stream.try_clone().ok()?))));
+                    false
+                }
+            }
+        });
+        for (worker, mut stream) in accepted {
+            let known = self.lines.iter().any(|line| line.worker == worker);
+            if !known && matches!(stream.write(&[ACCEPTED]), Ok(1)) {
+                sys::keep_alive(&stream);
+                self.lines.push(Line { stream, worker });
+            }
+        }
+    }
+
+    fn look_at_lines(&mut self, readable: &[bool]) {
+        let mut readable = readable.iter();
+        let tell = &self.tell;
+        self.lines.retain_mut(|line| {
+            let look = if readable.next() == Some(&true) { line.look() } else { Look::Waits };
+            match look {
+                Look::Waits => true,
+                Look::Done(loss) => {
+                    if let Some(reason) = loss {
+                        tell(line.worker, reason);
+                    }
+                    false
+                }
+            }
+        });
+    }
+
+    fn part(&mut self, parting: &Parting) {
+        for mut line in mem::take(&mut self.lines) {
+            if parting.silent.contains(&line.worker) {
+                // The system closes it when this process ends.
+                mem::forget(line.stream);
+            } else if !parting.lost.contains(&line.worker) {
+                let _ = line.stream.write(&[FAREWELL]);
+            }
+        }
+    }
+}
+
+impl Guest {
+    /// The number of the worker, once it has greeted; none if this is no worker of ours.
+    fn look(&mut self, token: Token) -> Look<Option<WorkerNumber>> {
+        match self.stream.read(&mut self.bytes[self.length..]) {
+            Ok(0) => Look::Done(None),
+            Ok(count) => {
+                self.length += count;
+                if self.length < GREETING_BYTES {
+                    return Look::Waits;
+                }
+                Look::Done(greeting::read(&self.bytes, token).map(WorkerNumber))
+            }
+            Err(error) if is_temporary(&error) => Look::Waits,
+            Err(_) => Look::Done(None),
+        }
+    }
+}
+
+impl Line {
+    /// The reason of a loss, or none if the worker has taken leave.
+    fn look(&mut self) -> Look<Option<String>> {
+        let mut byte = [0];
+        match self.stream.read(&mut byte) {
+            Ok(1) if byte[0] == FAREWELL => Look::Done(None),
+            Ok(0) => Look::Done(Some("its process has ended".to_owned())),
+            Ok(_) => Look::Done(Some("its life line says what is not to be said there".to_owned())),
+            Err(error) if is_temporary(&error) => Look::Waits,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                Look::Done(Some("its process has ended".to_owned()))
+            }
+            Err(error) => Look::Done(Some(format!("its life line has broken ({error})"))),
+        }
+    }
+}
+
+fn is_temporary(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}

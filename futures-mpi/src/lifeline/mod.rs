@@ -1,0 +1,35 @@
+//! The life line: a TCP connection from each worker to its master, on which almost nothing is sent.
+//!
+//! The operating system closes it when a process ends, however it ends, so that each end learns within milliseconds
+//! that the other is gone. No MPI tells that reliably.
+//!
+//! ```text
+//!  master                                            worker
+//!  Watch: one thread, all connections                Line: one thread, blocked in a read
+//!    invitation (an MPI message): where, token  -->
+//!    <-- greeting: token, number, process           connects
+//!    answer: one byte                           -->
+//!    ... nothing ...                                ... nothing ...
+//!    <-- farewell: one byte, at a clean end -->      or the end of the connection: the other is gone
+//! ```
+//!
+//! A worker that cannot connect goes on without. The module knows nothing of frames and tasks.
+
+mod greeting;
+mod invitation;
+mod master;
+mod setting;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub(crate) use invitation::Invitation;
+pub(crate) use master::{Parting, Watch};
+pub(crate) use setting::{Reach, Setting};
+pub(crate) use worker::Line;
+
+/// The byte by which an end says that it goes, or has let the other go, so that what follows is no loss.
+const FAREWELL: u8 = b'f';
+
+/// The byte by which a master accepts a worker's greeting.
+const ACCEPTED: u8 = b'a';

@@ -1,0 +1,144 @@
+//! Both ends of the life line in one process. That an end takes its process with it is tested with processes.
+
+use super::greeting::{self, Token};
+use super::*;
+use futures_mpi_core::engine::WorkerNumber;
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+/// Longer than anything here takes.
+const LONG: Duration = Duration::from_secs(60);
+
+fn watch() -> (Watch, Receiver<()>) {
+    let (sender, woken) = mpsc::channel();
+    let wake = move || {
+        let _ = sender.send(());
+    };
+    (Watch::open(Ipv4Addr::LOCALHOST.into(), wake).expect("the loopback interface is there"), woken)
+}
+
+/// A connection that has sent `greeting`, and the first byte of the answer.
+fn connect(invitation: &Invitation, greeting: &[u8]) -> (TcpStream, Option<u8>) {
+    let mut stream = TcpStream::connect(invitation.addresses[0]).expect("the watch listens");
+    stream.set_read_timeout(Some(LONG)).expect("the limit is accepted");
+    stream.write_all(greeting).expect("the greeting is sent");
+    let answer = read_byte(&mut stream);
+    (stream, answer)
+}
+
+fn read_byte(stream: &mut TcpStream) -> Option<u8> {
+    let mut byte = [0];
+    matches!(stream.read(&mut byte), Ok(1)).then_some(byte[0])
+}
+
+fn greeting_of(invitation: &Invitation) -> [u8; greeting::GREETING_BYTES] {
+    greeting::write(invitation.token, invitation.worker)
+}
+
+#[test]
+fn a_closed_connection_is_a_loss_and_a_farewell_is_none() {
+    let (mut watch, woken) = watch();
+    let [dies, leaves, stays] = [3, 4, 5].map(|number| {
+        let invitation = watch.invitation(WorkerNumber(number));
+        let (stream, answer) = connect(&invitation, &greeting_of(&invitation));
+        assert_eq!(answer, Some(ACCEPTED));
+        stream
+    });
+    assert_eq!(watch.lost(), None);
+    (&leaves).write_all(&[FAREWELL]).expect("the watch listens");
+    drop(leaves);
+    drop(dies);
+    woken.recv_timeout(LONG).expect("the loss is noticed");
+    assert_eq!(watch.lost(), Some((WorkerNumber(3), "its process has ended".to_owned())));
+    assert_eq!(watch.lost(), None);
+    let mut stays = stays;
+    watch.part(Parting::default());
+    assert_eq!(read_byte(&mut stays), Some(FAREWELL));
+}
+
+#[test]
+fn a_silent_worker_keeps_its_connection_and_a_dropped_watch_takes_all_with_it() {
+    let (watch_that_parts, _woken) = watch();
+    let invitation = watch_that_parts.invitation(WorkerNumber(1));
+    let (mut stream, answer) = connect(&invitation, &greeting_of(&invitation));
+    assert_eq!(answer, Some(ACCEPTED));
+    watch_that_parts.part(Parting { silent: BTreeSet::from([WorkerNumber(1)]), ..Parting::default() });
+    stream.set_read_timeout(Some(Duration::from_millis(100))).expect("the limit is accepted");
+    let error = stream.read(&mut [0]).expect_err("the connection stays and is silent");
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+
+    let (dropped, _woken) = watch();
+    let invitation = dropped.invitation(WorkerNumber(1));
+    let (mut stream, answer) = connect(&invitation, &greeting_of(&invitation));
+    assert_eq!(answer, Some(ACCEPTED));
+    drop(dropped);
+    assert_eq!(read_byte(&mut stream), None);
+}
+
+#[test]
+fn strangers_are_not_let_in() {
+    let (mut watch, _woken) = watch();
+    let invitation = watch.invitation(WorkerNumber(0));
+    let stranger = greeting::write(Token::random().expect("there are random bytes"), 0);
+    assert_eq!(connect(&invitation, &stranger).1, None);
+    assert_eq!(connect(&invitation, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").1, None);
+    let (_first, answer) = connect(&invitation, &greeting_of(&invitation));
+    assert_eq!(answer, Some(ACCEPTED));
+    let (_second, answer) = connect(&invitation, &greeting_of(&invitation));
+    assert_eq!(answer, None, "a worker has one life line");
+    assert_eq!(watch.lost(), None, "nobody was lost");
+}
+
+#[test]
+fn a_worker_connects_and_takes_leave() {
+    let (mut watch, _woken) = watch();
+    let line = Line::connect(&watch.invitation(WorkerNumber(7))).expect("it is invited");
+    drop(line);
+    let again = Line::connect(&watch.invitation(WorkerNumber(8))).expect("it is invited");
+    assert_eq!(watch.lost(), None, "it took leave");
+    watch.part(Parting::default());
+    drop(again);
+}
+
+#[test]
+fn a_worker_that_cannot_connect_says_what_it_tried() {
+    let mut invitation = watch().0.invitation(WorkerNumber(7));
+    invitation.host = "elsewhere".to_owned();
+    let address = invitation.addresses[0];
+    let Err(error) = Line::connect(&invitation) else { panic!("nobody listens any more") };
+    assert!(error.starts_with(&format!("the master on elsewhere cannot be reached ({address}: ")), "{error}");
+}
+
+#[test]
+fn invitations_survive_the_wire() {
+    let (watch, _woken) = watch();
+    let mut invitation = watch.invitation(WorkerNumber(9));
+    invitation.addresses.push("[::1]:80".parse().expect("it is an address"));
+    assert_eq!(Invitation::from_bytes(invitation.to_string().as_bytes()), Some(invitation));
+    for bad in ["", "1", "1 xyz host", "1 0a host nowhere", "\u{e9}"] {
+        assert_eq!(Invitation::from_bytes(bad.as_bytes()), None, "{bad}");
+    }
+    assert_eq!(Invitation::from_bytes(&[0xff]), None);
+}
+
+#[test]
+fn settings_are_read() {
+    let table = [
+        (None, Setting::Automatic),
+        (Some("1"), Setting::Automatic),
+        (Some("0"), Setting::Off),
+        (Some("10.0.0.1"), Setting::At(Ipv4Addr::new(10, 0, 0, 1).into())),
+    ];
+    for (value, setting) in table {
+        assert_eq!(Setting::parse(value), Ok(setting));
+    }
+    assert!(Setting::parse(Some("eth0")).is_err_and(|error| error.contains("FUTURES_MPI_LIFELINE is \"eth0\"")));
+    let localhost = IpAddr::from(Ipv4Addr::LOCALHOST);
+    assert_eq!(Setting::Automatic.address(Reach::OneHost), Some(localhost));
+    assert!(Setting::Automatic.address(Reach::Network).is_some_and(|address| address.is_unspecified()));
+    assert_eq!(Setting::At(localhost).address(Reach::Network), Some(localhost));
+    assert_eq!(Setting::Off.address(Reach::OneHost), None);
+}

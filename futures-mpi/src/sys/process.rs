@@ -1,0 +1,98 @@
+//! Thin safe wrappers over system calls about processes and sockets that the standard library lacks.
+
+use std::ffi::CStr;
+use std::io;
+use std::net::{IpAddr, TcpStream};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
+use std::time::Duration;
+
+/// Ends this process now, with this status: nothing is flushed, and no handler of its end is called.
+pub(crate) fn exit_now(status: i32) -> ! {
+    // SAFETY: the call has no preconditions and does not return.
+    unsafe { libc::_exit(status) }
+}
+
+/// Waits until one of the descriptors can be read or has been closed at its other end, or until `limit`; says which.
+pub(crate) fn wait_readable(descriptors: &[BorrowedFd<'_>], limit: Option<Duration>) -> io::Result<Vec<bool>> {
+    let entry =
+        |descriptor: &BorrowedFd<'_>| libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let mut entries: Vec<libc::pollfd> = descriptors.iter().map(entry).collect();
+    let millis = limit.map_or(-1, |limit| libc::c_int::try_from(limit.as_millis()).unwrap_or(libc::c_int::MAX));
+    // SAFETY: the entries are as many as is said, and are valid to read and to write.
+    let count = unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, millis) };
+    if count >= 0 {
+        return Ok(entries.iter().map(|entry| entry.revents != 0).collect());
+    }
+    let error = io::Error::last_os_error();
+    if error.kind() == io::ErrorKind::Interrupted { Ok(vec![false; descriptors.len()]) } else { Err(error) }
+}
+
+/// Lets the system find out that the machine at the other end is gone, in about half a minute without an answer.
+pub(crate) fn keep_alive(stream: &TcpStream) {
+    let set = |level, name, value: libc::c_int| {
+        let length = size_of_val(&value) as libc::socklen_t;
+        // SAFETY: the value is valid to read, and as long as is said. A system without the option refuses it.
+        unsafe { libc::setsockopt(stream.as_raw_fd(), level, name, (&raw const value).cast(), length) };
+    };
+    set(libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1);
+    #[cfg(target_os = "linux")]
+    for (name, value) in [(libc::TCP_KEEPIDLE, 15), (libc::TCP_KEEPINTVL, 5), (libc::TCP_KEEPCNT, 4)] {
+        set(libc::IPPROTO_TCP, name, value);
+    }
+}
+
+/// The addresses of this machine's network interfaces that are up, those of the loopback interface left out.
+pub(crate) fn interface_addresses() -> Vec<IpAddr> {
+    let mut first: *mut libc::ifaddrs = ptr::null_mut();
+    // SAFETY: the place is valid to write to.
+    if unsafe { libc::getifaddrs(&mut first) } != 0 {
+        return Vec::new();
+    }
+    let mut addresses = Vec::new();
+    let mut next = first;
+    // SAFETY: the list is null or valid until it is freed below, and each of its entries leads to the next.
+    while let Some(interface) = unsafe { next.as_ref() } {
+        let up = interface.ifa_flags & libc::IFF_UP as libc::c_uint != 0;
+        let loopback = interface.ifa_flags & libc::IFF_LOOPBACK as libc::c_uint != 0;
+        if up && !loopback {
+            addresses.extend(ip_address(interface.ifa_addr));
+        }
+        next = interface.ifa_next;
+    }
+    // SAFETY: the list came from `getifaddrs` and is not used any more.
+    unsafe { libc::freeifaddrs(first) };
+    addresses
+}
+
+/// The address behind a pointer that `getifaddrs` gave, if it is one of the internet; link-local ones, which need a
+/// zone to be reached, are left out.
+fn ip_address(address: *const libc::sockaddr) -> Option<IpAddr> {
+    // SAFETY: the pointer is null or valid.
+    let family = i32::from(unsafe { address.as_ref()? }.sa_family);
+    match family {
+        libc::AF_INET => {
+            // SAFETY: addresses of this family have this type; they may be aligned less.
+            let address = unsafe { ptr::read_unaligned(address.cast::<libc::sockaddr_in>()) };
+            Some(IpAddr::from(address.sin_addr.s_addr.to_ne_bytes()))
+        }
+        libc::AF_INET6 => {
+            // SAFETY: as above.
+            let address = unsafe { ptr::read_unaligned(address.cast::<libc::sockaddr_in6>()) };
+            let bytes = address.sin6_addr.s6_addr;
+            (bytes[..2] != [0xfe, 0x80]).then(|| IpAddr::from(bytes))
+        }
+        _ => None,
+    }
+}
+
+/// The name of this machine.
+pub(crate) fn host_name() -> String {
+    let mut name = [0_u8; 256];
+    // SAFETY: the buffer is as long as is said, less one byte, so that a zero always ends it.
+    let code = unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len() - 1) };
+    if code != 0 {
+        return String::new();
+    }
+    CStr::from_bytes_until_nul(&name).map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned())
+}

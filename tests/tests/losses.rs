@@ -1,0 +1,99 @@
+//! A worker is lost, by whatever means: it is named, with its task, and nothing hangs and nothing is left behind.
+
+use futures_mpi_tests::harness::{self, Kind, Launch, Outcome};
+use std::time::Duration;
+
+const FAULTY: &str = env!("CARGO_BIN_EXE_faulty");
+
+/// Long enough for every scene; whoever needs it has hung.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// How a task can take its worker with it.
+const MEANS: [&str; 6] = ["kill", "term", "abort", "overflow", "exit0", "exit3"];
+
+fn alone(arguments: &[&str]) -> Launch {
+    Launch::alone().clean_environment().env("FUTURES_MPI_MAX_WORKERS", "3").program(FAULTY).args(arguments).limit(LIMIT)
+}
+
+fn under_mpiexec(ranks: u32, arguments: &[&str]) -> Launch {
+    Launch::mpiexec(ranks).env("FUTURES_MPI_MAX_WORKERS", "3").program(FAULTY).args(arguments).limit(LIMIT)
+}
+
+/// Whether this MPI lets the others live when a worker dies, if it is asked to.
+fn recovers() -> bool {
+    harness::mpiexec_or_skip().is_some_and(|mpi| mpi.kind == Kind::OpenMpi && mpi.version.0 == 4)
+}
+
+/// The launches under `mpiexec` that this MPI has.
+fn launches(arguments: &[&str]) -> Vec<Launch> {
+    let mut launches = Vec::new();
+    if harness::mpiexec_or_skip().is_some() {
+        launches.push(under_mpiexec(4, arguments));
+        if harness::spawn_or_skip().is_some() {
+            launches.push(under_mpiexec(1, arguments));
+        }
+    }
+    launches
+}
+
+#[track_caller]
+fn expect_named(outcome: &Outcome) {
+    outcome.expect_said("is lost: its process has ended; it had the task faulty::fall");
+}
+
+#[test]
+fn a_lost_worker_is_named_and_the_others_go_on_where_the_program_started_alone() {
+    if !recovers() {
+        return;
+    }
+    for means in MEANS {
+        let outcome = alone(&["task", means]).run();
+        outcome.expect_success().expect_said("lost true: the worker was lost while it had the task");
+        outcome.expect_said("the others go on: 328350");
+        expect_named(&outcome);
+    }
+}
+
+#[test]
+fn the_others_go_on_under_an_mpiexec_that_recovers() {
+    if !recovers() {
+        return;
+    }
+    for launch in launches(&["task", "kill"]) {
+        let outcome = launch.launcher_arg("--enable-recovery").run();
+        outcome.expect_success().expect_said("the others go on: 328350");
+        expect_named(&outcome);
+    }
+}
+
+/// What MPICH does not notice, a worker that ends with status 0, it survives.
+#[test]
+fn where_mpi_ends_the_job_the_last_words_name_the_worker_and_the_task() {
+    for means in MEANS {
+        for launch in launches(&["task", means]) {
+            let outcome = launch.run();
+            if means == "exit0" && outcome.end == harness::End::Code(0) {
+                outcome.expect_success().expect_said("the others go on: 328350");
+            } else {
+                outcome.expect_failure();
+            }
+            expect_named(&outcome);
+        }
+    }
+}
+
+#[test]
+fn without_a_life_line_everything_works_and_mpi_ends_the_job() {
+    for launch in launches(&["task", "kill"]) {
+        launch.env("FUTURES_MPI_LIFELINE", "0").run().expect_failure().expect_not_said("is lost");
+    }
+    // An address of no interface here, of the range that is kept free for documentation.
+    for launch in launches(&["main", "nothing", "idle"]) {
+        let outcome = launch.env("FUTURES_MPI_LIFELINE", "192.0.2.1").run();
+        outcome.expect_success().expect_said("this pool has no life lines");
+    }
+    for launch in launches(&["main", "nothing", "idle"]) {
+        let outcome = launch.env("FUTURES_MPI_LIFELINE", "eth0").run();
+        outcome.expect_failure().expect_said("FUTURES_MPI_LIFELINE is \"eth0\", which is not accepted");
+    }
+}
