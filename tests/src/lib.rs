@@ -10,3 +10,8 @@ pub mod tidy;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 mod readme {}
+
+/// The programs for those who come from mpi4py.futures compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/coming-from-mpi4py.md")]
+mod coming_from_mpi4py {}
