@@ -1,13 +1,17 @@
 //! Whether the workers of a pool are there, and ready for an executor: undecided, so many, or never.
 
 use crate::error::{Error, Result};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use crate::gate::Gate;
+use crate::inbox::Inbox;
+use crate::parker::Awaited;
+use std::sync::OnceLock;
 
 /// The outcome of a pool's start, or of an executor's setup; set once.
 #[derive(Debug, Default)]
 pub(crate) struct Boot {
-    outcome: Mutex<Option<Result<usize>>>,
-    decided: Condvar,
+    outcome: OnceLock<Result<usize>>,
+    /// Opened after the outcome is set.
+    decided: Gate,
 }
 
 impl Boot {
@@ -22,22 +26,17 @@ impl Boot {
     }
 
     pub(crate) fn is_decided(&self) -> bool {
-        self.lock().is_some()
+        self.decided.is_done()
     }
 
-    /// Waits for the outcome: the number of workers.
-    pub(crate) fn wait(&self) -> Result<usize> {
-        let outcome = self.decided.wait_while(self.lock(), |outcome| outcome.is_none());
-        let outcome = outcome.unwrap_or_else(PoisonError::into_inner);
-        outcome.clone().expect("the wait ends when there is an outcome")
+    /// Waits for the outcome, and drives the pool of this inbox meanwhile: the number of workers.
+    pub(crate) fn wait(&self, inbox: &Inbox) -> Result<usize> {
+        inbox.wait_for(&self.decided, None);
+        self.outcome.get().cloned().expect("the wait ends when there is an outcome")
     }
 
     fn decide(&self, outcome: Result<usize>) {
-        self.lock().get_or_insert(outcome);
-        self.decided.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Result<usize>>> {
-        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+        self.outcome.get_or_init(|| outcome);
+        self.decided.open();
     }
 }

@@ -11,6 +11,7 @@ use crate::boot::Boot;
 use crate::codec::DecodeFailure;
 use crate::collections::PagedMap;
 use crate::error::{Error, Kind};
+use crate::future::Notice;
 use crate::ids::{ClientNumber, TaskNumber, WorkerNumber};
 use crate::inbox::{Command, Task, shut_down};
 use crate::memory::Attachment;
@@ -44,6 +45,10 @@ pub(crate) struct Driver {
     workers: Vec<Worker>,
     /// The workers with something in `outgoing`.
     unsent: Vec<WorkerNumber>,
+    /// Those of them that wait for it, or have when it was put there.
+    urgent: Vec<WorkerNumber>,
+    /// What is to be told, once the driver is left alone.
+    notices: Vec<Notice>,
     transport: Option<Box<dyn Transport>>,
     boot: Arc<Boot>,
     options: PoolOptions,
@@ -54,8 +59,6 @@ pub(crate) struct Driver {
     /// Why the pool can run nothing more.
     broken: Option<Error>,
     ending: bool,
-    /// What is to be said on standard error.
-    notices: Vec<String>,
 }
 
 impl Driver {
@@ -69,6 +72,7 @@ impl Driver {
             clients_left: 0,
             workers: Vec::new(),
             unsent: Vec::new(),
+            urgent: Vec::new(),
             transport: None,
             boot,
             options,
@@ -92,7 +96,8 @@ impl Driver {
             Command::Submit(task) => {
                 let Some(function) = self.registry.number(task.function) else {
                     let message = self.registry.unknown(&format!("with the key {:x}", task.function.0));
-                    return task.state.finish(Outcome::Failed(Error::new(Kind::Registry, message)));
+                    let outcome = Outcome::Failed(Error::new(Kind::Registry, message));
+                    return task.state.finish_quietly(outcome, &mut self.notices);
                 };
                 let (number, client) = (task.state.task(), task.client);
                 self.tasks.insert(number.0, task);
@@ -127,9 +132,22 @@ impl Driver {
 
     /// Sends what is ready to be sent.
     pub(crate) fn flush(&mut self) {
-        let mut unsent = std::mem::take(&mut self.unsent);
-        unsent.drain(..).for_each(|worker| self.send(worker));
-        self.unsent = unsent;
+        self.urgent.clear();
+        while let Some(worker) = self.unsent.pop() {
+            self.send(worker);
+        }
+    }
+
+    /// Sends what waits for workers that had nothing to do when it was put there; the rest may wait for company.
+    pub(crate) fn send_urgent(&mut self) {
+        while let Some(worker) = self.urgent.pop() {
+            self.send(worker);
+        }
+    }
+
+    /// Whom to tell that their futures are done.
+    pub(crate) fn notices(&mut self) -> &mut Vec<Notice> {
+        &mut self.notices
     }
 
     /// Takes note of how much time has passed since the pool's start.
@@ -159,11 +177,6 @@ impl Driver {
         self.clients.iter().for_each(|client| client.fail_boot(&reason));
         self.broken.get_or_insert(reason);
         self.handle(Event::Break);
-    }
-
-    /// What has happened that is to be said, whoever waits for which future.
-    pub(crate) fn take_notices(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.notices)
     }
 
     /// Whether the pool has come to its end.
@@ -210,7 +223,7 @@ impl Driver {
             Action::Dispatch(worker, task) => self.dispatch(worker, task, more),
             Action::Cancelled(task) => {
                 if let Some(task) = self.tasks.remove(task.0) {
-                    task.state.cancelled_by_pool();
+                    task.state.cancelled_by_pool(&mut self.notices);
                 }
             }
             Action::Unfit(client, task) => {
@@ -251,7 +264,11 @@ impl Driver {
         let worker = &mut self.workers[number.index()];
         if worker.outgoing.is_empty() {
             self.unsent.push(number);
+            if worker.unanswered == 0 {
+                self.urgent.push(number);
+            }
         }
+        worker.unsent += 1;
         message::push_call(&mut worker.outgoing, &call, attachments);
         if worker.outgoing.len_bytes() >= FRAME_BYTES {
             self.send(number);
@@ -259,7 +276,9 @@ impl Driver {
     }
 
     fn send(&mut self, number: WorkerNumber) {
-        let frame = std::mem::take(&mut self.workers[number.index()].outgoing);
+        let worker = &mut self.workers[number.index()];
+        let frame = std::mem::take(&mut worker.outgoing);
+        worker.unanswered += std::mem::take(&mut worker.unsent);
         if let Some(transport) = self.transport.as_mut().filter(|_| !frame.is_empty()) {
             transport.send(number, frame);
         }
@@ -303,6 +322,7 @@ impl Driver {
             Results::Mixed(items) => self.read_items(worker, task, items, attachments)?,
         };
         let number = reply.task;
+        self.workers[worker.index()].unanswered -= 1;
         // The future first, then the next task: whoever waits is woken before the driver goes on.
         self.resolve(number, outcome);
         self.handle(Event::Finish(worker, number, reply.nanos));
@@ -337,7 +357,7 @@ impl Driver {
 
     fn resolve(&mut self, task: TaskNumber, outcome: Outcome) {
         if let Some(task) = self.tasks.remove(task.0) {
-            task.state.finish(outcome);
+            task.state.finish_quietly(outcome, &mut self.notices);
         }
     }
 }

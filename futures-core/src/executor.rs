@@ -197,7 +197,7 @@ impl Executor {
             return Err(shut_down());
         }
         self.client.start();
-        if wait { self.client.boot().wait().map(drop) } else { Ok(()) }
+        if wait { self.client.wait_for_boot().map(drop) } else { Ok(()) }
     }
 
     /// The number of workers in the pool; starts them and waits for them if need be, as [`bootup`](Self::bootup) does.
@@ -207,7 +207,7 @@ impl Executor {
     /// Why the executor is broken, or that it has been shut down.
     pub fn num_workers(&self) -> Result<usize> {
         self.bootup(false)?;
-        self.client.boot().wait()
+        self.client.wait_for_boot()
     }
 
     /// Ends the executor: it takes no more tasks, and its part of the pool is freed when its futures are done.
@@ -259,6 +259,10 @@ impl Client {
         self.preparation.as_ref().map_or(self.manager.boot(), |preparation| &preparation.boot)
     }
 
+    fn wait_for_boot(&self) -> Result<usize> {
+        self.boot().wait(self.manager.inbox())
+    }
+
     /// Submits tasks, or fails their futures if the executor has been shut down.
     pub(crate) fn submit_all(&self, tasks: impl IntoIterator<Item = Task>) {
         if self.closed.load(Ordering::Acquire) {
@@ -282,7 +286,7 @@ impl Client {
             }
         }
         if wait {
-            self.drained.wait();
+            inbox.wait_for(&*self.drained, None);
             if self.owns_pool {
                 self.manager.join();
             }

@@ -7,11 +7,11 @@ use crate::future::{Callback, State};
 use crate::gate::Gate;
 use crate::ids::{ClientNumber, TaskNumber};
 use crate::payload::{Outcome, Payload};
+use crate::seat::Seat;
 use crate::setup::Setup;
 use crate::task::TaskKey;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::Thread;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// What a manager is asked to do.
@@ -53,7 +53,9 @@ pub(crate) struct Task {
 /// Commands in the order in which they came, and the means to wake the manager.
 pub(crate) struct Inbox {
     commands: Mutex<Commands>,
-    manager: OnceLock<Thread>,
+    /// Whether there are any, for a look without the lock.
+    occupied: AtomicBool,
+    seat: Seat,
     next_task: AtomicU64,
     next_client: AtomicU32,
     callbacks: Callbacks,
@@ -69,7 +71,8 @@ impl Inbox {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Inbox {
             commands: Mutex::new(Commands::Waiting(Vec::new())),
-            manager: OnceLock::new(),
+            occupied: AtomicBool::new(false),
+            seat: Seat::new(),
             next_task: AtomicU64::new(0),
             next_client: AtomicU32::new(0),
             callbacks: Callbacks::new(),
@@ -87,38 +90,45 @@ impl Inbox {
         // Under the lock, so that the numbers arrive in their order.
         let number = ClientNumber(self.next_client.fetch_add(1, Ordering::Relaxed));
         commands.take(Command::Open(number, gate));
+        self.occupied.store(true, Ordering::SeqCst);
         number
     }
 
-    /// Leaves a command and wakes the manager.
-    pub(crate) fn push(&self, command: Command) {
-        self.lock().take(command);
-        self.wake();
+    /// Where the pool is driven from.
+    pub(crate) fn seat(&self) -> &Seat {
+        &self.seat
     }
 
-    /// Leaves several commands at once.
+    /// Carries out a command, or leaves it to whoever drives the pool.
+    pub(crate) fn push(&self, command: Command) {
+        self.push_all([command]);
+    }
+
+    /// Carries out several commands at once, or leaves them to whoever drives the pool.
     pub(crate) fn push_all(&self, commands: impl IntoIterator<Item = Command>) {
+        let Err(commands) = self.submit_here(commands.into_iter()) else { return };
         let mut waiting = self.lock();
         commands.into_iter().for_each(|command| waiting.take(command));
+        self.occupied.store(true, Ordering::SeqCst);
         drop(waiting);
-        self.wake();
-    }
-
-    /// Says which thread is to be woken.
-    pub(crate) fn attend(&self, manager: Thread) {
-        let _ = self.manager.set(manager);
-    }
-
-    /// Wakes the manager if it sleeps.
-    pub(crate) fn wake(&self) {
-        if let Some(manager) = self.manager.get() {
-            manager.unpark();
+        if !self.look_after_door() {
+            self.seat.ring();
         }
+    }
+
+    /// Whether something has come that nobody has taken.
+    pub(crate) fn has_commands(&self) -> bool {
+        self.occupied.load(Ordering::SeqCst)
     }
 
     /// Moves what has come to `into`, which is empty; whether anything was there.
     pub(crate) fn take(&self, into: &mut Vec<Command>) -> bool {
-        match &mut *self.lock() {
+        if !self.has_commands() {
+            return false;
+        }
+        let mut waiting = self.lock();
+        self.occupied.store(false, Ordering::SeqCst);
+        match &mut *waiting {
             Commands::Waiting(commands) => std::mem::swap(commands, into),
             Commands::Ended(_) => {}
         }

@@ -46,9 +46,11 @@ mod memory;
 mod message;
 #[doc(hidden)]
 pub mod options;
+mod parker;
 mod payload;
 mod registry;
 mod scheduler;
+mod seat;
 mod setup;
 mod stepper;
 mod task;

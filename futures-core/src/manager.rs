@@ -1,15 +1,15 @@
 //! The thread of a pool: waits for commands and frames, and lets the driver deal with them.
 
-use crate::backoff::{Backoff, Pause};
 use crate::boot::Boot;
 use crate::error::{Error, Kind, Result};
 use crate::inbox::{Command, Inbox, shut_down};
 use crate::options::PoolOptions;
 use crate::registry::Registry;
+use crate::seat::{Attendant, Manner};
 use crate::stepper::Stepper;
 use crate::transport::Transport;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 /// How a pool comes to its workers: run once, in the manager's thread, when the pool is first used.
@@ -24,6 +24,8 @@ pub struct Plan {
     pub backoff: Option<Duration>,
     /// Whether there are more processes, or threads, than cores, so that waiting ones give way early.
     pub crowded: bool,
+    /// The only thread that may drive the pool while it waits, beside the pool's own; any if there is none.
+    pub only_driver: Option<ThreadId>,
     /// Limits, and what the workers are told.
     pub options: PoolOptions,
 }
@@ -35,7 +37,7 @@ pub struct Notify(Arc<Inbox>);
 impl Notify {
     /// Makes the manager look at its transport.
     pub fn notify(&self) {
-        self.0.wake();
+        self.0.seat().ring();
     }
 }
 
@@ -124,12 +126,14 @@ impl Manager {
     /// Lets a pool end when its futures are done; its executors take no more tasks.
     pub fn end(&self) {
         self.inbox.push(Command::End);
+        self.inbox.seat().call_attendant();
         self.end_unstarted();
     }
 
     /// Ends a pool whatever is still to be done: its futures fail, and tasks that are running are not waited for.
     pub fn abandon(&self) {
         self.inbox.push(Command::Abandon);
+        self.inbox.seat().call_attendant();
         self.end_unstarted();
     }
 
@@ -156,42 +160,16 @@ impl Manager {
     }
 }
 
-/// The manager's thread.
+/// The manager's thread: starts the pool, attends to it, and ends it.
 fn run(plan: Plan, inbox: &Arc<Inbox>, boot: Arc<Boot>, registry: &'static Registry) {
-    inbox.attend(thread::current());
     let _guard = EndOnPanic(inbox);
-    let start = Instant::now();
+    let begin = Instant::now();
     let mut stepper = Stepper::new(Arc::clone(inbox), registry, boot, plan.options);
     stepper.attach((plan.recipe)(&Notify(Arc::clone(inbox))));
-    let mut pace = Backoff::new(plan.backoff.unwrap_or(Duration::from_millis(1)), plan.crowded);
-    loop {
-        let moved = stepper.step(start.elapsed());
-        for notice in stepper.take_notices() {
-            // In one piece, so that what other processes say does not come between.
-            let line = format!("futures-mpi: {notice}\n");
-            eprint!("{line}");
-        }
-        if stepper.is_finished() {
-            break;
-        }
-        if moved {
-            pace.reset();
-        } else {
-            pause(&mut pace, plan.backoff.is_none() && stepper.is_calm());
-        }
-    }
-    if let Err(missing) = stepper.finish() {
+    let manner = Manner { backoff: plan.backoff, crowded: plan.crowded, only: plan.only_driver };
+    let stepper = Attendant::open(inbox, stepper, begin, manner).attend();
+    if let Some(Err(missing)) = stepper.map(Stepper::finish) {
         eprintln!("futures-mpi: a pool did not end cleanly: {missing}");
-    }
-}
-
-/// Waits before the next look; `notified` says that whatever comes wakes this thread.
-fn pause(pace: &mut Backoff, notified: bool) {
-    match pace.pause() {
-        Pause::Spin => std::hint::spin_loop(),
-        Pause::Yield => thread::yield_now(),
-        Pause::Sleep(_) if notified => thread::park(),
-        Pause::Sleep(longest) => thread::park_timeout(longest),
     }
 }
 

@@ -226,7 +226,7 @@ where
     /// Takes out the chunk whose results come next, when it is done; `None` if it is not in time.
     fn next_done(&mut self) -> Option<Chunk> {
         if let Some(watch) = &self.watch {
-            return self.ahead.remove(&watch.next(self.deadline)?);
+            return self.ahead.remove(&watch.next(Some(self.client.manager().inbox()), self.deadline)?);
         }
         let first = self.ahead.first_entry()?;
         if let Some(state) = &first.get().state
@@ -249,7 +249,7 @@ where
             let Some(chunk) = self.make_chunk(&mut tasks) else { break };
             self.bytes_ahead += chunk.bytes;
             match (&self.watch, &chunk.state) {
-                (Some(watch), Some(state)) => state.watch(watch, self.next_chunk),
+                (Some(watch), Some(state)) => state.watch(watch, self.next_chunk, false),
                 (Some(watch), None) => watch.report(self.next_chunk),
                 (None, _) => {}
             }

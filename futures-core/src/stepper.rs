@@ -5,6 +5,7 @@
 use crate::boot::Boot;
 use crate::driver::Driver;
 use crate::error::Result;
+use crate::future::Notice;
 use crate::inbox::{Command, Inbox};
 use crate::manager::Manager;
 use crate::options::PoolOptions;
@@ -49,24 +50,64 @@ impl Stepper {
         }
     }
 
-    /// Deals with all that has come until now, `elapsed` after the pool's start; whether anything had come.
+    /// Deals with all that has come until now, `elapsed` after the pool's start; whether anything had come. Says nothing
+    /// on standard error.
     pub fn step(&mut self, elapsed: Duration) -> bool {
-        self.driver.set_time(elapsed);
-        let mut moved = self.inbox.take(&mut self.commands);
-        self.commands.drain(..).for_each(|command| self.driver.command(command));
+        let moved = self.advance(|| elapsed);
+        let notices = std::mem::take(self.notices()).into_iter();
+        notices.filter(|notice| !matches!(notice, Notice::Say(_))).for_each(Notice::tell);
+        moved
+    }
+
+    /// The same, with a clock that is looked at only if need be; keeps to itself whom to tell.
+    pub(crate) fn advance(&mut self, now: impl Fn() -> Duration) -> bool {
+        let mut moved = self.take_commands(&now);
         while self.driver.receive() {
             moved = true;
         }
         self.driver.flush();
-        if !self.driver.is_finished() {
+        if !self.driver.is_calm() && !self.driver.is_finished() {
+            self.driver.set_time(now());
             self.driver.check_limits();
         }
         moved
     }
 
-    /// What has happened since the last call that is to be said on standard error, a line each.
-    pub fn take_notices(&mut self) -> Vec<String> {
-        self.driver.take_notices()
+    /// Carries out commands, after those that were left at the door before. What is to be sent waits for company, unless
+    /// there are several commands.
+    pub(crate) fn carry_out(&mut self, commands: impl Iterator<Item = Command>, now: impl Fn() -> Duration) {
+        self.take_commands(&now);
+        let mut count = 0;
+        for command in commands {
+            if !matches!(command, Command::Submit(_)) {
+                self.driver.set_time(now());
+            }
+            self.driver.command(command);
+            count += 1;
+        }
+        if count > 1 {
+            self.driver.flush();
+        }
+    }
+
+    /// Carries out what was left at the door; whether there was anything.
+    fn take_commands(&mut self, now: impl Fn() -> Duration) -> bool {
+        let any = self.inbox.take(&mut self.commands);
+        if any {
+            self.driver.set_time(now());
+            self.commands.drain(..).for_each(|command| self.driver.command(command));
+        }
+        any
+    }
+
+    /// Sends what workers are waiting for.
+    pub(crate) fn send_urgent(&mut self) {
+        self.driver.send_urgent();
+    }
+
+    /// Whom to tell that their futures are done.
+    pub(crate) fn notices(&mut self) -> &mut Vec<Notice> {
+        self.driver.notices()
     }
 
     /// Whether it is decided whether the workers are there.

@@ -81,6 +81,7 @@ impl ThreadPoolBuilder {
             recipe,
             backoff: None,
             crowded: options::is_crowded(count + 1),
+            only_driver: None,
             options: options.pool,
         })?;
         Ok(ThreadPoolExecutor { executor: Executor::owning(manager, options) })

@@ -267,7 +267,10 @@ fn executor(
     crowded: bool,
     options: Decided,
 ) -> Result<MpiCommExecutor> {
-    let manager = Manager::new(Plan { recipe: Box::new(recipe), backoff, crowded, options: options.pool })?;
+    // This thread calls MPI already, so it is the one that may where only one may.
+    let only_driver = (sys::thread_level() < ThreadLevel::Serialized).then(|| thread::current().id());
+    let plan = Plan { recipe: Box::new(recipe), backoff, crowded, only_driver, options: options.pool };
+    let manager = Manager::new(plan)?;
     manager.start();
     Ok(MpiCommExecutor { executor: Executor::owning(manager, options) })
 }

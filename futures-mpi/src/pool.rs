@@ -150,7 +150,9 @@ impl MpiPoolBuilder {
                     let watch = runtime::watch(life_line, reach, notify);
                     runtime::boxed(MpiTransport::spawned(workers).map(|transport| transport.with_life_line(watch)))
                 });
-                let manager = Manager::new(Plan { recipe, backoff: Some(backoff), crowded, options: options.pool })?;
+                let only_driver = runtime.started.only_driver();
+                let plan = Plan { recipe, backoff: Some(backoff), crowded, only_driver, options: options.pool };
+                let manager = Manager::new(plan)?;
                 runtime.remember(&manager);
                 Executor::owning(manager, options)
             }

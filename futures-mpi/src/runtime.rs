@@ -120,6 +120,7 @@ fn begin() -> Result<Process, String> {
         enter(started, Role::Worker);
         return Ok(Process::Worker(Box::new(MpiLink::new(pool, ROOT, backoff, crowded))));
     }
+    let only_driver = started.only_driver();
     let plan = Plan {
         recipe: Box::new(move |notify| {
             let watch = watch(life_line, reach, notify);
@@ -127,6 +128,7 @@ fn begin() -> Result<Process, String> {
         }),
         backoff: Some(backoff),
         crowded,
+        only_driver,
         options: options.pool,
     };
     let manager = Manager::new(plan).map_err(|error| error.to_string())?;

@@ -3,6 +3,7 @@
 use crate::environment::{self, Plan, Situation};
 use crate::sys::{self, Communicator, ThreadLevel};
 use std::path::{Path, PathBuf};
+use std::thread::{self, ThreadId};
 use std::{env, fs};
 
 /// MPI, running.
@@ -14,9 +15,16 @@ pub(crate) struct Started {
     pub(crate) owned: bool,
     /// The thread level that MPI gives.
     pub(crate) level: ThreadLevel,
+    /// The thread that has started it.
+    pub(crate) thread: ThreadId,
 }
 
 impl Started {
+    /// The only thread that may drive a pool while it waits, where MPI promises nothing about others.
+    pub(crate) fn only_driver(&self) -> Option<ThreadId> {
+        (self.level < ThreadLevel::Serialized).then_some(self.thread)
+    }
+
     /// How many processes MPI's launcher has room for; `None` where it does not say, or may not be asked.
     pub(crate) fn universe_size(&self) -> Option<usize> {
         environment::universe_size(&self.plan, sys::universe_size, &|name| env::var(name).ok())
@@ -58,7 +66,7 @@ pub(crate) fn start() -> Result<Started, String> {
         }
     }
     let owned = sys::initialize(level).is_some();
-    let started = Started { plan, owned, level: sys::thread_level() };
+    let started = Started { plan, owned, level: sys::thread_level(), thread: thread::current().id() };
     let world_size = Communicator::world().size().map_err(|error| error.to_string())?;
     let said = |name: &str| sizes.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
     environment::check_world(&started.plan.implementation, &said, usize::try_from(world_size).unwrap_or(0))?;

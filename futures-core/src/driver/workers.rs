@@ -3,6 +3,7 @@
 use super::Driver;
 use crate::codec::Limits;
 use crate::error::{Error, Kind, Origin};
+use crate::future::Notice;
 use crate::ids::{ClientNumber, WorkerNumber};
 use crate::message::{self, Hello, PROTOCOL, Ready};
 use crate::scheduler::Event;
@@ -19,6 +20,10 @@ pub(super) struct Worker {
     pub(super) loss: String,
     /// Calls that are about to be sent.
     pub(super) outgoing: Frame,
+    /// How many tasks are in `outgoing`.
+    pub(super) unsent: u32,
+    /// How many tasks have been sent and not answered.
+    pub(super) unanswered: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +53,8 @@ impl Driver {
                 process: 0,
                 loss: String::new(),
                 outgoing: Frame::default(),
+                unsent: 0,
+                unanswered: 0,
             });
         }
         self.transport = Some(transport);
@@ -113,7 +120,7 @@ impl Driver {
             }
             Presence::Ready => {
                 worker.loss = reason.to_owned();
-                self.notices.push(self.loss_notice(number));
+                self.notices.push(Notice::Say(self.loss_notice(number)));
                 self.handle(Event::Lose(number));
                 self.excuse(number);
                 if self.workers.iter().all(|worker| worker.phase == Presence::Gone) {

@@ -3,6 +3,7 @@
 use super::watch::Watch;
 use super::{Future, deadline};
 use crate::error::{Error, Kind, Result};
+use crate::inbox::Inbox;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -57,10 +58,10 @@ pub fn wait<'a, T: 'a>(
 ) -> Waited<T> {
     let deadline = timeout.and_then(deadline);
     let futures = distinct(futures.into_iter().cloned());
-    let watch = watch(&futures);
+    let (watch, inbox) = watch(&futures);
     let mut left = futures.len();
     while left > 0 {
-        let Some(token) = watch.next(deadline) else { break };
+        let Some(token) = watch.next(inbox.as_deref(), deadline) else { break };
         left -= 1;
         let enough = match return_when {
             ReturnWhen::FirstCompleted => true,
@@ -101,8 +102,8 @@ pub fn wait<'a, T: 'a>(
 pub fn as_completed<T>(futures: impl IntoIterator<Item = Future<T>>) -> AsCompleted<T> {
     let called = Instant::now();
     let futures = distinct(futures);
-    let watch = watch(&futures);
-    AsCompleted { called, left: futures.len(), futures, watch }
+    let (watch, inbox) = watch(&futures);
+    AsCompleted { called, left: futures.len(), futures, watch, inbox }
 }
 
 /// The iterator of [`as_completed`].
@@ -111,6 +112,8 @@ pub struct AsCompleted<T> {
     called: Instant,
     futures: Vec<Future<T>>,
     watch: Arc<Watch>,
+    /// The door to the pool of all of them, if they have one pool.
+    inbox: Option<Arc<Inbox>>,
     left: usize,
 }
 
@@ -141,7 +144,7 @@ impl<T> AsCompleted<T> {
     }
 
     fn next_until(&mut self, deadline: Option<Instant>) -> Option<Future<T>> {
-        let token = self.watch.next(deadline)?;
+        let token = self.watch.next(self.inbox.as_deref(), deadline)?;
         self.left -= 1;
         Some(self.futures[token].clone())
     }
@@ -197,11 +200,14 @@ fn distinct<T>(futures: impl IntoIterator<Item = Future<T>>) -> Vec<Future<T>> {
     futures.into_iter().filter(|future| seen.insert(Arc::as_ptr(&future.state).addr())).collect()
 }
 
-/// A watch to which every future reports by its place.
-fn watch<T>(futures: &[Future<T>]) -> Arc<Watch> {
+/// A watch to which every future reports by its place, and the door to their pool: whoever waits drives it, if all that
+/// are not done have the same.
+fn watch<T>(futures: &[Future<T>]) -> (Arc<Watch>, Option<Arc<Inbox>>) {
     let watch = Arc::new(Watch::default());
+    let mut pending = futures.iter().filter(|future| !future.done()).map(|future| future.state.inbox());
+    let inbox = pending.next().filter(|first| pending.all(|other| Arc::ptr_eq(first, other))).map(Arc::clone);
     for (token, future) in futures.iter().enumerate() {
-        future.state.watch(&watch, token);
+        future.state.watch(&watch, token, inbox.is_none());
     }
-    watch
+    (watch, inbox)
 }

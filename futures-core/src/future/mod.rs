@@ -14,7 +14,7 @@ pub use collect::collect;
 pub use compose::{catch, compose, then};
 pub use derived::Resolve;
 pub use group::{AsCompleted, AsCompletedInTime, ReturnWhen, Waited, as_completed, wait};
-pub(crate) use state::{Callback, Phase, State};
+pub(crate) use state::{Callback, Notice, Phase, State};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -6,9 +6,11 @@ use crate::callbacks;
 use crate::error::{Error, Kind};
 use crate::ids::TaskNumber;
 use crate::inbox::{Command, Inbox};
+use crate::parker::{Awaited, Parker, Sleepers};
 use crate::payload::Outcome;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -25,23 +27,14 @@ pub(crate) enum Phase {
 /// The shared state of a future.
 ///
 /// Invariants: `outcome` is set before the phase becomes `Finished`, and never otherwise; the phase is final before
-/// `waiting` is looked at for the last time, so that whoever finds it not final under the lock will be told.
+/// `listeners` are looked at for the last time, so that whoever finds it not final under the lock will be told.
 pub(crate) struct State {
     task: TaskNumber,
     inbox: Arc<Inbox>,
     phase: AtomicU8,
     outcome: OnceLock<Outcome>,
-    waiting: Mutex<Waiting>,
-    resolved: Condvar,
-}
-
-/// Who waits for a future.
-#[derive(Default)]
-struct Waiting {
-    /// The number of threads that sleep on the condition variable.
-    threads: u32,
     /// Boxed, because most futures have none.
-    listeners: Option<Box<Listeners>>,
+    listeners: Mutex<Option<Box<Listeners>>>,
 }
 
 /// Who is to be told when a future is done.
@@ -50,8 +43,11 @@ struct Listeners {
     wakers: Vec<Waker>,
     callbacks: Vec<Callback>,
     watches: Vec<(Arc<Watch>, usize)>,
+    sleepers: Sleepers,
     /// The futures that this one is derived from, and which are cancelled with it.
     sources: Vec<Arc<State>>,
+    /// Whether somebody is to be told who does not drive the pool, and has said so to the seat.
+    relying: bool,
 }
 
 /// Who is left to be dealt with when a future is done.
@@ -59,6 +55,32 @@ struct Listeners {
 struct Settled {
     callbacks: Vec<Callback>,
     sources: Vec<Arc<State>>,
+}
+
+/// Something to be told, mostly to somebody whose future is done, in a thread that does not sit at the pool's seat: what is called may wait
+/// for another future.
+pub(crate) enum Notice {
+    /// Something to be said on standard error, whoever waits for which future.
+    Say(String),
+    /// Whoever awaits the future.
+    Wake(Waker),
+    /// A callback, to be called in the pool's thread for callbacks.
+    Call(Arc<Inbox>, Callback),
+}
+
+impl Notice {
+    pub(crate) fn tell(self) {
+        match self {
+            Notice::Say(text) => {
+                // In one piece, so that what other processes say does not come between.
+                let line = format!("futures-mpi: {text}\n");
+                eprint!("{line}");
+            }
+            // A panic of somebody else's waker is reported by the panic hook and harms nobody else.
+            Notice::Wake(waker) => drop(panic::catch_unwind(AssertUnwindSafe(|| waker.wake()))),
+            Notice::Call(inbox, callback) => inbox.call_back(callback),
+        }
+    }
 }
 
 /// A function to be called when a future is done.
@@ -72,8 +94,7 @@ impl State {
             inbox,
             phase: AtomicU8::new(Phase::Pending as u8),
             outcome: OnceLock::new(),
-            waiting: Mutex::new(Waiting::default()),
-            resolved: Condvar::new(),
+            listeners: Mutex::new(None),
         })
     }
 
@@ -106,12 +127,17 @@ impl State {
 
     /// Gives the future its outcome, unless it is done already.
     pub(crate) fn finish(&self, outcome: Outcome) {
+        let mut notices = Vec::new();
+        self.finish_quietly(outcome, &mut notices);
+        notices.into_iter().for_each(Notice::tell);
+    }
+
+    /// The same, and leaves it to the caller to tell wakers and callbacks.
+    pub(crate) fn finish_quietly(&self, outcome: Outcome, notices: &mut Vec<Notice>) {
         self.start();
         if self.phase() == Phase::Running && self.outcome.set(outcome).is_ok() {
             self.phase.store(Phase::Finished as u8, Ordering::Release);
-            for callback in self.settle().callbacks {
-                self.inbox.call_back(callback);
-            }
+            self.notify(notices);
         }
     }
 
@@ -122,24 +148,26 @@ impl State {
 
     /// Says from which futures this one is derived, instead of those before; `false` if it is done already.
     pub(crate) fn derive_from(&self, sources: Vec<Arc<State>>) -> bool {
-        let mut waiting = self.lock();
+        let mut listeners = self.lock();
         let open = !self.is_done();
         if open {
-            waiting.listeners().sources = sources;
+            listeners.get_or_insert_default().sources = sources;
         }
         open
     }
 
     /// The futures from which this one is derived, as long as it is not done.
     pub(crate) fn sources(&self) -> Vec<Arc<State>> {
-        self.lock().listeners.as_ref().map_or_else(Vec::new, |listeners| listeners.sources.clone())
+        self.lock().as_ref().map_or_else(Vec::new, |listeners| listeners.sources.clone())
     }
 
     /// Cancels the future if its task has not been sent; whether it is cancelled now.
     pub(crate) fn cancel(&self) -> bool {
         if self.advance(Phase::Pending, Phase::Cancelled) {
             self.inbox.push(Command::Cancel(self.task));
-            let Settled { callbacks, sources } = self.settle();
+            let mut wakers = Vec::new();
+            let Settled { callbacks, sources } = self.settle(&mut wakers);
+            wakers.into_iter().for_each(Notice::tell);
             callbacks.into_iter().for_each(callbacks::run);
             cancel_all(sources);
         }
@@ -147,72 +175,72 @@ impl State {
     }
 
     /// The same from the pool's side, which has forgotten the task and must not wait for callbacks.
-    pub(crate) fn cancelled_by_pool(&self) {
+    pub(crate) fn cancelled_by_pool(&self, notices: &mut Vec<Notice>) {
         if self.advance(Phase::Pending, Phase::Cancelled) {
-            for callback in self.settle().callbacks {
-                self.inbox.call_back(callback);
-            }
+            self.notify(notices);
         }
+    }
+
+    /// Settles, and leaves it to the caller to tell wakers and callbacks.
+    fn notify(&self, notices: &mut Vec<Notice>) {
+        let callbacks = self.settle(notices).callbacks;
+        notices.extend(callbacks.into_iter().map(|callback| Notice::Call(Arc::clone(&self.inbox), callback)));
     }
 
     /// Calls `callback` when the future is done: now, if it is.
     pub(crate) fn add_callback(&self, callback: Callback) {
-        let mut waiting = self.lock();
+        let mut listeners = self.lock();
         if self.is_done() {
-            drop(waiting);
+            drop(listeners);
             callbacks::run(callback);
         } else {
-            waiting.listeners().callbacks.push(callback);
+            let listeners = listeners.get_or_insert_default();
+            listeners.callbacks.push(callback);
+            listeners.rely(&self.inbox);
         }
     }
 
-    /// Reports to `watch` by this token when the future is done: now, if it is.
-    pub(crate) fn watch(&self, watch: &Arc<Watch>, token: usize) {
-        let mut waiting = self.lock();
+    /// Reports to `watch` by this token when the future is done: now, if it is. `relying` says that whoever looks at
+    /// the watch does not drive this future's pool.
+    pub(crate) fn watch(&self, watch: &Arc<Watch>, token: usize, relying: bool) {
+        let mut listeners = self.lock();
         if self.is_done() {
-            drop(waiting);
+            drop(listeners);
             watch.report(token);
         } else {
-            waiting.listeners().watches.push((Arc::clone(watch), token));
+            let listeners = listeners.get_or_insert_default();
+            listeners.watches.push((Arc::clone(watch), token));
+            if relying {
+                listeners.rely(&self.inbox);
+            }
         }
     }
 
     /// The outcome if there is one; otherwise `waker` will be told.
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<&Outcome, Error>> {
         if !self.is_done() {
-            let mut waiting = self.lock();
+            let mut listeners = self.lock();
             if !self.is_done() {
-                let wakers = &mut waiting.listeners().wakers;
-                if !wakers.iter().any(|known| known.will_wake(waker)) {
-                    wakers.push(waker.clone());
+                let listeners = listeners.get_or_insert_default();
+                if !listeners.wakers.iter().any(|known| known.will_wake(waker)) {
+                    listeners.wakers.push(waker.clone());
                 }
+                listeners.rely(&self.inbox);
                 return Poll::Pending;
             }
         }
         Poll::Ready(self.outcome())
     }
 
-    /// Waits for the outcome, until `deadline` if there is one.
+    /// Waits for the outcome, until `deadline` if there is one, and drives the pool meanwhile if nobody else does.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Result<&Outcome, Error> {
         if !self.is_done() {
-            callbacks::may_block();
-        }
-        let begin = Instant::now();
-        let mut waiting = self.lock();
-        while !self.is_done() {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                let derived = waiting.listeners.as_ref().is_some_and(|listeners| !listeners.sources.is_empty());
-                return Err(timed_out(begin.elapsed(), self.phase(), derived));
+            let begin = deadline.map(|_| Instant::now());
+            if !self.inbox.wait_for(self, deadline) {
+                let derived = self.lock().as_ref().is_some_and(|listeners| !listeners.sources.is_empty());
+                return Err(timed_out(begin.map_or(Duration::ZERO, |begin| begin.elapsed()), self.phase(), derived));
             }
-            waiting.threads += 1;
-            waiting = match left {
-                None => self.resolved.wait(waiting).unwrap_or_else(PoisonError::into_inner),
-                Some(left) => self.resolved.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0,
-            };
-            waiting.threads -= 1;
         }
-        drop(waiting);
         self.outcome()
     }
 
@@ -224,29 +252,45 @@ impl State {
         self.phase.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Wakes all who wait, and returns what is left to be done.
-    fn settle(&self) -> Settled {
-        let mut waiting = self.lock();
-        if waiting.threads > 0 {
-            self.resolved.notify_all();
-        }
-        let listeners = waiting.listeners.take();
-        drop(waiting);
-        let Some(listeners) = listeners else { return Settled::default() };
-        let Listeners { wakers, callbacks, watches, sources } = *listeners;
+    /// Calls all who sleep and reports to watches; wakers are added to `notices`, and the rest is returned.
+    fn settle(&self, notices: &mut Vec<Notice>) -> Settled {
+        let Some(listeners) = self.lock().take() else { return Settled::default() };
+        let Listeners { wakers, callbacks, watches, mut sleepers, sources, relying } = *listeners;
+        sleepers.call();
         watches.into_iter().for_each(|(watch, token)| watch.report(token));
-        wakers.into_iter().for_each(Waker::wake);
+        if relying {
+            self.inbox.seat().relieve();
+        }
+        notices.extend(wakers.into_iter().map(Notice::Wake));
         Settled { callbacks, sources }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Box<Listeners>>> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Waiting {
-    fn listeners(&mut self) -> &mut Listeners {
-        self.listeners.get_or_insert_default()
+impl Awaited for State {
+    fn is_done(&self) -> bool {
+        self.is_done()
+    }
+
+    fn enroll(&self, parker: &Arc<Parker>) -> bool {
+        let mut listeners = self.lock();
+        let waits = !self.is_done();
+        if waits {
+            listeners.get_or_insert_default().sleepers.add(parker);
+        }
+        waits
+    }
+}
+
+impl Listeners {
+    /// Makes sure that somebody drives the pool of this inbox.
+    fn rely(&mut self, inbox: &Inbox) {
+        if !std::mem::replace(&mut self.relying, true) {
+            inbox.seat().rely();
+        }
     }
 }
 

@@ -1,37 +1,75 @@
 //! Learns which of many futures are done, in the order in which they are.
 
 use crate::callbacks;
+use crate::inbox::Inbox;
+use crate::parker::{Awaited, Parker, Sleepers};
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// A queue to which futures report that they are done, each by the token that it was given.
+///
+/// One thread at a time takes from it.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    done: Mutex<VecDeque<usize>>,
-    reported: Condvar,
+    reports: Mutex<Reports>,
+}
+
+#[derive(Debug, Default)]
+struct Reports {
+    done: VecDeque<usize>,
+    sleepers: Sleepers,
 }
 
 impl Watch {
     /// A future is done.
     pub(crate) fn report(&self, token: usize) {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner).push_back(token);
-        self.reported.notify_one();
+        let mut reports = self.lock();
+        reports.done.push_back(token);
+        reports.sleepers.call();
     }
 
     /// The token of the next future that is done; `None` if the deadline passes before.
-    pub(crate) fn next(&self, deadline: Option<Instant>) -> Option<usize> {
-        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+    ///
+    /// The thread drives the pool of this inbox while it waits; without one it only sleeps, and the futures rely on
+    /// others to drive.
+    pub(crate) fn next(&self, inbox: Option<&Inbox>, deadline: Option<Instant>) -> Option<usize> {
         loop {
-            if let Some(token) = done.pop_front() {
+            if let Some(token) = self.lock().done.pop_front() {
                 return Some(token);
             }
-            callbacks::may_block();
-            done = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                None => self.reported.wait(done).unwrap_or_else(PoisonError::into_inner),
-                Some(left) if left.is_zero() => return None,
-                Some(left) => self.reported.wait_timeout(done, left).unwrap_or_else(PoisonError::into_inner).0,
-            };
+            if let Some(inbox) = inbox {
+                inbox.wait_for(self, deadline);
+            } else {
+                callbacks::may_block();
+                let parker = Parker::of_this_thread();
+                let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+                if left.is_none_or(|left| !left.is_zero()) && self.enroll(&parker) {
+                    parker.park(left);
+                }
+            }
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return self.lock().done.pop_front();
+            }
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Reports> {
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Awaited for Watch {
+    fn is_done(&self) -> bool {
+        !self.lock().done.is_empty()
+    }
+
+    fn enroll(&self, parker: &Arc<Parker>) -> bool {
+        let mut reports = self.lock();
+        let waits = reports.done.is_empty();
+        if waits {
+            reports.sleepers.add(parker);
+        }
+        waits
     }
 }

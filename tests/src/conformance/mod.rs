@@ -4,6 +4,7 @@ mod buffers;
 mod calls;
 mod comm;
 mod derived;
+mod driving;
 mod encoding;
 mod errors;
 mod futures;
@@ -151,6 +152,7 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
     let families = [
         buffers::PROMISES,
         calls::PROMISES,
+        driving::PROMISES,
         derived::PROMISES,
         encoding::PROMISES,
         errors::PROMISES,

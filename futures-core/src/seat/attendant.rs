@@ -1,0 +1,78 @@
+//! The pool's own thread: it drives when nobody else does, and ends the pool.
+
+use super::{ATTENDANCE, Driven, Manner, Station, lock};
+use crate::backoff::{Backoff, Pause};
+use crate::inbox::Inbox;
+use crate::stepper::Stepper;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The attendant: drives a pool when nobody else does, and ends it.
+pub(crate) struct Attendant<'a> {
+    inbox: &'a Inbox,
+    manner: Manner,
+    /// The others' drives that had been seen at the last look.
+    seen: u64,
+}
+
+impl<'a> Attendant<'a> {
+    /// Opens the seat to all.
+    pub(crate) fn open(inbox: &'a Inbox, stepper: Stepper, begin: Instant, manner: Manner) -> Self {
+        let seat = inbox.seat();
+        let _ = seat.manner.set(manner.clone());
+        let _ = seat.attendant_thread.set(thread::current().id());
+        let driven = Driven { stepper, begin, heard: 0, submissions: 0 };
+        *lock(&seat.station) = Station::Open(Box::new(driven));
+        seat.open.store(true, Ordering::SeqCst);
+        seat.call_next();
+        Attendant { inbox, manner, seen: 0 }
+    }
+
+    /// Attends to the pool until it has come to its end, and gives it back then; `None` if its driver has panicked.
+    pub(crate) fn attend(&mut self) -> Option<Stepper> {
+        let seat = self.inbox.seat();
+        let mut pace = Backoff::new(self.manner.backoff.unwrap_or(ATTENDANCE.1), self.manner.crowded);
+        let notified = self.manner.backoff.is_none();
+        loop {
+            if !seat.open.load(Ordering::SeqCst) {
+                return None;
+            }
+            let drives = seat.drives.load(Ordering::Relaxed);
+            let alone = std::mem::replace(&mut self.seen, drives) == drives;
+            let relied = seat.relying.load(Ordering::SeqCst) > 0;
+            let rings = seat.rings.load(Ordering::SeqCst);
+            let sitting = if alone || relied || notified { self.inbox.sit(true) } else { None };
+            let Some(mut sitting) = sitting else {
+                self.rest(if notified { None } else { Some(self.attendance()) });
+                continue;
+            };
+            let moved = sitting.look();
+            if sitting.driven().stepper.is_finished() {
+                return sitting.finish();
+            }
+            let calm = notified && sitting.driven().stepper.is_calm();
+            drop(sitting);
+            if moved {
+                pace.reset();
+                continue;
+            }
+            match pace.pause() {
+                Pause::Spin => std::hint::spin_loop(),
+                Pause::Yield => thread::yield_now(),
+                Pause::Sleep(_) if seat.rings.load(Ordering::SeqCst) != rings => {}
+                Pause::Sleep(_) if calm => self.rest(None),
+                Pause::Sleep(longest) => self.rest(Some(longest)),
+            }
+        }
+    }
+
+    /// Sleeps until called, or for this long.
+    fn rest(&self, longest: Option<Duration>) {
+        self.inbox.seat().attendant.park(longest);
+    }
+
+    fn attendance(&self) -> Duration {
+        self.manner.backoff.unwrap_or(ATTENDANCE.1).clamp(ATTENDANCE.0, ATTENDANCE.1)
+    }
+}

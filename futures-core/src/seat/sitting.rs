@@ -1,0 +1,211 @@
+//! Whoever sits at a pool's seat: looks, drives, sleeps, and leaves it so that nothing is forgotten.
+
+use super::{ATTENDANCE, Driven, LOOKS_PER_CLOCK, SUBMISSIONS_PER_LOOK, Station, lock};
+use crate::backoff::{Backoff, Pause};
+use crate::error::{Error, Kind};
+use crate::future::Notice;
+use crate::inbox::{Command, Inbox};
+use crate::parker::{Awaited, Parker};
+use crate::stepper::Stepper;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The seat, taken.
+pub(super) struct Sitting<'a> {
+    pub(super) inbox: &'a Inbox,
+    /// None while it is left for a moment, and at the end.
+    pub(super) guard: Option<MutexGuard<'a, Station>>,
+    /// A panic that was under way before is not one of the pool.
+    pub(super) panicking: bool,
+    pub(super) attendant: bool,
+}
+
+/// How an attempt to drive has ended.
+pub(super) enum Drive {
+    /// What was awaited has happened.
+    Done,
+    /// The deadline has passed.
+    TimedOut,
+    /// Somebody else drives, or nobody can.
+    Busy,
+    /// The attendant has to end the pool.
+    Finished,
+}
+
+impl Sitting<'_> {
+    pub(super) fn driven(&mut self) -> &mut Driven {
+        match self.guard.as_deref_mut() {
+            Some(Station::Open(driven)) => driven,
+            _ => unreachable!("whoever sits has something to drive"),
+        }
+    }
+
+    /// Deals with all that has come; whether anything had.
+    pub(super) fn look(&mut self) -> bool {
+        let rings = self.inbox.seat().rings.load(Ordering::SeqCst);
+        let driven = self.driven();
+        driven.heard = rings;
+        let begin = driven.begin;
+        driven.stepper.advance(|| begin.elapsed())
+    }
+
+    pub(super) fn submit(mut self, commands: impl Iterator<Item = Command>) {
+        let driven = self.driven();
+        let begin = driven.begin;
+        driven.stepper.carry_out(commands, || begin.elapsed());
+        driven.submissions += 1;
+        if driven.submissions >= SUBMISSIONS_PER_LOOK {
+            driven.submissions = 0;
+            self.look();
+        }
+    }
+
+    pub(super) fn drive(mut self, target: &dyn Awaited, deadline: Option<Instant>) -> Drive {
+        let Some(manner) = self.inbox.seat().manner.get() else { return Drive::Finished };
+        let mut pace = Backoff::new(manner.backoff.unwrap_or(ATTENDANCE.1), manner.crowded);
+        let notified = manner.backoff.is_none();
+        let mut looks = 0;
+        loop {
+            let moved = self.look();
+            if !self.driven().stepper.notices().is_empty() {
+                self.tell();
+                if self.guard.is_none() {
+                    return if target.is_done() { Drive::Done } else { Drive::Busy };
+                }
+            }
+            if target.is_done() {
+                return Drive::Done;
+            }
+            if self.driven().stepper.is_finished() {
+                return Drive::Finished;
+            }
+            looks += 1;
+            let pause = if moved {
+                pace.reset();
+                Pause::Spin
+            } else {
+                pace.pause()
+            };
+            if let Some(deadline) = deadline
+                && (pause != Pause::Spin || looks % LOOKS_PER_CLOCK == 1)
+                && Instant::now() >= deadline
+            {
+                return Drive::TimedOut;
+            }
+            match pause {
+                Pause::Spin => std::hint::spin_loop(),
+                Pause::Yield => thread::yield_now(),
+                Pause::Sleep(longest) => {
+                    let calm = notified && self.driven().stepper.is_calm();
+                    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+                    let longest = if calm { left } else { Some(left.map_or(longest, |left| left.min(longest))) };
+                    self.sleep(target, longest);
+                }
+            }
+        }
+    }
+
+    /// Sleeps on the seat until something has come, or `target` has happened.
+    fn sleep(&mut self, target: &dyn Awaited, longest: Option<Duration>) {
+        let seat = self.inbox.seat();
+        let parker = Parker::of_this_thread();
+        if !target.enroll(&parker) {
+            return;
+        }
+        *lock(&seat.sleeper) = Some(Arc::clone(&parker));
+        seat.asleep.store(true, Ordering::SeqCst);
+        // Who rang before that has not seen that this thread sleeps.
+        if seat.rings.load(Ordering::SeqCst) == self.driven().heard {
+            parker.park(longest);
+        }
+        seat.asleep.store(false, Ordering::SeqCst);
+        *lock(&seat.sleeper) = None;
+    }
+
+    /// Leaves the seat for as long as wakers and callbacks are called; afterwards somebody else may sit there.
+    fn tell(&mut self) {
+        let (inbox, attendant) = (self.inbox, self.attendant);
+        self.leave();
+        if let Some(mut again) = inbox.sit(attendant) {
+            self.guard = again.guard.take();
+        }
+    }
+
+    /// Gets up, and sees to it that nothing is forgotten.
+    fn leave(&mut self) {
+        let mut notices = Vec::new();
+        self.get_up(&mut notices);
+        notices.into_iter().for_each(Notice::tell);
+    }
+
+    fn get_up(&mut self, notices: &mut Vec<Notice>) {
+        let seat = self.inbox.seat();
+        while let Some(mut guard) = self.guard.take() {
+            let Station::Open(driven) = &mut *guard else { return };
+            driven.stepper.send_urgent();
+            notices.append(driven.stepper.notices());
+            let (heard, finished) = (driven.heard, driven.stepper.is_finished());
+            seat.taken.store(false, Ordering::SeqCst);
+            drop(guard);
+            if !self.attendant {
+                seat.drives.fetch_add(1, Ordering::Relaxed);
+            }
+            // What was left at the door meanwhile had no chance to find the seat free.
+            if self.inbox.has_commands()
+                && let Some(mut again) = self.inbox.sit(self.attendant)
+            {
+                again.look();
+                self.guard = again.guard.take();
+                continue;
+            }
+            if finished {
+                return seat.call_attendant();
+            }
+            let unheard = seat.rings.load(Ordering::SeqCst) != heard;
+            let relied = seat.relying.load(Ordering::SeqCst) > 0;
+            if !seat.call_next() && !self.attendant && (unheard || relied) {
+                seat.call_attendant();
+            }
+        }
+    }
+}
+
+impl Drop for Sitting<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() && !self.panicking {
+            self.break_down();
+        }
+        self.leave();
+    }
+}
+
+impl Sitting<'_> {
+    /// Ends a pool whose driver has panicked.
+    fn break_down(&mut self) {
+        let seat = self.inbox.seat();
+        seat.open.store(false, Ordering::SeqCst);
+        let station = self.guard.as_deref_mut().map(|station| std::mem::replace(station, Station::Over));
+        seat.taken.store(false, Ordering::SeqCst);
+        self.guard = None;
+        // Its futures are failed by the driver's destructor.
+        drop(station);
+        self.inbox.end(Error::new(Kind::Broken, "the pool's driver panicked; this is a fault of futures-mpi"));
+        while seat.call_next() {}
+        seat.call_attendant();
+    }
+
+    /// Takes the pool off the seat for good.
+    pub(super) fn finish(mut self) -> Option<Stepper> {
+        let seat = self.inbox.seat();
+        seat.open.store(false, Ordering::SeqCst);
+        let mut guard = self.guard.take()?;
+        let station = std::mem::replace(&mut *guard, Station::Over);
+        seat.taken.store(false, Ordering::SeqCst);
+        drop(guard);
+        let Station::Open(mut driven) = station else { return None };
+        std::mem::take(driven.stepper.notices()).into_iter().for_each(Notice::tell);
+        Some(driven.stepper)
+    }
+}
