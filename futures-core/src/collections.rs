@@ -1,6 +1,6 @@
-//! A map from ever-increasing numbers to values that stays as small as what is in it.
+//! A map from ever-increasing numbers to values that stays about as small as what is in it.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 /// How many consecutive numbers share a page.
 const PAGE: u64 = 256;
@@ -8,25 +8,27 @@ const PAGE: u64 = 256;
 /// A map whose keys are given out in about increasing order and removed in about any order.
 ///
 /// Values lie in pages of consecutive numbers. A page is freed with its last value, so that one old survivor keeps a
-/// page alive and not everything after it. Access costs a search among the pages, and nothing when the page is the one
-/// used last.
+/// page alive, and of all that came after it no more than a pointer for each page.
 #[derive(Debug)]
 pub(crate) struct PagedMap<V> {
-    pages: BTreeMap<u64, Page<V>>,
+    /// The number of the first page.
+    first: u64,
+    /// Consecutive pages; the first and the last are there.
+    pages: VecDeque<Option<Box<Page<V>>>>,
     len: usize,
     /// An empty page, kept so that a map that swings around a page's edge does not allocate.
-    spare: Option<Page<V>>,
+    spare: Option<Box<Page<V>>>,
 }
 
 #[derive(Debug)]
 struct Page<V> {
-    values: Vec<Option<V>>,
     len: usize,
+    values: [Option<V>; PAGE as usize],
 }
 
 impl<V> PagedMap<V> {
     pub(crate) fn new() -> Self {
-        PagedMap { pages: BTreeMap::new(), len: 0, spare: None }
+        PagedMap { first: 0, pages: VecDeque::new(), len: 0, spare: None }
     }
 
     /// How many values there are.
@@ -36,8 +38,9 @@ impl<V> PagedMap<V> {
 
     /// Puts a value under a number, and returns the one that was there.
     pub(crate) fn insert(&mut self, number: u64, value: V) -> Option<V> {
+        let at = self.make_room(number / PAGE);
         let spare = &mut self.spare;
-        let page = self.pages.entry(number / PAGE).or_insert_with(|| spare.take().unwrap_or_else(Page::new));
+        let page = self.pages[at].get_or_insert_with(|| spare.take().unwrap_or_else(Page::new));
         let old = page.values[(number % PAGE) as usize].replace(value);
         if old.is_none() {
             page.len += 1;
@@ -47,27 +50,31 @@ impl<V> PagedMap<V> {
     }
 
     pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut V> {
-        self.pages.get_mut(&(number / PAGE))?.values[(number % PAGE) as usize].as_mut()
+        let at = self.place(number)?;
+        self.pages.get_mut(at)?.as_mut()?.values[(number % PAGE) as usize].as_mut()
     }
 
     pub(crate) fn get(&self, number: u64) -> Option<&V> {
-        self.pages.get(&(number / PAGE))?.values[(number % PAGE) as usize].as_ref()
+        self.pages.get(self.place(number)?)?.as_ref()?.values[(number % PAGE) as usize].as_ref()
     }
 
     pub(crate) fn remove(&mut self, number: u64) -> Option<V> {
-        let page = self.pages.get_mut(&(number / PAGE))?;
+        let at = self.place(number)?;
+        let page = self.pages.get_mut(at)?.as_mut()?;
         let value = page.values[(number % PAGE) as usize].take()?;
         page.len -= 1;
         self.len -= 1;
         if page.len == 0 {
-            self.spare = self.pages.remove(&(number / PAGE));
+            self.spare = self.pages[at].take();
+            self.trim();
         }
         Some(value)
     }
 
     /// The values with their numbers, in increasing order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
-        self.pages.iter().flat_map(|(page_number, page)| {
+        let pages = (self.first..).zip(&self.pages).filter_map(|(number, page)| Some((number, page.as_ref()?)));
+        pages.flat_map(|(page_number, page)| {
             let numbers = page_number * PAGE..;
             numbers.zip(&page.values).filter_map(|(number, value)| Some((number, value.as_ref()?)))
         })
@@ -76,22 +83,57 @@ impl<V> PagedMap<V> {
     /// Empties the map and returns its values with their numbers, in increasing order.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = (u64, V)> + use<V> {
         self.len = 0;
-        std::mem::take(&mut self.pages).into_iter().flat_map(|(page_number, page)| {
+        let pages = (self.first..).zip(std::mem::take(&mut self.pages));
+        pages.filter_map(|(number, page)| Some((number, page?))).flat_map(|(page_number, page)| {
             let numbers = page_number * PAGE..;
             numbers.zip(page.values).filter_map(|(number, value)| Some((number, value?)))
         })
     }
+
+    /// Where the page of a number is, if there are pages so far.
+    fn place(&self, number: u64) -> Option<usize> {
+        usize::try_from((number / PAGE).checked_sub(self.first)?).ok()
+    }
+
+    /// Sees to it that there is a place for a page, and returns it.
+    fn make_room(&mut self, page: u64) -> usize {
+        if self.pages.is_empty() {
+            self.first = page;
+        }
+        while page < self.first {
+            self.pages.push_front(None);
+            self.first -= 1;
+        }
+        let at = (page - self.first) as usize;
+        if self.pages.len() <= at {
+            self.pages.resize_with(at + 1, || None);
+        }
+        at
+    }
+
+    /// Takes away the places at both ends that have no page.
+    fn trim(&mut self) {
+        while self.pages.front().is_some_and(Option::is_none) {
+            self.pages.pop_front();
+            self.first += 1;
+        }
+        while self.pages.back().is_some_and(Option::is_none) {
+            self.pages.pop_back();
+        }
+    }
 }
 
 impl<V> Page<V> {
-    fn new() -> Self {
-        Page { values: std::iter::repeat_with(|| None).take(PAGE as usize).collect(), len: 0 }
+    fn new() -> Box<Self> {
+        Box::new(Page { len: 0, values: [const { None }; PAGE as usize] })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     #[test]
     fn one_survivor_keeps_one_page() {
@@ -104,6 +146,7 @@ mod tests {
             assert_eq!(map.remove(number), None);
         }
         assert_eq!((map.len(), map.pages.len()), (1, 1));
+        assert_eq!(map.spare.as_ref().map(|page| page.len), Some(0));
         assert_eq!(map.get(0), Some(&0));
         assert_eq!(map.insert(0, 7), Some(0));
         assert_eq!(map.iter().collect::<Vec<_>>(), [(0, &7)]);
@@ -111,5 +154,25 @@ mod tests {
         *map.get_mut(0).expect("is there") += 1;
         assert_eq!(map.drain().collect::<Vec<_>>(), [(0, 8), (3 * PAGE + 1, 8)]);
         assert_eq!((map.len(), map.get(0)), (0, None));
+    }
+    proptest! {
+        /// It does what a map of the standard library does.
+        #[test]
+        fn it_is_a_map(steps in prop::collection::vec((0..4u8, 0..3000u64), 1..500), offset in 0..u64::MAX / 2) {
+            let (mut map, mut model) = (PagedMap::new(), BTreeMap::new());
+            for (step, number) in steps {
+                let number = number + offset;
+                match step {
+                    0 => prop_assert_eq!(map.insert(number, step), model.insert(number, step)),
+                    1 => prop_assert_eq!(map.remove(number), model.remove(&number)),
+                    2 => prop_assert_eq!(map.get(number), model.get(&number)),
+                    _ => prop_assert_eq!(map.get_mut(number), model.get_mut(&number)),
+                }
+                prop_assert_eq!(map.len(), model.len());
+                prop_assert_eq!(map.pages.is_empty(), model.is_empty());
+            }
+            prop_assert!(map.iter().eq(model.iter().map(|(number, value)| (*number, value))));
+            prop_assert!(map.drain().eq(model));
+        }
     }
 }

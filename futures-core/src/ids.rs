@@ -18,7 +18,7 @@ macro_rules! number {
 
 number! {
     /// The number of a task in its pool: given once, in the order of submission, never used again.
-    pub(crate) TaskNumber(u64)
+    pub TaskNumber(u64)
 }
 
 number! {
@@ -29,12 +29,12 @@ number! {
 number! {
     /// The number of an executor among those that share a pool, from 0.
     #[derive(serde::Serialize, serde::Deserialize)]
-    pub(crate) ClientNumber(u32)
+    pub ClientNumber(u32)
 }
 
 number! {
     /// The number of a task function in the registry, from 0.
-    pub(crate) FunctionNumber(u32)
+    pub FunctionNumber(u32)
 }
 
 impl WorkerNumber {

@@ -78,9 +78,11 @@ pub use thread_pool::{ThreadPoolBuilder, ThreadPoolExecutor};
 pub mod engine {
     pub use crate::backoff::{Backoff, Pause};
     pub use crate::error::Kind;
+    pub use crate::ids::{ClientNumber, FunctionNumber, TaskNumber};
     pub use crate::manager::{Manager, Notify, Plan, Recipe};
     pub use crate::memory::{Attachment, Memory, Recycler};
     pub use crate::registry::check_functions;
+    pub use crate::scheduler::{Action, Event, Scheduler};
     pub use crate::stepper::Stepper;
     pub use crate::task::take_worker_alone;
     pub use crate::transport::{Arrival, Frame, Link, Transport, WorkerNumber, threads};

@@ -16,7 +16,7 @@ impl Scheduler {
     /// # Panics
     ///
     /// If one does not hold.
-    pub(crate) fn check(&self) {
+    pub fn check(&self) {
         let mut clients = vec![Count::default(); self.clients.len()];
         let mut functions: BTreeMap<FunctionNumber, u64> = BTreeMap::new();
         for (_, task) in self.tasks.iter() {

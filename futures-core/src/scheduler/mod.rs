@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 
 /// What has happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Event {
+pub enum Event {
     /// An executor begins to use the pool; clients are numbered in the order of their opening.
     Open(ClientNumber),
     /// A client has submitted a task of a function, with a number that is new.
@@ -53,7 +53,7 @@ pub(crate) enum Event {
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
+pub enum Action {
     /// Send the task to the worker.
     Dispatch(WorkerNumber, TaskNumber),
     /// Resolve the task's future as cancelled.
@@ -72,7 +72,7 @@ pub(crate) enum Action {
 
 /// The state of a pool.
 #[derive(Debug)]
-pub(crate) struct Scheduler {
+pub struct Scheduler {
     /// By client number.
     clients: Vec<Client>,
     /// The clients that have queued tasks, each once, in the order in which they may dispatch.
@@ -130,7 +130,8 @@ impl Worker {
 }
 
 impl Scheduler {
-    pub(crate) fn new() -> Self {
+    /// A pool without workers, clients and tasks.
+    pub fn new() -> Self {
         Scheduler {
             clients: Vec::new(),
             turns: VecDeque::new(),
@@ -143,7 +144,7 @@ impl Scheduler {
     }
 
     /// Takes note of an event and appends what is to be done about it.
-    pub(crate) fn handle(&mut self, event: Event, actions: &mut Vec<Action>) {
+    pub fn handle(&mut self, event: Event, actions: &mut Vec<Action>) {
         match event {
             Event::Open(client) => self.open(client),
             Event::Submit(client, task, function) => self.submit(client, task, function, actions),
@@ -404,7 +405,7 @@ impl Scheduler {
     }
 
     /// Every task that is queued or dispatched, in increasing order.
-    pub(crate) fn tasks(&self) -> impl Iterator<Item = TaskNumber> {
+    pub fn tasks(&self) -> impl Iterator<Item = TaskNumber> {
         self.tasks.iter().map(|(task, _)| TaskNumber(task))
     }
 
