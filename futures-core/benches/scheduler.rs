@@ -112,7 +112,7 @@ fn finishes(workers: u32, tasks: u64, nanos: u64, next: Next) -> Vec<Event> {
 }
 
 fn pool(workers: u32) -> Scheduler {
-    let mut scheduler = Scheduler::new();
+    let mut scheduler = Scheduler::default();
     let mut actions = Vec::new();
     scheduler.handle(Event::Open(CLIENT), &mut actions);
     (0..workers).for_each(|worker| scheduler.handle(Event::Join(WorkerNumber(worker)), &mut actions));

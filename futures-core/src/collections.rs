@@ -26,11 +26,13 @@ struct Page<V> {
     values: [Option<V>; PAGE as usize],
 }
 
-impl<V> PagedMap<V> {
-    pub(crate) fn new() -> Self {
+impl<V> Default for PagedMap<V> {
+    fn default() -> Self {
         PagedMap { first: 0, pages: VecDeque::new(), len: 0, spare: None }
     }
+}
 
+impl<V> PagedMap<V> {
     /// How many values there are.
     pub(crate) fn len(&self) -> usize {
         self.len
@@ -137,7 +139,7 @@ mod tests {
 
     #[test]
     fn one_survivor_keeps_one_page() {
-        let mut map = PagedMap::new();
+        let mut map = PagedMap::default();
         for number in 0..10 * PAGE {
             assert_eq!(map.insert(number, number), None);
         }
@@ -159,7 +161,7 @@ mod tests {
         /// It does what a map of the standard library does.
         #[test]
         fn it_is_a_map(steps in prop::collection::vec((0..4u8, 0..3000u64), 1..500), offset in 0..u64::MAX / 2) {
-            let (mut map, mut model) = (PagedMap::new(), BTreeMap::new());
+            let (mut map, mut model) = (PagedMap::default(), BTreeMap::new());
             for (step, number) in steps {
                 let number = number + offset;
                 match step {

@@ -64,10 +64,10 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn new(registry: &'static Registry, boot: Arc<Boot>, options: PoolOptions) -> Self {
         Driver {
-            scheduler: Scheduler::new(),
+            scheduler: Scheduler::default(),
             actions: Vec::new(),
             registry,
-            tasks: PagedMap::new(),
+            tasks: PagedMap::default(),
             clients: Vec::new(),
             clients_left: 0,
             workers: Vec::new(),
@@ -250,7 +250,7 @@ impl Driver {
         let task = self.tasks.get_mut(task_number.0).expect("the scheduler dispatches tasks that are here");
         if !task.state.start() {
             self.tasks.remove(task_number.0);
-            return self.scheduler.handle(Event::Withdraw(task_number), more);
+            return self.scheduler.handle(Event::Withdraw(number, task_number), more);
         }
         let (arguments, attachments) = std::mem::take(&mut task.arguments).into_parts();
         let call = Call {

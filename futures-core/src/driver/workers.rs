@@ -137,8 +137,8 @@ impl Driver {
     fn loss_notice(&self, number: WorkerNumber) -> String {
         let Worker { host, process, loss, .. } = &self.workers[number.index()];
         let mut held = self.scheduler.held(number);
-        let more = held.len().saturating_sub(1);
         let first = held.next().and_then(|task| self.tasks.get(task.0));
+        let more = held.count();
         let doing = match first {
             Some(task) => {
                 let others = if more > 0 { format!(", with {more} more behind it") } else { String::new() };

@@ -8,15 +8,15 @@
 //! event.
 
 mod check;
-mod ready;
 #[cfg(test)]
 mod tests;
 mod window;
+mod workers;
 
 use crate::collections::PagedMap;
 use crate::ids::{ClientNumber, FunctionNumber, TaskNumber, WorkerNumber};
-use crate::scheduler::ready::Ready;
-use crate::scheduler::window::{Estimates, HELD_NANOS, HELD_TASKS};
+use crate::scheduler::window::Estimates;
+use crate::scheduler::workers::{Held, Workers};
 use std::collections::VecDeque;
 
 /// What has happened.
@@ -29,7 +29,7 @@ pub enum Event {
     /// A task's future was cancelled; of no effect unless the task is queued.
     Cancel(TaskNumber),
     /// A task was not sent, although an action said so, because its future had been cancelled at the same moment.
-    Withdraw(TaskNumber),
+    Withdraw(WorkerNumber, TaskNumber),
     /// All queued tasks of a client are to be cancelled.
     CancelAll(ClientNumber),
     /// A client submits nothing more.
@@ -70,19 +70,17 @@ pub enum Action {
     Drained(ClientNumber),
 }
 
-/// The state of a pool.
-#[derive(Debug)]
+/// The state of a pool; by default of one without workers, clients and tasks.
+#[derive(Debug, Default)]
 pub struct Scheduler {
     /// By client number.
     clients: Vec<Client>,
     /// The clients that have queued tasks, each once, in the order in which they may dispatch.
     turns: VecDeque<ClientNumber>,
-    /// Every task that is queued or dispatched.
-    tasks: PagedMap<Task>,
-    /// By worker number.
-    workers: Vec<Worker>,
-    /// The workers that are present and have room, by the number of tasks that they hold.
-    ready: Ready,
+    /// Every task that is queued.
+    queued: PagedMap<Queued>,
+    /// They hold every task that is dispatched.
+    workers: Workers,
     estimates: Estimates,
     /// Whether the pool can run nothing any more; then there are no tasks.
     broken: bool,
@@ -101,55 +99,21 @@ struct Client {
     broken: bool,
 }
 
+/// A queued task.
 #[derive(Debug, Clone, Copy)]
-struct Task {
+struct Queued {
     client: ClientNumber,
     function: FunctionNumber,
-    /// The worker that has it, once it is dispatched.
-    worker: Option<WorkerNumber>,
-    /// How long it was expected to take when it was dispatched.
-    nanos: u32,
-}
-
-#[derive(Debug, Default)]
-struct Worker {
-    present: bool,
-    /// How many other things it has to do.
-    engaged: u32,
-    /// The tasks that it holds, oldest first.
-    tasks: VecDeque<TaskNumber>,
-    /// How long they are expected to take together.
-    held_nanos: u64,
-}
-
-impl Worker {
-    /// Whether it may be given more, if it is short enough.
-    fn has_room(&self) -> bool {
-        self.present && self.engaged == 0 && self.held_nanos < HELD_NANOS && self.tasks.len() < HELD_TASKS
-    }
 }
 
 impl Scheduler {
-    /// A pool without workers, clients and tasks.
-    pub fn new() -> Self {
-        Scheduler {
-            clients: Vec::new(),
-            turns: VecDeque::new(),
-            tasks: PagedMap::new(),
-            workers: Vec::new(),
-            ready: Ready::default(),
-            estimates: Estimates::default(),
-            broken: false,
-        }
-    }
-
     /// Takes note of an event and appends what is to be done about it.
     pub fn handle(&mut self, event: Event, actions: &mut Vec<Action>) {
         match event {
             Event::Open(client) => self.open(client),
             Event::Submit(client, task, function) => self.submit(client, task, function, actions),
             Event::Cancel(task) => self.cancel(task, actions),
-            Event::Withdraw(task) => self.withdraw(task, actions),
+            Event::Withdraw(worker, task) => self.withdraw(worker, task, actions),
             Event::CancelAll(client) => self.cancel_all(client, actions),
             Event::Close(client) => self.close(client, actions),
             Event::BreakClient(client) => self.break_client(client, actions),
@@ -188,32 +152,31 @@ impl Scheduler {
             self.turns.push_back(number);
         }
         self.estimates.enter(function);
-        let old = self.tasks.insert(task.0, Task { client: number, function, worker: None, nanos: 0 });
+        let old = self.queued.insert(task.0, Queued { client: number, function });
         assert!(old.is_none(), "a task number is used once");
     }
 
     fn cancel(&mut self, task: TaskNumber, actions: &mut Vec<Action>) {
-        let Some(&Task { client: number, worker: None, .. }) = self.tasks.get(task.0) else {
+        let Some(Queued { client: number, function }) = self.queued.remove(task.0) else {
             return;
         };
-        self.forget(task);
+        self.estimates.leave(function);
         let client = &mut self.clients[number.index()];
         client.queued -= 1;
         if client.queued == 0 {
             client.queue.clear();
             self.turns.retain(|turn| *turn != number);
         } else if client.queue.len() > 64 && client.queue.len() > 2 * client.queued {
-            let tasks = &self.tasks;
-            client.queue.retain(|task| is_queued(tasks, *task));
+            let queued = &self.queued;
+            client.queue.retain(|task| queued.get(task.0).is_some());
         }
         actions.push(Action::Cancelled(task));
         self.drained(number, actions);
     }
 
-    fn withdraw(&mut self, task: TaskNumber, actions: &mut Vec<Action>) {
-        let worker = self.tasks.get(task.0).and_then(|task| task.worker);
-        let worker = worker.expect("only a dispatched task is withdrawn");
-        self.take_off(worker, task, actions);
+    fn withdraw(&mut self, worker: WorkerNumber, task: TaskNumber, actions: &mut Vec<Action>) {
+        let held = self.workers.take(worker, task).expect("only a dispatched task is withdrawn");
+        self.forget(&held, actions);
     }
 
     fn cancel_all(&mut self, number: ClientNumber, actions: &mut Vec<Action>) {
@@ -229,9 +192,8 @@ impl Scheduler {
     fn empty_queue(&mut self, number: ClientNumber, actions: &mut Vec<Action>, end: impl Fn(TaskNumber) -> Action) {
         let client = &mut self.clients[number.index()];
         for task in std::mem::take(&mut client.queue) {
-            if is_queued(&self.tasks, task) {
-                let forgotten = self.tasks.remove(task.0).expect("it is queued");
-                self.estimates.leave(forgotten.function);
+            if let Some(Queued { function, .. }) = self.queued.remove(task.0) {
+                self.estimates.leave(function);
                 actions.push(end(task));
             }
         }
@@ -246,66 +208,44 @@ impl Scheduler {
     }
 
     fn join(&mut self, number: WorkerNumber) {
-        if self.broken {
-            return;
+        if !self.broken {
+            self.workers.join(number);
         }
-        let worker = self.worker(number);
-        assert!(!worker.present, "a worker joins once");
-        worker.present = true;
-        self.place(number);
     }
 
     fn engage(&mut self, number: WorkerNumber) {
         if !self.broken {
-            self.worker(number).engaged += 1;
-            self.ready.remove(number);
+            self.workers.engage(number);
         }
     }
 
     fn release(&mut self, number: WorkerNumber) {
         if !self.broken {
-            self.worker(number).engaged -= 1;
-            self.place(number);
+            self.workers.release(number);
         }
-    }
-
-    /// A worker, which may be new.
-    fn worker(&mut self, number: WorkerNumber) -> &mut Worker {
-        if self.workers.len() <= number.index() {
-            self.workers.resize_with(number.index() + 1, Worker::default);
-        }
-        &mut self.workers[number.index()]
     }
 
     fn finish(&mut self, number: WorkerNumber, task: TaskNumber, nanos: u64, actions: &mut Vec<Action>) {
-        if let Some(&Task { function, worker: Some(holder), .. }) = self.tasks.get(task.0)
-            && holder == number
-        {
-            self.estimates.see(function, nanos);
-            self.take_off(number, task, actions);
+        if let Some(held) = self.workers.take(number, task) {
+            self.estimates.see(held.function, nanos);
+            self.forget(&held, actions);
         }
     }
 
     fn lose(&mut self, number: WorkerNumber, actions: &mut Vec<Action>) {
-        let Some(worker) = self.workers.get_mut(number.index()).filter(|worker| worker.present) else {
-            return;
-        };
-        worker.present = false;
-        worker.held_nanos = 0;
-        self.ready.remove(number);
-        for task in std::mem::take(&mut worker.tasks) {
-            actions.push(Action::Lost(number, task));
-            self.forget_dispatched(task, actions);
+        for held in self.workers.lose(number) {
+            actions.push(Action::Lost(number, held.task));
+            self.forget(&held, actions);
         }
     }
 
     fn break_down(&mut self, actions: &mut Vec<Action>) {
         self.broken = true;
+        actions.extend(self.tasks().map(Action::Abandoned));
         self.turns.clear();
-        self.workers.clear();
-        self.ready = Ready::default();
+        self.queued = PagedMap::default();
+        self.workers = Workers::default();
         self.estimates = Estimates::default();
-        actions.extend(self.tasks.drain().map(|(task, _)| Action::Abandoned(TaskNumber(task))));
         for number in 0..self.clients.len() {
             let client = &mut self.clients[number];
             client.queue.clear();
@@ -319,21 +259,16 @@ impl Scheduler {
     /// A task that waits for an idle worker keeps its turn: shorter ones do not overtake it, or it might wait for ever.
     fn dispatch(&mut self, actions: &mut Vec<Action>) {
         while let Some(turn) = self.turns.front().copied() {
-            let Some(number) = self.ready.first() else {
+            let Some((worker, room)) = self.workers.first() else {
                 return;
             };
-            let task = self.next_queued(turn);
-            let waiting = self.tasks.get_mut(task.0).expect("it is queued");
-            let nanos = self.estimates.nanos(waiting.function);
-            let worker = &mut self.workers[number.index()];
-            if !worker.tasks.is_empty() && worker.held_nanos + nanos > HELD_NANOS {
+            let (task, Queued { client, function }) = self.next_queued(turn);
+            let nanos = self.estimates.nanos(function);
+            if !room.admits(nanos) {
                 return;
             }
-            waiting.worker = Some(number);
-            waiting.nanos = nanos as u32;
-            worker.held_nanos += nanos;
-            worker.tasks.push_back(task);
-            self.place(number);
+            self.queued.remove(task.0);
+            self.workers.hold(worker, Held { task, client, function, nanos });
             self.turns.pop_front();
             let client = &mut self.clients[turn.index()];
             client.queue.pop_front();
@@ -342,53 +277,27 @@ impl Scheduler {
             if client.queued > 0 {
                 self.turns.push_back(turn);
             }
-            actions.push(Action::Dispatch(number, task));
+            actions.push(Action::Dispatch(worker, task));
         }
     }
 
     /// The first queued task of a client that has one; it is at the front of the queue then.
-    fn next_queued(&mut self, number: ClientNumber) -> TaskNumber {
+    fn next_queued(&mut self, number: ClientNumber) -> (TaskNumber, Queued) {
         let queue = &mut self.clients[number.index()].queue;
         loop {
             let task = *queue.front().expect("a client with a turn has a queued task");
-            if is_queued(&self.tasks, task) {
-                return task;
+            if let Some(queued) = self.queued.get(task.0) {
+                return (task, *queued);
             }
             queue.pop_front();
         }
     }
 
-    /// Takes a task off its worker.
-    fn take_off(&mut self, number: WorkerNumber, task: TaskNumber, actions: &mut Vec<Action>) {
-        let worker = &mut self.workers[number.index()];
-        let at = worker.tasks.iter().position(|held| *held == task).expect("a dispatched task is held by its worker");
-        worker.tasks.remove(at);
-        worker.held_nanos -= self.tasks.get(task.0).map_or(0, |task| u64::from(task.nanos));
-        self.place(number);
-        self.forget_dispatched(task, actions);
-    }
-
-    fn forget_dispatched(&mut self, task: TaskNumber, actions: &mut Vec<Action>) {
-        let client = self.forget(task);
-        self.clients[client.index()].dispatched -= 1;
-        self.drained(client, actions);
-    }
-
-    /// Removes a task and returns its client.
-    fn forget(&mut self, task: TaskNumber) -> ClientNumber {
-        let Task { client, function, .. } = self.tasks.remove(task.0).expect("a task that ends is known");
-        self.estimates.leave(function);
-        client
-    }
-
-    /// Puts a worker where its load says.
-    fn place(&mut self, number: WorkerNumber) {
-        let worker = &self.workers[number.index()];
-        if worker.has_room() {
-            self.ready.insert(number, worker.tasks.len());
-        } else {
-            self.ready.remove(number);
-        }
+    /// A task that was dispatched is with no worker any more, and will not be again.
+    fn forget(&mut self, held: &Held, actions: &mut Vec<Action>) {
+        self.estimates.leave(held.function);
+        self.clients[held.client.index()].dispatched -= 1;
+        self.drained(held.client, actions);
     }
 
     fn drained(&mut self, number: ClientNumber, actions: &mut Vec<Action>) {
@@ -401,21 +310,19 @@ impl Scheduler {
 
     /// Whether a worker holds a task.
     pub(crate) fn holds(&self, worker: WorkerNumber, task: TaskNumber) -> bool {
-        self.tasks.get(task.0).is_some_and(|task| task.worker == Some(worker))
+        self.workers.held(worker).any(|held| held.task == task)
     }
 
     /// Every task that is queued or dispatched, in increasing order.
-    pub fn tasks(&self) -> impl Iterator<Item = TaskNumber> {
-        self.tasks.iter().map(|(task, _)| TaskNumber(task))
+    pub fn tasks(&self) -> impl Iterator<Item = TaskNumber> + use<> {
+        let queued = self.queued.iter().map(|(task, _)| TaskNumber(task));
+        let mut tasks: Vec<TaskNumber> = queued.chain(self.workers.all_held().map(|held| held.task)).collect();
+        tasks.sort_unstable();
+        tasks.into_iter()
     }
 
     /// The tasks that a worker holds, oldest first: it executes them in this order.
-    pub(crate) fn held(&self, worker: WorkerNumber) -> impl ExactSizeIterator<Item = TaskNumber> {
-        let tasks = self.workers.get(worker.index()).map(|worker| worker.tasks.iter().copied());
-        tasks.unwrap_or_default()
+    pub(crate) fn held(&self, worker: WorkerNumber) -> impl Iterator<Item = TaskNumber> {
+        self.workers.held(worker).map(|held| held.task)
     }
-}
-
-fn is_queued(tasks: &PagedMap<Task>, task: TaskNumber) -> bool {
-    tasks.get(task.0).is_some_and(|task| task.worker.is_none())
 }

@@ -22,7 +22,7 @@ fn submit(client: ClientNumber, number: u64) -> Event {
 
 /// Runs events one by one, checks the invariants after each, and returns the actions of the last.
 fn after(events: &[Event]) -> Vec<Action> {
-    let mut scheduler = Scheduler::new();
+    let mut scheduler = Scheduler::default();
     let mut actions = Vec::new();
     for event in events {
         actions.clear();
@@ -96,7 +96,7 @@ fn only_a_queued_task_can_be_cancelled() {
     assert_eq!(after(&[&events[..], &[Cancel(task(1))]].concat()), [Cancelled(task(1))]);
     assert_eq!(after(&[&events[..], &[Cancel(task(0))]].concat()), []);
     assert_eq!(after(&[&events[..], &[Cancel(task(9))]].concat()), []);
-    let withdrawn = [&events[..], &[Withdraw(task(0))]].concat();
+    let withdrawn = [&events[..], &[Withdraw(worker(0), task(0))]].concat();
     assert_eq!(after(&withdrawn), [Dispatch(worker(0), task(1))]);
 }
 
@@ -151,7 +151,7 @@ fn a_broken_client_gives_up_what_is_queued_and_leaves_others_alone() {
 
 #[test]
 fn many_cancellations_do_not_leave_the_queue_long() {
-    let mut scheduler = Scheduler::new();
+    let mut scheduler = Scheduler::default();
     let mut actions = Vec::new();
     scheduler.handle(Open(A), &mut actions);
     scheduler.handle(submit(A, 0), &mut actions);
@@ -169,7 +169,7 @@ const ALONE: u64 = crate::task::ALONE_NANOS;
 /// Runs parallel tasks on `workers` workers, one behind the other, `calls` calls in all, each of which ends only when
 /// every worker is in as many calls as its own; `pick` chooses who reports next. Returns how many calls were never run.
 fn run_parallel_tasks(workers: u32, calls: u64, nanos: u64, mut pick: impl FnMut(usize) -> usize) -> u64 {
-    let mut scheduler = Scheduler::new();
+    let mut scheduler = Scheduler::default();
     let mut actions = Vec::new();
     // What each worker has been given and has not reported, and how many calls it has begun.
     let mut held: Vec<VecDeque<TaskNumber>> = vec![VecDeque::new(); workers as usize];
@@ -226,7 +226,7 @@ proptest! {
 
 #[test]
 fn a_million_tasks_of_one_client_do_not_delay_another() {
-    let mut scheduler = Scheduler::new();
+    let mut scheduler = Scheduler::default();
     let mut actions = Vec::new();
     let mut run = |event| {
         actions.clear();
@@ -321,7 +321,7 @@ struct History {
 impl History {
     fn new() -> Self {
         let mut history = History {
-            scheduler: Scheduler::new(),
+            scheduler: Scheduler::default(),
             submitted: 0,
             ended: BTreeSet::new(),
             running: BTreeMap::new(),
@@ -349,9 +349,9 @@ impl History {
                 }
             }
             Step::Withdraw(which) => {
-                if let Some((task, _)) = self.running_task(which) {
+                if let Some((task, worker)) = self.running_task(which) {
                     self.end(task);
-                    self.handle(Withdraw(task));
+                    self.handle(Withdraw(worker, task));
                 }
             }
             Step::Join => {
@@ -389,7 +389,7 @@ impl History {
             self.take(Step::Finish(0, 50));
         }
         assert_eq!(self.ended.len() as u64, self.submitted, "every task has ended");
-        assert_eq!(self.scheduler.tasks.len(), 0);
+        assert_eq!(self.scheduler.tasks().count(), 0);
     }
 
     fn running_task(&self, which: u16) -> Option<(TaskNumber, WorkerNumber)> {

@@ -1,9 +1,10 @@
 //! How much work a worker may hold at once, by estimates of how long tasks take.
 
 use crate::ids::FunctionNumber;
+use std::num::NonZeroU32;
 
 /// How much estimated work a worker may hold: enough to be busy while a message travels there and back.
-pub(super) const HELD_NANOS: u64 = 200_000;
+pub(super) const HELD_NANOS: u32 = 200_000;
 
 /// The most tasks that a worker may hold.
 pub(super) const HELD_TASKS: usize = 1024;
@@ -59,10 +60,12 @@ impl Estimates {
     }
 
     /// How long a task should be expected to take, at most [`HELD_NANOS`].
-    pub(super) fn nanos(&self, function: FunctionNumber) -> u64 {
+    pub(super) fn nanos(&self, function: FunctionNumber) -> NonZeroU32 {
         let estimate = &self.functions[function.index()];
-        let trusted = HELD_NANOS / (2 * estimate.seen).max(1);
-        (estimate.mean_nanos_times_8 / 8).max(trusted).clamp(1, HELD_NANOS)
+        let most = u64::from(HELD_NANOS);
+        let trusted = most / (2 * estimate.seen).max(1);
+        let nanos = (estimate.mean_nanos_times_8 / 8).max(trusted).min(most);
+        NonZeroU32::new(nanos as u32).unwrap_or(NonZeroU32::MIN)
     }
 
     /// How many tasks of a function are present.
@@ -77,11 +80,11 @@ mod tests {
 
     const F: FunctionNumber = FunctionNumber(3);
 
-    fn after(times: impl IntoIterator<Item = u64>) -> u64 {
+    fn after(times: impl IntoIterator<Item = u64>) -> u32 {
         let mut estimates = Estimates::default();
         estimates.enter(F);
         times.into_iter().for_each(|nanos| estimates.see(F, nanos));
-        estimates.nanos(F)
+        estimates.nanos(F).get()
     }
 
     #[test]
@@ -101,11 +104,11 @@ mod tests {
         let mut estimates = Estimates::default();
         estimates.enter(F);
         (0..1000).for_each(|_| estimates.see(F, 500));
-        assert_eq!(estimates.nanos(F), 500);
+        assert_eq!(estimates.nanos(F).get(), 500);
         estimates.leave(F);
         estimates.enter(F);
-        assert_eq!(estimates.nanos(F), HELD_NANOS);
+        assert_eq!(estimates.nanos(F).get(), HELD_NANOS);
         estimates.see(F, 7);
-        assert_eq!(estimates.nanos(F), HELD_NANOS / 2);
+        assert_eq!(estimates.nanos(F).get(), HELD_NANOS / 2);
     }
 }
