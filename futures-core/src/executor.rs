@@ -210,6 +210,12 @@ impl Executor {
         self.client.wait_for_boot()
     }
 
+    /// Does some work while nobody looks for messages of the pool, which must have been booted; for measurements.
+    #[doc(hidden)]
+    pub fn undisturbed<R>(&self, work: impl FnOnce() -> R) -> R {
+        self.client.manager.inbox().undisturbed(work)
+    }
+
     /// Ends the executor: it takes no more tasks, and its part of the pool is freed when its futures are done.
     ///
     /// With `cancel_futures`, tasks that have not been sent to a worker are cancelled; the others go on. With `wait`,

@@ -50,6 +50,9 @@
 // Generated code names the crate, also in this crate's own programs and tests.
 extern crate self as futures_mpi;
 
+#[doc(hidden)]
+#[path = "raw.rs"]
+pub mod __raw;
 mod comm_executor;
 mod comm_workers;
 mod ending;

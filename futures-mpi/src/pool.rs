@@ -147,6 +147,7 @@ impl MpiPoolBuilder {
                         SpawnOptions { program, arguments, count, info: self.mpi_info, limit: options.pool.boot_limit };
                     let workers = spawn::spawn_workers(&runtime.started, spawn_options);
                     let workers = workers.map_err(|message| Error::new(Kind::Broken, message))?;
+                    runtime.set_line(workers);
                     let watch = runtime::watch(life_line, reach, notify);
                     runtime::boxed(MpiTransport::spawned(workers).map(|transport| transport.with_life_line(watch)))
                 });

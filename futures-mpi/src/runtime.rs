@@ -35,6 +35,8 @@ pub(crate) struct Runtime {
     pub(crate) role: Role,
     /// The pools that are to end before the program does; their threads may outlive their executors.
     pools: Mutex<Vec<Arc<Manager>>>,
+    /// What the pool that came up last talks over; for measurements.
+    line: Mutex<Option<Communicator>>,
 }
 
 /// The part that a process plays under `#[futures_mpi::main]`.
@@ -60,6 +62,15 @@ impl Runtime {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.retain(|pool| !pool.is_over());
         pools.push(Arc::clone(manager));
+    }
+
+    pub(crate) fn set_line(&self, line: Communicator) {
+        *self.line.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+    }
+
+    /// What the pool that came up last talks over.
+    pub(crate) fn line(&self) -> Option<Communicator> {
+        *self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pools(&self) -> Vec<Arc<Manager>> {
@@ -95,7 +106,7 @@ fn begin() -> Result<Process, String> {
     let world = Communicator::world();
     let failed = |error: sys::MpiError| format!("the processes of this job cannot be connected: {error}");
     if let (Some(argument), Some(parent)) = (WorkerArgument::of_this_process(), Communicator::parent()) {
-        enter(started, Role::Worker);
+        enter(started, Role::Worker).set_line(parent);
         parent.return_errors().map_err(failed)?;
         comm_workers::enter(comm_workers::all_of(world).map_err(failed)?);
         let link = MpiLink::to_parent(parent, argument.backoff, argument.crowded).map_err(failed)?;
@@ -117,7 +128,7 @@ fn begin() -> Result<Process, String> {
     let workers = comm_workers::divide(pool, is_master).map_err(failed)?;
     if !is_master {
         workers.into_iter().for_each(comm_workers::enter);
-        enter(started, Role::Worker);
+        enter(started, Role::Worker).set_line(pool);
         return Ok(Process::Worker(Box::new(MpiLink::new(pool, ROOT, backoff, crowded))));
     }
     let only_driver = started.only_driver();
@@ -135,6 +146,7 @@ fn begin() -> Result<Process, String> {
     manager.start();
     let runtime = enter(started, Role::Master(Arc::clone(&manager)));
     runtime.remember(&manager);
+    runtime.set_line(pool);
     Ok(Process::Master(runtime))
 }
 
@@ -153,7 +165,7 @@ pub(crate) fn warn_of_thread_level(level: ThreadLevel) {
 }
 
 fn enter(started: Started, role: Role) -> &'static Runtime {
-    RUNTIME.get_or_init(|| Runtime { started, role, pools: Mutex::new(Vec::new()) })
+    RUNTIME.get_or_init(|| Runtime { started, role, pools: Mutex::new(Vec::new()), line: Mutex::new(None) })
 }
 
 /// The life lines of a pool, unless they are not wanted, or not to be had, which is said.

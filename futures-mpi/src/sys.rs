@@ -8,6 +8,7 @@
 
 mod groups;
 mod process;
+mod raw;
 
 pub(crate) use groups::adopt;
 

@@ -104,6 +104,17 @@ impl Inbox {
         self.seat().open.load(Ordering::SeqCst) && !self.seat().taken.load(Ordering::SeqCst)
     }
 
+    /// Does some work while nobody drives the pool, in the thread that calls.
+    pub(crate) fn undisturbed<R>(&self, work: impl FnOnce() -> R) -> R {
+        let _sitting = loop {
+            match self.sit(false) {
+                Some(sitting) => break sitting,
+                None => thread::yield_now(),
+            }
+        };
+        work()
+    }
+
     pub(super) fn sit(&self, attendant: bool) -> Option<Sitting<'_>> {
         let seat = self.seat();
         if !seat.open.load(Ordering::SeqCst) {

@@ -1,0 +1,60 @@
+//! `futures-mpi bench`: what calls cost, each figure beside plain MPI between the same processes in the same run.
+
+mod report;
+mod rows;
+mod tasks;
+
+use clap::Args;
+use futures_mpi::{__raw, MpiPoolExecutor};
+use report::Report;
+use rows::{Row, Setting};
+use std::error::Error;
+use std::time::Duration;
+
+/// The subcommand of a process that only starts and ends MPI.
+pub(crate) const BARE: &str = "bench-bare-process";
+
+/// Measure what calls cost, each figure beside plain MPI calls between the same processes.
+///
+/// Start it alone to measure spawned workers, and with `mpiexec -n 2` to measure ranks of one world. Every figure is the
+/// median of repeats, between which the reference is measured.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Print one JSON object a line instead of a table.
+    #[arg(long)]
+    json: bool,
+
+    /// Measure this row only; may be given more than once.
+    #[arg(long, value_name = "NAME")]
+    only: Vec<Row>,
+
+    /// About how long to measure each row, in seconds.
+    #[arg(long, default_value = "2", value_parser = seconds)]
+    seconds: Duration,
+
+    /// The number of workers to spawn; under mpiexec there are as many as it has started.
+    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
+    workers: u16,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let executor = MpiPoolExecutor::builder().max_workers(options.workers.into()).build()?;
+    let workers = executor.num_workers()?;
+    let spawned = __raw::is_spawning();
+    let setting = Setting { executor: &executor, workers, seconds: options.seconds, spawned };
+    let mut report = Report::new(options.json, workers, spawned);
+    for row in rows::ALL {
+        if options.only.is_empty() || options.only.contains(&row) {
+            match row.measure(&setting)? {
+                Some(figure) => report.add(&figure),
+                None => report.skip(row, "only with spawned workers"),
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! The task functions that are measured, and those that measure on the other side.
+
+use futures_mpi::__raw::{self, Pattern};
+use futures_mpi::{Buffer, remote_task};
+
+#[remote_task(id = "futures-mpi/bench/empty")]
+pub(super) fn empty(n: i64) -> i64 {
+    n
+}
+
+#[remote_task(id = "futures-mpi/bench/echo")]
+pub(super) fn echo(buffer: Buffer<f64>) -> Buffer<f64> {
+    buffer
+}
+
+/// The worker's part of a measurement of plain MPI.
+#[remote_task(id = "futures-mpi/bench/follow")]
+pub(super) fn follow(is_echo: bool, length: u64, count: u64) -> Result<(), String> {
+    let pattern = if is_echo { Pattern::Echo } else { Pattern::Stream };
+    __raw::follow(pattern, length as usize, count as usize)
+}
+
+/// The processor time of this process in nanoseconds, all threads together.
+#[remote_task(id = "futures-mpi/bench/processor_nanos")]
+pub(super) fn processor_nanos() -> Result<u64, String> {
+    processor_nanos_here()
+}
+
+/// The same in the process that asks.
+pub(super) fn processor_nanos_here() -> Result<u64, String> {
+    let threads = std::fs::read_dir("/proc/self/task").map_err(|error| format!("/proc/self/task: {error}"))?;
+    let of_thread = |path: std::path::PathBuf| -> Option<u64> {
+        let text = std::fs::read_to_string(path.join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse().ok()
+    };
+    Ok(threads.flatten().filter_map(|thread| of_thread(thread.path())).sum())
+}
