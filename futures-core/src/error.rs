@@ -130,7 +130,8 @@ impl Error {
     /// let text: Future<String> = Future::from(Ok("ten".to_owned()));
     /// let number = text.then(|text| text.parse::<u32>().map_err(Error::other));
     /// assert_eq!(number.result().unwrap_err().message(), "invalid digit found in string");
-    /// assert_eq!(Error::other("it is too late").message(), "it is too late");
+    /// let refused: Result<(), Error> = Err("it is too late".into());
+    /// assert!(refused.unwrap_err().is_other());
     /// ```
     pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         match error.into().downcast::<Error>() {
@@ -281,6 +282,27 @@ impl Inner {
             backtrace: failure.backtrace,
             ..Inner::new(failure.kind.into(), failure.message)
         }
+    }
+}
+
+/// The same as [`Error::other`].
+impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
+    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Error::other(error)
+    }
+}
+
+/// The same as [`Error::other`].
+impl From<String> for Error {
+    fn from(message: String) -> Self {
+        Error::other(message)
+    }
+}
+
+/// The same as [`Error::other`].
+impl From<&str> for Error {
+    fn from(message: &str) -> Self {
+        Error::other(message)
     }
 }
 

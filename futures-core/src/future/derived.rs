@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[diagnostic::on_unimplemented(
     message = "a hook must return a `Result<_, futures_mpi::Error>` or a `Future<_>`, and not `{Self}`",
     label = "this is neither a result nor a future",
-    note = "wrap a plain value in `Ok(...)`, and an error of another type in `futures_mpi::Error::other(...)`"
+    note = "wrap a plain value in `Ok(...)`, and make an error by `futures_mpi::Error::other(...)`"
 )]
 pub trait Resolve: sealed::Sealed {
     /// The type of the derived future's value.

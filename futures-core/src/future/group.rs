@@ -4,6 +4,7 @@ use super::watch::Watch;
 use super::{Future, deadline};
 use crate::error::{Error, Kind, Result};
 use crate::inbox::Inbox;
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -51,13 +52,12 @@ pub struct Waited<T> {
 /// assert_eq!((waited.done.len(), waited.not_done.len()), (10, 0));
 /// # Ok::<(), futures_mpi::Error>(())
 /// ```
-pub fn wait<'a, T: 'a>(
-    futures: impl IntoIterator<Item = &'a Future<T>>,
-    return_when: ReturnWhen,
-    timeout: Option<Duration>,
-) -> Waited<T> {
+pub fn wait<T, I>(futures: I, return_when: ReturnWhen, timeout: Option<Duration>) -> Waited<T>
+where
+    I: IntoIterator<Item: Borrow<Future<T>>>,
+{
     let deadline = timeout.and_then(deadline);
-    let futures = distinct(futures.into_iter().cloned());
+    let futures = distinct(futures);
     let (watch, inbox) = watch(&futures);
     let mut left = futures.len();
     while left > 0 {
@@ -99,7 +99,10 @@ pub fn wait<'a, T: 'a>(
 /// assert_eq!(sum, 285);
 /// # Ok::<(), futures_mpi::Error>(())
 /// ```
-pub fn as_completed<T>(futures: impl IntoIterator<Item = Future<T>>) -> AsCompleted<T> {
+pub fn as_completed<T, I>(futures: I) -> AsCompleted<T>
+where
+    I: IntoIterator<Item: Borrow<Future<T>>>,
+{
     let called = Instant::now();
     let futures = distinct(futures);
     let (watch, inbox) = watch(&futures);
@@ -195,9 +198,10 @@ impl<T> Iterator for AsCompletedInTime<T> {
 }
 
 /// Each future once, in the order of its first appearance.
-fn distinct<T>(futures: impl IntoIterator<Item = Future<T>>) -> Vec<Future<T>> {
+fn distinct<T>(futures: impl IntoIterator<Item: Borrow<Future<T>>>) -> Vec<Future<T>> {
     let mut seen = BTreeSet::new();
-    futures.into_iter().filter(|future| seen.insert(Arc::as_ptr(&future.state).addr())).collect()
+    let futures = futures.into_iter().map(|future| future.borrow().clone());
+    futures.filter(|future| seen.insert(Arc::as_ptr(&future.state).addr())).collect()
 }
 
 /// A watch to which every future reports by its place, and the door to their pool: whoever waits drives it, if all that

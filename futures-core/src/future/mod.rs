@@ -16,6 +16,7 @@ pub use derived::Resolve;
 pub use group::{AsCompleted, AsCompletedInTime, ReturnWhen, Waited, as_completed, wait};
 pub(crate) use state::{Callback, Notice, Phase, State};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -24,7 +25,7 @@ pub(crate) use watch::Watch;
 
 /// The future of one task: pending, then running, then finished, unless it is cancelled while it is pending.
 ///
-/// A future is a handle: clones are handles of the same task, dropping handles cancels nothing, and a handle may
+/// A future is a handle: clones are handles of the same task and equal, dropping handles cancels nothing, and a handle may
 /// outlive its executor, which fulfills every future before it goes. The result stays in the future in encoded form and
 /// is decoded by each call that asks for it, in the thread that asks; so it may be asked for more than once.
 ///
@@ -169,6 +170,21 @@ impl<T> std::future::Future for Future<T> {
 impl<T> Clone for Future<T> {
     fn clone(&self) -> Self {
         Future { state: Arc::clone(&self.state), extract: self.extract }
+    }
+}
+
+/// Equal are handles of the same task.
+impl<T> PartialEq for Future<T> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
+    }
+}
+
+impl<T> Eq for Future<T> {}
+
+impl<T> Hash for Future<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.state).hash(state);
     }
 }
 

@@ -41,6 +41,8 @@ fn a_composed_future_is_what_a_hook_makes_of_the_outcome(setting: &Setting) {
     let error = good().compose(|_| Err::<u32, _>(Error::other("no")), |_| Ok(0)).result_timeout(LONG);
     let error = error.expect_err("the hook fails");
     assert!(error.is_other() && error.message() == "no" && error.worker().is_none(), "{error:?}");
+    let error = good().compose(|_| Err::<u32, _>("a text".into()), Err).result_timeout(LONG).expect_err("it fails");
+    assert!(error.is_other() && error.message() == "a text", "{error:?}");
     // Values of any type, again and again.
     let done = good();
     done.result_timeout(LONG).expect("it succeeds");

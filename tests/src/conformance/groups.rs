@@ -4,6 +4,7 @@ use super::futures::occupy;
 use super::tasks::*;
 use super::{LONG, Setting, promises};
 use futures_mpi::{Error, Future, ReturnWhen, as_completed, wait};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 promises![
@@ -108,6 +109,7 @@ fn waiting_counts_a_future_once(setting: &Setting) {
     let future = executor.submit(square::ID, 3);
     let waited = wait([&future, &future.clone(), &future], ReturnWhen::AllCompleted, Some(LONG));
     assert_eq!((waited.done.len(), waited.not_done.len()), (1, 0));
+    assert_eq!(wait(vec![future.clone(), future.clone()], ReturnWhen::AllCompleted, None).done, [future]);
 }
 
 fn waiting_for_nothing_returns_at_once(_setting: &Setting) {
@@ -163,9 +165,15 @@ fn as_completed_ends_at_its_limit(setting: &Setting) {
     assert_eq!(as_completed([quick]).timeout(LONG).filter(Result::is_ok).count(), 1);
 }
 
+#[expect(clippy::mutable_key_type, reason = "futures are hashed by what never changes, their identity")]
 fn as_completed_yields_a_future_once(setting: &Setting) {
     let begin = Instant::now();
     let executor = setting.executor();
+    let futures: HashMap<_, _> = (0..9).map(|n| (executor.submit(square::ID, n), n)).collect();
+    for future in as_completed(futures.keys()) {
+        let n = futures[&future];
+        assert_eq!(future.result().expect("it succeeds"), n * n, "each is found again by its future");
+    }
     let future = executor.submit(square::ID, 3);
     assert_eq!(as_completed([future.clone(), future.clone(), future]).count(), 1);
     assert!(begin.elapsed() < LONG);
