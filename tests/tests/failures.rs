@@ -89,6 +89,47 @@ fn bad_options_name_the_value_and_its_origin() {
 }
 
 #[test]
+fn every_bad_variable_is_named_and_what_the_program_says_comes_first() {
+    let table = [
+        ("FUTURES_MPI_BACKOFF", "-1", "a number of seconds that is not negative"),
+        ("FUTURES_MPI_OUT_OF_BAND", "perhaps", "0 or 1, or one of yes, no"),
+        ("FUTURES_MPI_BOOT_LIMIT", "0", "a number of seconds that is larger than 0"),
+        ("FUTURES_MPI_SHUTDOWN_LIMIT", "soon", "a number of seconds that is larger than 0"),
+    ];
+    for (name, value, accepted) in table {
+        let Some(launch) = alone("variables") else { return };
+        let outcome = launch.env(name, value).run();
+        // At its start the program reads the variables that decide about a pool that is shared.
+        outcome.expect_said(&format!("{name} is \"{value}\", which is not accepted: it must be {accepted}"));
+        if outcome.said("default: ") {
+            outcome.expect_success().expect_said("given: good");
+        }
+    }
+    if let Some(launch) = alone("variables") {
+        let launch = launch.env("FUTURES_MPI_BACKOFF", "0").env("FUTURES_MPI_OUT_OF_BAND", "Off");
+        let outcome = launch.env("FUTURES_MPI_BOOT_LIMIT", "60.5").run();
+        outcome.expect_success().expect_said("default: good").expect_said("given: good");
+    }
+}
+
+#[test]
+fn a_program_does_not_end_before_its_futures_are_done() {
+    for outcome in in_every_mode("no-waiting") {
+        outcome.expect_success().expect_said("done true");
+    }
+}
+
+#[test]
+fn a_hanging_initializer_ends_at_the_limit_and_the_program_ends_too() {
+    let spawned = [alone("initializer-hangs"), under_mpiexec(1, "initializer-hangs")];
+    for launch in spawned.into_iter().flatten().filter(|_| harness::spawn_or_skip().is_some()) {
+        let outcome = launch.run();
+        outcome.expect_said("broken true: the initializer actor::sleep did not end at worker");
+        outcome.expect_said("bootup true").expect_said("the program goes on");
+    }
+}
+
+#[test]
 fn a_missing_executable_fails_the_futures_and_the_program_goes_on() {
     for launch in [alone("missing-executable"), under_mpiexec(1, "missing-executable")].into_iter().flatten() {
         if harness::spawn_or_skip().is_some() {

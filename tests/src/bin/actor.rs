@@ -122,6 +122,24 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
             println!("{error}");
             println!("{}", MpiPoolExecutor::new().err().map_or_else(String::new, |error| error.to_string()));
         }
+        "variables" => {
+            let said =
+                |built: Result<MpiPoolExecutor, Error>| built.map_or_else(|error| error.to_string(), |_| "good".into());
+            println!("default: {}", said(MpiPoolExecutor::new()));
+            let limit = Duration::from_secs(60);
+            let builder = MpiPoolExecutor::builder().max_workers(2).backoff(Duration::from_millis(1)).out_of_band(true);
+            println!("given: {}", said(builder.boot_limit(limit).shutdown_limit(limit).build()));
+        }
+        "no-waiting" => {
+            let executor = MpiPoolExecutor::new()?;
+            executor.submit(sleep::ID, 300).add_done_callback(|future| println!("done {}", future.result().is_ok()));
+            executor.shutdown(false, false);
+        }
+        "initializer-hangs" => {
+            let limits = Duration::from_secs(2);
+            let builder = MpiPoolExecutor::builder().initializer(sleep::ID, 600_000).boot_limit(limits);
+            report(builder.shutdown_limit(limits));
+        }
         _ => return Err(format!("there is no scene {scene:?}").into()),
     }
     Ok(ExitCode::SUCCESS)
@@ -132,7 +150,7 @@ fn report(builder: futures_mpi::MpiPoolBuilder) {
     let executor = builder.build().expect("that it cannot start shows when it is used");
     let futures: Vec<_> = (0..3).map(|n| executor.submit(square::ID, n)).collect();
     for future in futures {
-        let error = future.result().expect_err("no worker can be there");
+        let error = future.result().expect_err("no worker can take it");
         println!("broken {}: {error}", error.is_broken());
     }
     println!("bootup {}", executor.bootup(true).is_err());

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 promises![
     an_unused_executor_costs_nothing,
     bootup_may_come_first_with_and_without_waiting,
+    every_boot_may_be_followed_by_every_shutdown,
     shutdown_waits_for_what_is_pending,
     shutdown_without_waiting_returns_at_once,
     shutdown_can_cancel_what_is_queued,
@@ -42,6 +43,29 @@ fn bootup_may_come_first_with_and_without_waiting(setting: &Setting) {
     let executor = setting.executor();
     executor.bootup(false).expect("the pool starts");
     executor.shutdown(true, false);
+}
+
+fn every_boot_may_be_followed_by_every_shutdown(setting: &Setting) {
+    for boot in [None, Some(false), Some(true)] {
+        for (wait, cancel) in [(false, false), (false, true), (true, false), (true, true)] {
+            for tasks in [0, 3 * setting.workers] {
+                let executor = setting.executor();
+                if let Some(wait) = boot {
+                    executor.bootup(wait).expect("the pool starts");
+                }
+                let futures: Vec<_> = (0..tasks).map(|_| executor.submit(sleep::ID, 5)).collect();
+                executor.shutdown(wait, cancel);
+                assert!(!wait || futures.iter().all(Future::done), "it waits for all");
+                let late = executor.submit(sleep::ID, 0).result_timeout(LONG).expect_err("it is shut down");
+                assert!(late.is_shutdown(), "{late}");
+                drop(executor);
+                for future in futures {
+                    assert!(future.done(), "the end of an executor waits for all");
+                    assert!(future.result().is_ok() || cancel && future.cancelled(), "nothing else becomes of a task");
+                }
+            }
+        }
+    }
 }
 
 fn shutdown_waits_for_what_is_pending(setting: &Setting) {
