@@ -5,6 +5,7 @@
 
 mod check;
 mod clients;
+mod trials;
 mod workers;
 
 use crate::boot::Boot;
@@ -22,8 +23,10 @@ use crate::registry::{self, Registry};
 use crate::scheduler::{Action, Event, Scheduler};
 use crate::transport::{Arrival, Frame, Transport};
 use clients::Client;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+use trials::Timer;
 use workers::{Presence, Worker};
 
 /// A frame is sent when so many bytes have come together; until then more tasks may join it.
@@ -56,6 +59,12 @@ pub(crate) struct Driver {
     now: Duration,
     /// How many answers to preparations are awaited, for all clients together.
     awaited: usize,
+    /// How many of the tasks have terms.
+    trials: usize,
+    /// What is to be done about tasks, by the time when it is.
+    timers: BTreeMap<(Duration, TaskNumber), Timer>,
+    /// Tasks that were given up, and that their workers have not answered; each engages its worker.
+    late: BTreeSet<(WorkerNumber, TaskNumber)>,
     /// Why the pool can run nothing more.
     broken: Option<Error>,
     ending: bool,
@@ -78,6 +87,9 @@ impl Driver {
             options,
             now: Duration::ZERO,
             awaited: 0,
+            trials: 0,
+            timers: BTreeMap::new(),
+            late: BTreeSet::new(),
             broken: None,
             ending: false,
             notices: Vec::new(),
@@ -100,6 +112,7 @@ impl Driver {
                     return task.state.finish_quietly(outcome, &mut self.notices);
                 };
                 let (number, client) = (task.state.task(), task.client);
+                self.trials += usize::from(task.trial.is_some());
                 self.tasks.insert(number.0, task);
                 self.handle(Event::Submit(client, number, function));
             }
@@ -159,6 +172,7 @@ impl Driver {
     pub(crate) fn check_limits(&mut self) {
         self.check_boot();
         self.check_preparations();
+        self.check_timers();
     }
 
     /// Whether it is decided whether the workers are there.
@@ -168,7 +182,7 @@ impl Driver {
 
     /// Whether nothing is awaited that has a limit.
     pub(crate) fn is_calm(&self) -> bool {
-        self.boot.is_decided() && self.awaited == 0
+        self.boot.is_decided() && !self.has_timers()
     }
 
     /// Fails everything that is pending, and all that comes, for one reason.
@@ -222,7 +236,7 @@ impl Driver {
         match action {
             Action::Dispatch(worker, task) => self.dispatch(worker, task, more),
             Action::Cancelled(task) => {
-                if let Some(task) = self.tasks.remove(task.0) {
+                if let Some(task) = self.take_task(task) {
                     task.state.cancelled_by_pool(&mut self.notices);
                 }
             }
@@ -233,9 +247,7 @@ impl Driver {
             Action::Rejected(task) => self.resolve(task, Outcome::Failed(shut_down())),
             Action::Lost(worker, task) => {
                 let function = self.tasks.get(task.0).map(|task| task.function);
-                let message =
-                    format!("the worker was lost while it had the task: {}", self.workers[worker.index()].loss);
-                let error = Error::with_origin(Kind::WorkerLost, message, self.origin(worker, function));
+                let error = self.loss_error(worker, function);
                 self.resolve(task, Outcome::Failed(error));
             }
             Action::Abandoned(task) => {
@@ -249,10 +261,13 @@ impl Driver {
     fn dispatch(&mut self, number: WorkerNumber, task_number: TaskNumber, more: &mut Vec<Action>) {
         let task = self.tasks.get_mut(task_number.0).expect("the scheduler dispatches tasks that are here");
         if !task.state.start() {
-            self.tasks.remove(task_number.0);
+            self.take_task(task_number);
             return self.scheduler.handle(Event::Withdraw(number, task_number), more);
         }
-        let (arguments, attachments) = std::mem::take(&mut task.arguments).into_parts();
+        let has_terms = task.trial.is_some();
+        let kept = task.trial.as_ref().is_some_and(|trial| trial.keeps_arguments());
+        let arguments = if kept { task.arguments.clone() } else { std::mem::take(&mut task.arguments) };
+        let (arguments, attachments) = arguments.into_parts();
         let call = Call {
             task: task_number,
             client: task.client,
@@ -272,6 +287,9 @@ impl Driver {
         message::push_call(&mut worker.outgoing, &call, attachments);
         if worker.outgoing.len_bytes() >= FRAME_BYTES {
             self.send(number);
+        }
+        if has_terms {
+            self.begin_try(number, task_number);
         }
     }
 
@@ -315,14 +333,20 @@ impl Driver {
         attachments: Vec<Attachment>,
     ) -> Result<(), DecodeFailure> {
         let Some(task) = self.tasks.get(reply.task.0).filter(|_| self.scheduler.holds(worker, reply.task)) else {
+            self.take_late(worker, reply.task);
             return Ok(());
         };
-        let outcome = match reply.results {
+        let has_terms = task.trial.is_some();
+        let mut outcome = match reply.results {
             Results::All(values) => Outcome::Values(Payload::received(values, attachments)),
             Results::Mixed(items) => self.read_items(worker, task, items, attachments)?,
         };
         let number = reply.task;
         self.workers[worker.index()].unanswered -= 1;
+        if has_terms {
+            let Some(last) = self.end_try(worker, number, outcome) else { return Ok(()) };
+            outcome = last;
+        }
         // The future first, then the next task: whoever waits is woken before the driver goes on.
         self.resolve(number, outcome);
         self.handle(Event::Finish(worker, number, reply.nanos));
@@ -355,8 +379,14 @@ impl Driver {
         })
     }
 
+    fn take_task(&mut self, task: TaskNumber) -> Option<Task> {
+        let task = self.tasks.remove(task.0)?;
+        self.trials -= usize::from(task.trial.is_some());
+        Some(task)
+    }
+
     fn resolve(&mut self, task: TaskNumber, outcome: Outcome) {
-        if let Some(task) = self.tasks.remove(task.0) {
+        if let Some(task) = self.take_task(task) {
             task.state.finish_quietly(outcome, &mut self.notices);
         }
     }

@@ -1,6 +1,7 @@
 //! What users hold: submits calls to a pool, and shuts its part of the pool down.
 
 use crate::boot::Boot;
+use crate::call::Call;
 use crate::codec::Limits;
 use crate::error::Result;
 use crate::future::Future;
@@ -13,6 +14,7 @@ use crate::options::Decided;
 use crate::payload::{self, Outcome};
 use crate::setup::Setup;
 use crate::task::{IntoArgs, TaskId};
+use crate::terms::{Terms, Trial};
 use serde::de::DeserializeOwned;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
@@ -112,16 +114,15 @@ impl Executor {
         A: IntoArgs<Args>,
         T: DeserializeOwned,
     {
-        let state = self.client.manager.inbox().new_state();
-        match payload::encode_arguments(function.name(), &args.into_args(), &self.client.limits) {
-            Ok(arguments) => {
-                let client = self.client.number;
-                let task = Task { state: Arc::clone(&state), client, function: function.key(), count: 1, arguments };
-                self.client.submit_all([task]);
-            }
-            Err(error) => state.finish(Outcome::Failed(error)),
-        }
-        Future::new(state, Outcome::value)
+        self.client.submit(function, args, None)
+    }
+
+    /// Calls of a task function with retries and limits: set them on what is returned, then
+    /// [`submit`](Call::submit) as often as needed.
+    ///
+    /// A [`map`](Self::map) has the same methods for its tasks.
+    pub fn call<Args, T>(&self, function: TaskId<Args, T>) -> Call<Args, T> {
+        Call::new(Arc::clone(&self.client), function)
     }
 
     /// Calls a task function for every item and returns the results in the order of the items.
@@ -267,6 +268,24 @@ impl Client {
 
     fn wait_for_boot(&self) -> Result<usize> {
         self.boot().wait(self.manager.inbox())
+    }
+
+    /// Schedules a call.
+    pub(crate) fn submit<Args, T, A>(&self, function: TaskId<Args, T>, args: A, terms: Option<&Arc<Terms>>) -> Future<T>
+    where
+        A: IntoArgs<Args>,
+        T: DeserializeOwned,
+    {
+        let state = self.manager.inbox().new_state();
+        match payload::encode_arguments(function.name(), &args.into_args(), &self.limits) {
+            Ok(arguments) => {
+                let trial = terms.map(Trial::new);
+                let (client, function) = (self.number, function.key());
+                self.submit_all([Task { state: Arc::clone(&state), client, function, count: 1, arguments, trial }]);
+            }
+            Err(error) => state.finish(Outcome::Failed(error)),
+        }
+        Future::new(state, Outcome::value)
     }
 
     /// Submits tasks, or fails their futures if the executor has been shut down.

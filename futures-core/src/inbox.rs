@@ -10,6 +10,7 @@ use crate::payload::{Outcome, Payload};
 use crate::seat::Seat;
 use crate::setup::Setup;
 use crate::task::TaskKey;
+use crate::terms::Trial;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -48,6 +49,8 @@ pub(crate) struct Task {
     /// How many argument tuples there are.
     pub(crate) count: u32,
     pub(crate) arguments: Payload,
+    /// None if it is tried once and without a limit.
+    pub(crate) trial: Option<Box<Trial>>,
 }
 
 /// Commands in the order in which they came, and the means to wake the manager.

@@ -29,6 +29,7 @@ mod attachments;
 mod backoff;
 mod boot;
 mod buffer;
+mod call;
 mod callbacks;
 mod codec;
 mod collections;
@@ -54,6 +55,7 @@ mod seat;
 mod setup;
 mod stepper;
 mod task;
+mod terms;
 mod thread_pool;
 mod transport;
 mod worker;
@@ -61,6 +63,7 @@ mod worker;
 pub use buffer::Buffer;
 #[doc(no_inline)]
 pub use bytemuck::Pod;
+pub use call::Call;
 pub use error::{Error, Result};
 pub use executor::Executor;
 pub use future::{

@@ -7,6 +7,7 @@ use crate::future::{State, Watch};
 use crate::inbox::Task;
 use crate::payload::{self, Outcome};
 use crate::task::{IntoArgs, TaskId};
+use crate::terms::{Terms, Trial, terms_options};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::iter::Fuse;
@@ -51,12 +52,23 @@ pub struct Map<Args, T, I> {
     buffersize: Option<usize>,
     timeout: Option<Duration>,
     unordered: bool,
+    terms: Option<Arc<Terms>>,
 }
 
 impl<Args, T, I> Map<Args, T, I> {
     pub(crate) fn new(client: Arc<Client>, function: TaskId<Args, T>, items: I) -> Self {
         let called = Instant::now();
-        Map { client, function, items, called, chunksize: 1, buffersize: None, timeout: None, unordered: false }
+        Map {
+            client,
+            function,
+            items,
+            called,
+            chunksize: 1,
+            buffersize: None,
+            timeout: None,
+            unordered: false,
+            terms: None,
+        }
     }
 
     /// How many calls travel and are executed together as one task; 1 if not set.
@@ -90,6 +102,8 @@ impl<Args, T, I> Map<Args, T, I> {
         self
     }
 
+    terms_options!();
+
     /// What is wrong with the options.
     fn refusal(&self) -> Option<Error> {
         let zero =
@@ -117,6 +131,7 @@ where
             over: last_word.is_some(),
             last_word,
             client: self.client,
+            terms: self.terms,
             function: self.function,
             items: self.items.fuse(),
             // A chunk's calls are counted in 32 bits on the wire.
@@ -141,6 +156,7 @@ where
 /// Dropping it cancels the calls that have not been sent to a worker.
 pub struct MapIter<Args, T, I> {
     client: Arc<Client>,
+    terms: Option<Arc<Terms>>,
     function: TaskId<Args, T>,
     items: Fuse<I>,
     chunksize: usize,
@@ -280,8 +296,9 @@ where
             let state = self.client.manager().inbox().new_state();
             chunk.state = Some(Arc::clone(&state));
             let function = self.function.key();
+            let trial = self.terms.as_ref().map(Trial::new);
             let (client, count) = (self.client.number(), submitted as u32);
-            tasks.push(Task { state, client, function, count, arguments: arguments.into() });
+            tasks.push(Task { state, client, function, count, arguments: arguments.into(), trial });
         }
         (chunk.count > 0).then_some(chunk)
     }

@@ -62,14 +62,17 @@ impl Stepper {
     /// The same, with a clock that is looked at only if need be; keeps to itself whom to tell.
     pub(crate) fn advance(&mut self, now: impl Fn() -> Duration) -> bool {
         let mut moved = self.take_commands(&now);
+        if self.driver.needs_time() {
+            self.driver.set_time(now());
+        }
         while self.driver.receive() {
             moved = true;
         }
-        self.driver.flush();
         if !self.driver.is_calm() && !self.driver.is_finished() {
             self.driver.set_time(now());
             self.driver.check_limits();
         }
+        self.driver.flush();
         moved
     }
 
@@ -79,7 +82,7 @@ impl Stepper {
         self.take_commands(&now);
         let mut count = 0;
         for command in commands {
-            if !matches!(command, Command::Submit(_)) {
+            if !matches!(&command, Command::Submit(task) if task.trial.is_none()) {
                 self.driver.set_time(now());
             }
             self.driver.command(command);
@@ -118,6 +121,11 @@ impl Stepper {
     /// Whether nothing is awaited that has a limit.
     pub fn is_calm(&self) -> bool {
         self.driver.is_calm()
+    }
+
+    /// Whether something is to be done at a certain time, whoever drives then.
+    pub(crate) fn has_timers(&self) -> bool {
+        self.driver.has_timers()
     }
 
     /// Whether the pool has come to its end and is to be [finished](Self::finish).

@@ -71,9 +71,9 @@ mod transport;
 pub use comm_executor::{MpiCommBuilder, MpiCommExecutor};
 pub use comm_workers::{WorkersCommunicator, get_comm_workers};
 pub use futures_mpi_core::{
-    AsCompleted, AsCompletedInTime, Buffer, Error, Executor, Future, GlobalValue, IntoArgs, Map, MapIter, Pod, Resolve,
-    Result, ReturnWhen, TaskId, ThreadPoolBuilder, ThreadPoolExecutor, Waited, as_completed, catch, collect, compose,
-    global, then, wait,
+    AsCompleted, AsCompletedInTime, Buffer, Call, Error, Executor, Future, GlobalValue, IntoArgs, Map, MapIter, Pod,
+    Resolve, Result, ReturnWhen, TaskId, ThreadPoolBuilder, ThreadPoolExecutor, Waited, as_completed, catch, collect,
+    compose, global, then, wait,
 };
 pub use futures_mpi_macros::{main, remote_task};
 /// The bindings of MPI that this library is built on, so that programs use the same version of them.

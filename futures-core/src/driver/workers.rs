@@ -109,7 +109,6 @@ impl Driver {
     pub(super) fn lose(&mut self, number: WorkerNumber, reason: &str) {
         let worker = &mut self.workers[number.index()];
         let before = std::mem::replace(&mut worker.phase, Presence::Gone);
-        worker.outgoing = Frame::default();
         match before {
             Presence::Gone => {}
             Presence::Greeted => {
@@ -121,6 +120,7 @@ impl Driver {
             Presence::Ready => {
                 worker.loss = reason.to_owned();
                 self.notices.push(Notice::Say(self.loss_notice(number)));
+                self.salvage(number);
                 self.handle(Event::Lose(number));
                 self.excuse(number);
                 if self.workers.iter().all(|worker| worker.phase == Presence::Gone) {
@@ -147,6 +147,13 @@ impl Driver {
             None => "it had no task".to_owned(),
         };
         format!("worker {number} on {host} (process {process}) is lost: {loss}; {doing}")
+    }
+
+    /// The error of a task that was with a worker that is lost.
+    pub(super) fn loss_error(&self, worker: WorkerNumber, function: Option<TaskKey>) -> Error {
+        let loss = &self.workers[worker.index()].loss;
+        let message = format!("the worker was lost while it had the task: {loss}");
+        Error::with_origin(Kind::WorkerLost, message, self.origin(worker, function))
     }
 
     fn task_name(&self, function: TaskKey) -> &'static str {

@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-/// Where a future is in its life. It goes from `Pending` to `Running` to `Finished`, or from `Pending` to `Cancelled`.
+/// Where a future is in its life. It goes from `Pending` to `Running` to `Finished`, or from `Pending` to `Cancelled`; a
+/// task that is tried again goes back from `Running` to `Pending`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Phase {
@@ -123,6 +124,11 @@ impl State {
     /// Takes the future from pending to running; `false` if it has been cancelled before.
     pub(crate) fn start(&self) -> bool {
         self.advance(Phase::Pending, Phase::Running)
+    }
+
+    /// Takes the future back from running to pending: its task will be sent again.
+    pub(crate) fn rest(&self) {
+        self.advance(Phase::Running, Phase::Pending);
     }
 
     /// Gives the future its outcome, unless it is done already.

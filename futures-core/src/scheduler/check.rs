@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 struct Count {
     queued: usize,
     dispatched: usize,
+    resting: usize,
 }
 
 impl Scheduler {
@@ -21,6 +22,10 @@ impl Scheduler {
         let mut functions: BTreeMap<FunctionNumber, u64> = BTreeMap::new();
         for (_, task) in self.queued.iter() {
             clients[task.client.index()].queued += 1;
+            *functions.entry(task.function).or_default() += 1;
+        }
+        for task in self.resting.values() {
+            clients[task.client.index()].resting += 1;
             *functions.entry(task.function).or_default() += 1;
         }
         for task in self.workers.all_held() {
@@ -42,12 +47,12 @@ impl Scheduler {
         let mut turns = vec![0; self.clients.len()];
         self.turns.iter().for_each(|turn| turns[turn.index()] += 1);
         for (number, client) in self.clients.iter().enumerate() {
-            let counted = Count { queued: client.queued, dispatched: client.dispatched };
+            let counted = Count { queued: client.queued, dispatched: client.dispatched, resting: client.resting };
             assert_eq!(counts[number], counted, "client {number} counts its tasks");
             let in_queue = client.queue.iter().filter(|task| self.queued.get(task.0).is_some()).count();
             assert_eq!(in_queue, client.queued, "client {number} has its tasks in its queue");
             assert_eq!(turns[number], usize::from(client.queued > 0), "client {number} has a turn when it has a task");
-            let done = client.closed && client.queued + client.dispatched == 0;
+            let done = client.closed && client.queued + client.dispatched + client.resting == 0;
             assert_eq!(done, client.drained, "client {number} is drained when it is done");
             assert!(!client.broken || client.queued == 0, "client {number} is broken and has nothing queued");
         }

@@ -8,6 +8,7 @@
 //! event.
 
 mod check;
+mod rest;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -17,7 +18,7 @@ use crate::collections::PagedMap;
 use crate::ids::{ClientNumber, FunctionNumber, TaskNumber, WorkerNumber};
 use crate::scheduler::window::Estimates;
 use crate::scheduler::workers::{Held, Workers};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// What has happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +29,13 @@ pub enum Event {
     Submit(ClientNumber, TaskNumber, FunctionNumber),
     /// A task's future was cancelled; of no effect unless the task is queued.
     Cancel(TaskNumber),
-    /// A task was not sent, although an action said so, because its future had been cancelled at the same moment.
+    /// A dispatched task is of no interest any more: it was not sent, because its future had been cancelled at the same
+    /// moment, or its future has failed before its worker has answered.
     Withdraw(WorkerNumber, TaskNumber),
+    /// A dispatched task leaves its worker, and rests until it is resumed.
+    Postpone(WorkerNumber, TaskNumber),
+    /// A task that rests is queued again; of no effect on others.
+    Resume(TaskNumber),
     /// All queued tasks of a client are to be cancelled.
     CancelAll(ClientNumber),
     /// A client submits nothing more.
@@ -79,6 +85,8 @@ pub struct Scheduler {
     turns: VecDeque<ClientNumber>,
     /// Every task that is queued.
     queued: PagedMap<Queued>,
+    /// Every task that rests between two tries: known to its client, queued nowhere, with no worker.
+    resting: BTreeMap<TaskNumber, Queued>,
     /// They hold every task that is dispatched.
     workers: Workers,
     estimates: Estimates,
@@ -93,6 +101,8 @@ struct Client {
     /// How many entries of the queue stand for a queued task.
     queued: usize,
     dispatched: usize,
+    /// How many tasks rest between two tries.
+    resting: usize,
     closed: bool,
     drained: bool,
     /// Whether nothing more of it can be executed; then it has no queued tasks.
@@ -114,6 +124,8 @@ impl Scheduler {
             Event::Submit(client, task, function) => self.submit(client, task, function, actions),
             Event::Cancel(task) => self.cancel(task, actions),
             Event::Withdraw(worker, task) => self.withdraw(worker, task, actions),
+            Event::Postpone(worker, task) => self.postpone(worker, task),
+            Event::Resume(task) => self.resume(task),
             Event::CancelAll(client) => self.cancel_all(client, actions),
             Event::Close(client) => self.close(client, actions),
             Event::BreakClient(client) => self.break_client(client, actions),
@@ -146,19 +158,26 @@ impl Scheduler {
             actions.push(Action::Unfit(number, task));
             return;
         }
+        self.estimates.enter(function);
+        self.enqueue(task, Queued { client: number, function });
+    }
+
+    /// Puts a task at the end of its client's queue.
+    fn enqueue(&mut self, task: TaskNumber, queued: Queued) {
+        let number = queued.client;
+        let old = self.queued.insert(task.0, queued);
+        assert!(old.is_none(), "a task number is used once");
+        let client = &mut self.clients[number.index()];
         client.queue.push_back(task);
         client.queued += 1;
         if client.queued == 1 {
             self.turns.push_back(number);
         }
-        self.estimates.enter(function);
-        let old = self.queued.insert(task.0, Queued { client: number, function });
-        assert!(old.is_none(), "a task number is used once");
     }
 
     fn cancel(&mut self, task: TaskNumber, actions: &mut Vec<Action>) {
         let Some(Queued { client: number, function }) = self.queued.remove(task.0) else {
-            return;
+            return self.cancel_resting(task, actions);
         };
         self.estimates.leave(function);
         let client = &mut self.clients[number.index()];
@@ -188,7 +207,7 @@ impl Scheduler {
         self.empty_queue(number, actions, |task| Action::Unfit(number, task));
     }
 
-    /// Ends all queued tasks of a client by an action for each.
+    /// Ends all queued and resting tasks of a client by an action for each.
     fn empty_queue(&mut self, number: ClientNumber, actions: &mut Vec<Action>, end: impl Fn(TaskNumber) -> Action) {
         let client = &mut self.clients[number.index()];
         for task in std::mem::take(&mut client.queue) {
@@ -199,6 +218,7 @@ impl Scheduler {
         }
         client.queued = 0;
         self.turns.retain(|turn| *turn != number);
+        self.end_all_rest(number, actions, end);
         self.drained(number, actions);
     }
 
@@ -244,12 +264,13 @@ impl Scheduler {
         actions.extend(self.tasks().map(Action::Abandoned));
         self.turns.clear();
         self.queued = PagedMap::default();
+        self.resting.clear();
         self.workers = Workers::default();
         self.estimates = Estimates::default();
         for number in 0..self.clients.len() {
             let client = &mut self.clients[number];
             client.queue.clear();
-            (client.queued, client.dispatched) = (0, 0);
+            (client.queued, client.dispatched, client.resting) = (0, 0, 0);
             self.drained(ClientNumber(number as u32), actions);
         }
     }
@@ -302,7 +323,7 @@ impl Scheduler {
 
     fn drained(&mut self, number: ClientNumber, actions: &mut Vec<Action>) {
         let client = &mut self.clients[number.index()];
-        if client.closed && !client.drained && client.queued == 0 && client.dispatched == 0 {
+        if client.closed && !client.drained && client.queued + client.dispatched + client.resting == 0 {
             client.drained = true;
             actions.push(Action::Drained(number));
         }
@@ -313,9 +334,9 @@ impl Scheduler {
         self.workers.held(worker).any(|held| held.task == task)
     }
 
-    /// Every task that is queued or dispatched, in increasing order.
+    /// Every task that is queued, dispatched or rests, in increasing order.
     pub fn tasks(&self) -> impl Iterator<Item = TaskNumber> + use<> {
-        let queued = self.queued.iter().map(|(task, _)| TaskNumber(task));
+        let queued = self.queued.iter().map(|(task, _)| TaskNumber(task)).chain(self.resting.keys().copied());
         let mut tasks: Vec<TaskNumber> = queued.chain(self.workers.all_held().map(|held| held.task)).collect();
         tasks.sort_unstable();
         tasks.into_iter()

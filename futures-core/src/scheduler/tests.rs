@@ -150,6 +150,24 @@ fn a_broken_client_gives_up_what_is_queued_and_leaves_others_alone() {
 }
 
 #[test]
+fn a_task_may_rest_and_come_back() {
+    let rested = [Open(A), Join(worker(0)), submit(A, 0), submit(A, 1), Postpone(worker(0), task(0))];
+    assert_eq!(after(&rested), [Dispatch(worker(0), task(1))]);
+    let more = |events: &[Event]| after(&[&rested[..], events].concat());
+    assert_eq!(more(&[Resume(task(0)), Finish(worker(0), task(1), 1)]), [Dispatch(worker(0), task(0))]);
+    assert_eq!(more(&[Resume(task(1)), Resume(task(7))]), [], "only a task that rests is resumed");
+    assert_eq!(more(&[Cancel(task(0))]), [Cancelled(task(0))]);
+    assert_eq!(more(&[Cancel(task(0)), Resume(task(0))]), []);
+    assert_eq!(more(&[CancelAll(A)]), [Cancelled(task(0))]);
+    assert_eq!(more(&[BreakClient(A)]), [Unfit(A, task(0))]);
+    assert_eq!(more(&[Break]), [Abandoned(task(0)), Abandoned(task(1))]);
+    let closed = [Close(A), Finish(worker(0), task(1), 1)];
+    assert_eq!(more(&closed), [], "a client is not drained while one of its tasks rests");
+    assert_eq!(more(&[&closed[..], &[Resume(task(0))]].concat()), [Dispatch(worker(0), task(0))]);
+    assert_eq!(more(&[&closed[..], &[Cancel(task(0))]].concat()), [Cancelled(task(0)), Drained(A)]);
+}
+
+#[test]
 fn many_cancellations_do_not_leave_the_queue_long() {
     let mut scheduler = Scheduler::default();
     let mut actions = Vec::new();
@@ -268,6 +286,8 @@ enum Step {
     Cancel(u16),
     Finish(u16, u32),
     Withdraw(u16),
+    Postpone(u16),
+    Resume(u16),
     Join,
     Lose(u8),
     CancelAll(u8),
@@ -284,6 +304,8 @@ fn step() -> impl Strategy<Value = Step> {
         40 => (any::<u16>(), 0..1_000_000u32).prop_map(|(which, nanos)| Step::Finish(which, nanos)),
         8 => any::<u16>().prop_map(Step::Cancel),
         3 => any::<u16>().prop_map(Step::Withdraw),
+        4 => any::<u16>().prop_map(Step::Postpone),
+        4 => any::<u16>().prop_map(Step::Resume),
         4 => Just(Step::Join),
         2 => any::<u8>().prop_map(Step::Lose),
         1 => any::<u8>().prop_map(Step::CancelAll),
@@ -354,6 +376,13 @@ impl History {
                     self.handle(Withdraw(worker, task));
                 }
             }
+            Step::Postpone(which) => {
+                if let Some((task, worker)) = self.running_task(which) {
+                    self.running.remove(&task);
+                    self.handle(Postpone(worker, task));
+                }
+            }
+            Step::Resume(which) => self.handle(Resume(task(u64::from(which) % (self.submitted + 1)))),
             Step::Join => {
                 self.workers.push(worker(self.joined));
                 self.handle(Join(worker(self.joined)));
@@ -385,6 +414,7 @@ impl History {
     /// Lets a worker finish everything, and requires that then nothing is left.
     fn finish_all(&mut self) {
         self.take(Step::Join);
+        (0..=self.submitted).for_each(|number| self.handle(Resume(task(number))));
         while !self.running.is_empty() {
             self.take(Step::Finish(0, 50));
         }

@@ -147,6 +147,7 @@ impl Sitting<'_> {
             driven.stepper.send_urgent();
             notices.append(driven.stepper.notices());
             let (heard, finished) = (driven.heard, driven.stepper.is_finished());
+            let timed = driven.stepper.has_timers();
             seat.taken.store(false, Ordering::SeqCst);
             drop(guard);
             if !self.attendant {
@@ -165,7 +166,7 @@ impl Sitting<'_> {
             }
             let unheard = seat.rings.load(Ordering::SeqCst) != heard;
             let relied = seat.relying.load(Ordering::SeqCst) > 0;
-            if !seat.call_next() && !self.attendant && (unheard || relied) {
+            if !seat.call_next() && !self.attendant && (unheard || relied || timed) {
                 seat.call_attendant();
             }
         }

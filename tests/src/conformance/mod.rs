@@ -13,6 +13,7 @@ mod initializer;
 mod lifecycle;
 mod maps;
 mod options;
+mod retries;
 mod tasks;
 
 pub use comm::{end, follow};
@@ -162,6 +163,7 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
         lifecycle::PROMISES,
         maps::PROMISES,
         options::PROMISES,
+        retries::PROMISES,
     ];
     families.into_iter().flatten()
 }

@@ -1,0 +1,54 @@
+//! Tasks that rest between two tries: known to their client, queued nowhere, with no worker.
+
+use super::{Action, Queued, Scheduler};
+use crate::ids::{ClientNumber, TaskNumber, WorkerNumber};
+
+impl Scheduler {
+    /// Takes a dispatched task off its worker and lets it rest.
+    pub(super) fn postpone(&mut self, worker: WorkerNumber, task: TaskNumber) {
+        let held = self.workers.take(worker, task).expect("only a dispatched task is postponed");
+        let client = &mut self.clients[held.client.index()];
+        client.dispatched -= 1;
+        client.resting += 1;
+        self.resting.insert(task, Queued { client: held.client, function: held.function });
+    }
+
+    /// Queues a task that rests, behind the others of its client; of no effect on others.
+    pub(super) fn resume(&mut self, task: TaskNumber) {
+        if let Some(queued) = self.resting.remove(&task) {
+            self.clients[queued.client.index()].resting -= 1;
+            self.enqueue(task, queued);
+        }
+    }
+
+    /// Cancels a task if it rests.
+    pub(super) fn cancel_resting(&mut self, task: TaskNumber, actions: &mut Vec<Action>) {
+        if let Some(Queued { client, function }) = self.resting.remove(&task) {
+            self.estimates.leave(function);
+            self.clients[client.index()].resting -= 1;
+            actions.push(Action::Cancelled(task));
+            self.drained(client, actions);
+        }
+    }
+
+    /// Ends all resting tasks of a client by an action for each.
+    pub(super) fn end_all_rest(
+        &mut self,
+        number: ClientNumber,
+        actions: &mut Vec<Action>,
+        end: impl Fn(TaskNumber) -> Action,
+    ) {
+        if std::mem::take(&mut self.clients[number.index()].resting) == 0 {
+            return;
+        }
+        let estimates = &mut self.estimates;
+        self.resting.retain(|task, Queued { client, function }| {
+            let ends = *client == number;
+            if ends {
+                estimates.leave(*function);
+                actions.push(end(*task));
+            }
+            !ends
+        });
+    }
+}
