@@ -1,6 +1,6 @@
 //! Runs of the simulator: many seeds, one seed, the same seed twice, and a soak by `SIM_SEEDS`.
 
-use futures_mpi_tests::simulator::{Tally, Tiny, explore, simulate};
+use futures_mpi_tests::simulator::{Tally, Tiny, explore, few_beside_many, simulate};
 use std::env;
 
 /// So many seeds are run if nobody says otherwise.
@@ -57,6 +57,20 @@ fn every_order(nanos: u64) {
     let explored = explore(&tiny).unwrap_or_else(|wrong| panic!("{wrong}"));
     println!("{explored:?}");
     assert!(explored.ends > 500, "there are more ways to end: {explored:?}");
+}
+
+/// Ten calls of one executor beside very many of another: both take turns, so that on four workers half of the places
+/// are for the ten.
+#[test]
+fn a_long_queue_delays_nobody_else() {
+    let queued = number("SIM_QUEUED").unwrap_or(100_000);
+    let long = few_beside_many(queued, 1_000_000).unwrap_or_else(|wrong| panic!("{wrong}"));
+    println!("ten calls of 1 ms beside {queued} are done after {} ns", long);
+    assert!(long < 7_000_000, "the last of ten calls of 1 ms was done after {long} ns");
+    // Short calls are sent ahead of their execution, by about 0.2 ms.
+    let short = few_beside_many(queued, 2_000).unwrap_or_else(|wrong| panic!("{wrong}"));
+    println!("ten calls of 2 us beside {queued} are done after {} ns", short);
+    assert!(short < 500_000, "the last of ten calls of 2 us was done after {short} ns");
 }
 
 fn number(variable: &str) -> Option<u64> {

@@ -30,6 +30,10 @@ pub(super) struct Expected {
     pub(super) cancelled: bool,
     /// Somebody has asked for its cancellation, and will not learn whether it was in time.
     pub(super) given_up: bool,
+    /// The client, if workers are to be prepared for it.
+    pub(super) prepared: Option<u32>,
+    /// The preparations may fail.
+    pub(super) unfit: bool,
 }
 
 /// A call with a future of its own.
@@ -50,26 +54,19 @@ pub(super) struct MapCalls {
 }
 
 impl Call {
-    pub(super) fn new(client: u32, token: u64, ending: Ending, refused: bool, future: Future<u64>) -> Self {
-        Call { client, expected: Expected::new(token, ending, refused), future, heard: 0 }
+    pub(super) fn new(client: u32, expected: Expected, future: Future<u64>) -> Self {
+        Call { client, expected, future, heard: 0 }
     }
 }
 
 impl MapCalls {
-    pub(super) fn new(client: u32, items: Vec<(u64, Ending)>, refused: bool, results: Results) -> Self {
-        let expected = |(token, ending)| Expected::new(token, ending, refused);
-        MapCalls { client, items: items.into_iter().map(expected).collect(), results: Some(results) }
+    pub(super) fn new(client: u32, items: Vec<Expected>, results: Results) -> Self {
+        MapCalls { client, items, results: Some(results) }
     }
 
     /// What became of the calls; `None` if nobody wanted to know.
     pub(super) fn outcomes(&mut self) -> Option<Vec<Result<u64, Error>>> {
         self.results.take().map(Iterator::collect)
-    }
-}
-
-impl Expected {
-    fn new(token: u64, ending: Ending, refused: bool) -> Self {
-        Expected { token, ending, refused, cancelled: false, given_up: false }
     }
 }
 

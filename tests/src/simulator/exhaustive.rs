@@ -4,7 +4,6 @@
 //! all that follows is an answer on its way. And the manager looks at once at what arrives: it takes commands before
 //! arrivals in any case.
 
-use super::clock;
 use super::oracle;
 use super::plan::Step;
 use super::tasks::Ending;
@@ -130,9 +129,8 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn new(tiny: &'a Tiny) -> Self {
-        clock::set(0);
         let clients = tiny.calls.len();
-        let mut world = World::new(&vec![1; tiny.workers as usize], clients as u32, false);
+        let mut world = World::new(&vec![1; tiny.workers as usize], &vec![None; clients], false);
         world.attach(false);
         let (done, unseen, dying) = (Vec::new(), Vec::new(), Vec::new());
         let mut place = Place { tiny, world, made: vec![0; clients], done, unseen, dying, checked: false };

@@ -18,6 +18,7 @@
 mod calls;
 mod clock;
 mod exhaustive;
+mod fairness;
 mod network;
 mod oracle;
 mod plan;
@@ -30,6 +31,7 @@ mod worker;
 mod world;
 
 pub use exhaustive::{Explored, Tiny, explore};
+pub use fairness::few_beside_many;
 pub use oracle::Tally;
 use plan::Plan;
 pub use random::Random;

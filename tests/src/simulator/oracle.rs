@@ -1,7 +1,7 @@
 //! Judges a run that is over: what became of every call, against what may have become of it.
 
 use super::calls::Expected;
-use super::tasks::{self, Ending};
+use super::tasks::{self, Ending, Execution};
 use super::world::{Mishaps, World};
 use futures_mpi_core::Error;
 use std::collections::BTreeMap;
@@ -87,25 +87,25 @@ impl AddAssign for Tally {
     }
 }
 
-/// On which workers each call was begun, by its token.
-struct Executions(BTreeMap<u64, Vec<u32>>);
+/// How each call was begun, by its token.
+struct Executions(BTreeMap<u64, Vec<Execution>>);
 
 impl Executions {
     /// # Errors
     ///
     /// If a call was executed more than once.
     fn of(world: &World) -> Result<Self, String> {
-        let mut by_token: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
+        let mut by_token: BTreeMap<u64, Vec<Execution>> = BTreeMap::new();
         for execution in world.workers().iter().flat_map(|worker| worker.executions()) {
-            by_token.entry(execution.token).or_default().push(execution.worker);
+            by_token.entry(execution.token).or_default().push(*execution);
         }
-        match by_token.iter().find(|(_, workers)| workers.len() > 1) {
-            Some((token, workers)) => Err(format!("the call with token {token} was executed by workers {workers:?}")),
+        match by_token.values().find(|executions| executions.len() > 1) {
+            Some(executions) => Err(format!("a call was executed more than once: {executions:?}")),
             None => Ok(Executions(by_token)),
         }
     }
 
-    fn of_token(&self, token: u64) -> &[u32] {
+    fn of_token(&self, token: u64) -> &[Execution] {
         self.0.get(&token).map_or(&[], Vec::as_slice)
     }
 }
@@ -118,7 +118,11 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     fn outcome(&self, outcome: &Result<u64, Error>) -> Result<(), String> {
-        let executed = !self.executions.of_token(self.expected.token).is_empty();
+        let executions = self.executions.of_token(self.expected.token);
+        if let Some(execution) = executions.iter().find(|execution| execution.seen != self.expected.prepared) {
+            return Err(format!("it was to find {:?} prepared: {execution:?}", self.expected.prepared));
+        }
+        let executed = !executions.is_empty();
         if self.expected.cancelled && executed {
             return Err("it was cancelled in time, and executed".to_owned());
         }
@@ -151,7 +155,8 @@ impl Judge<'_> {
         } else if error.is_shutdown() {
             self.expected.refused
         } else {
-            (error.is_broken() || error.is_mpi()) && (self.mishaps.boot || self.mishaps.abandoned || self.mishaps.all)
+            let Mishaps { boot, abandoned, all, .. } = *self.mishaps;
+            (error.is_broken() || error.is_mpi()) && (boot || abandoned || all || self.expected.unfit)
         }
     }
 }

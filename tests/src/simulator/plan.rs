@@ -1,10 +1,13 @@
 //! What is going to happen in a run, made from a seed: a plain value, so that it can be printed, changed and run again.
 
 use super::random::Random;
-use super::tasks::Ending;
+use super::tasks::{Ending, Preparations};
 
 /// A millisecond of virtual time.
 const MILLI: u64 = 1_000_000;
+
+/// Preparations that take so long are given up.
+pub(super) const TOO_LONG: u64 = 100_000 * MILLI;
 
 /// All that a run depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub(super) struct Plan {
     /// By worker: how many times slower it is than the fastest.
     pub(super) slowness: Vec<u64>,
     pub(super) clients: u32,
+    /// By client: what the workers are to do first for it.
+    pub(super) preparations: Vec<Option<Preparations>>,
     /// Whether the only client owns the pool.
     pub(super) owning: bool,
     pub(super) boot: Boot,
@@ -93,6 +98,7 @@ impl Plan {
             workers,
             slowness: (0..workers).map(|_| if random.percent(20) { random.between(1, slow) } else { 1 }).collect(),
             clients,
+            preparations: (0..clients).map(|_| preparations(&mut random, workers)).collect(),
             owning: clients == 1 && random.percent(50),
             boot: Boot::Good,
             boot_nanos: random.magnitude(300 * MILLI),
@@ -113,16 +119,29 @@ impl Plan {
     /// The longest time that this plan can take, if every call waits for every other.
     pub(super) fn longest_nanos(&self) -> u64 {
         let slowest = self.slowness.iter().max().copied().unwrap_or(1);
-        let work: u64 = self.steps.iter().map(|(_, step)| step.nanos()).sum();
+        let calls: u64 = self.steps.iter().map(|(_, step)| step.nanos()).sum();
+        // What takes too long is waited for in any case, and time passes in large steps then.
+        let preparations = self.preparations.iter().flatten().map(|preparations| 2 * preparations.nanos);
+        let work = calls + preparations.sum::<u64>();
         let last = self.steps.iter().map(|(time, _)| *time).max().unwrap_or(0);
         let pause = 2 * (self.delay_nanos + self.turn_nanos);
-        self.boot_nanos + last + work * slowest + pause * (20 + self.calls())
+        self.boot_nanos + last + work * slowest + pause * (20 + self.calls() + 2 * u64::from(self.clients))
     }
 
     /// How many calls it makes at most.
     pub(super) fn calls(&self) -> u64 {
         self.steps.iter().map(|(_, step)| step.calls()).sum()
     }
+}
+
+/// What the workers of a pool of this size do for a client: nothing in most plans.
+fn preparations(random: &mut Random, workers: u32) -> Option<Preparations> {
+    if !random.percent(15) {
+        return None;
+    }
+    let nanos = if random.percent(4) { TOO_LONG } else { random.magnitude(50 * MILLI) };
+    let failing = random.percent(20).then(|| (random.below(u64::from(workers)) as u32, random.percent(50)));
+    Some(Preparations { nanos, failing })
 }
 
 impl Step {

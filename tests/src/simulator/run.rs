@@ -2,7 +2,7 @@
 
 use super::clock;
 use super::oracle::{self, Tally};
-use super::plan::{Boot, Plan};
+use super::plan::{Boot, Plan, TOO_LONG};
 use super::random::Random;
 use super::trace::Trace;
 use super::world::{BOOT_LIMIT, Consequence, Reaction, World};
@@ -63,6 +63,8 @@ enum Event {
     Step(usize),
     /// The manager looks at what has come.
     Turn,
+    /// Time has passed.
+    Tick,
     /// A frame comes to a worker.
     Deliver(u32),
     /// A worker is free again.
@@ -88,15 +90,16 @@ struct Run<'a> {
     last_up: Vec<u64>,
     events: u64,
     turns: u64,
+    /// When the pool had ended.
+    ended_at: Option<u64>,
 }
 
 impl<'a> Run<'a> {
     fn new(plan: &'a Plan) -> Self {
-        clock::set(0);
         let workers = plan.workers as usize;
         let mut run = Run {
             plan,
-            world: World::new(&plan.slowness, plan.clients, plan.owning),
+            world: World::new(&plan.slowness, &plan.preparations, plan.owning),
             random: Random::new(plan.seed),
             queue: BinaryHeap::new(),
             added: 0,
@@ -106,8 +109,12 @@ impl<'a> Run<'a> {
             last_up: vec![0; workers],
             events: 0,
             turns: 0,
+            ended_at: None,
         };
         run.add(plan.boot_nanos, Event::Attach);
+        if plan.preparations.iter().flatten().any(|preparations| preparations.nanos >= TOO_LONG) {
+            (1..20).for_each(|tick| run.add(plan.boot_nanos + tick * TOO_LONG / 10, Event::Tick));
+        }
         for (number, (time, _)) in plan.steps.iter().enumerate() {
             run.add(*time, Event::Step(number));
         }
@@ -129,7 +136,7 @@ impl<'a> Run<'a> {
         if !self.world.is_over() {
             return Err("nothing is left to happen, and the pool has not ended".to_owned());
         }
-        let (taken, longest) = (clock::now(), self.plan.longest_nanos());
+        let (taken, longest) = (self.ended_at.unwrap_or(0), self.plan.longest_nanos());
         if taken > longest && !self.world.mishaps.boot {
             return Err(format!(
                 "it took {:.3} ms instead of at most {:.3} ms",
@@ -146,10 +153,14 @@ impl<'a> Run<'a> {
     /// Lets everything happen that is in the queue, and what comes of it.
     fn drain(&mut self) -> Result<(), String> {
         let calls = self.plan.calls();
-        let most = 200 + 12 * calls + 10 * (u64::from(self.plan.workers) + self.plan.steps.len() as u64);
+        let links = u64::from(self.plan.workers) * u64::from(self.plan.clients + 2);
+        let most = 200 + 12 * calls + 10 * (links + self.plan.steps.len() as u64);
         while let Some(Reverse((time, _, event))) = self.queue.pop() {
             clock::set(time);
             self.happen(event);
+            if self.world.is_over() {
+                self.ended_at.get_or_insert(time);
+            }
             self.events += 1;
             if self.events > most {
                 return Err(format!("more than {most} events for {calls} calls"));
@@ -162,6 +173,7 @@ impl<'a> Run<'a> {
         match event {
             Event::Attach => self.attach(),
             Event::Turn => self.turn(),
+            Event::Tick => self.ask_for_turn(),
             Event::Step(number) => {
                 let consequence = self.world.act(&self.plan.steps[number].1);
                 match consequence {

@@ -24,7 +24,21 @@ pub(super) struct Execution {
     pub(super) worker: u32,
     pub(super) begin: u64,
     pub(super) end: u64,
+    /// The client whose preparations it has found; `None` if it has found none.
+    pub(super) seen: Option<u32>,
 }
+
+/// What the workers do for a client before anything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Preparations {
+    /// How long its initializer takes.
+    pub(super) nanos: u64,
+    /// The worker on which its initializer fails, and whether by a panic.
+    pub(super) failing: Option<(u32, bool)>,
+}
+
+/// The name of the global value that says for which client a call is executed.
+pub(super) const CLIENT: &str = "client";
 
 /// What surrounds the calls of this thread.
 #[derive(Debug)]
@@ -33,10 +47,30 @@ struct Stage {
     /// How many times longer calls take on this worker.
     slowness: u64,
     executions: Vec<Execution>,
+    /// Clients and workers of which the one has prepared for the other.
+    prepared: Vec<(u32, u32)>,
 }
 
 thread_local! {
-    static STAGE: RefCell<Stage> = const { RefCell::new(Stage { worker: 0, slowness: 1, executions: Vec::new() }) };
+    static STAGE: RefCell<Stage> = const {
+        RefCell::new(Stage { worker: 0, slowness: 1, executions: Vec::new(), prepared: Vec::new() })
+    };
+}
+
+/// The initializer of clients that have one.
+#[remote_task]
+pub(super) fn simulated_initializer(nanos: u64, failing: Option<(u32, bool)>) -> Result<(), String> {
+    let worker = STAGE.with_borrow(|stage| stage.worker);
+    clock::set(clock::now() + nanos * STAGE.with_borrow(|stage| stage.slowness));
+    match failing {
+        Some((failing, true)) if failing == worker => panic!("this panic is part of a simulation"),
+        Some((failing, false)) if failing == worker => Err(format!("worker {worker} cannot be prepared")),
+        _ => {
+            let client = futures_mpi::global(CLIENT).map_err(|error| error.to_string())?;
+            STAGE.with_borrow_mut(|stage| stage.prepared.push((client, worker)));
+            Ok(())
+        }
+    }
 }
 
 /// A function whose calls are short in most plans.
@@ -56,6 +90,14 @@ pub(super) fn value(token: u64) -> u64 {
     Random::new(token).number()
 }
 
+/// Clears the stage for another run.
+pub(super) fn reset() {
+    STAGE.with_borrow_mut(|stage| {
+        stage.executions.clear();
+        stage.prepared.clear();
+    });
+}
+
 /// Says on which worker the next calls run.
 pub(super) fn enter(worker: u32, slowness: u64) {
     STAGE.with_borrow_mut(|stage| (stage.worker, stage.slowness) = (worker, slowness));
@@ -67,11 +109,13 @@ pub(super) fn take_executions() -> Vec<Execution> {
 }
 
 fn play(token: u64, nanos: u64, ending: u8) -> Result<u64, String> {
+    let client = futures_mpi::global::<u32>(CLIENT).ok();
     STAGE.with_borrow_mut(|stage| {
         let begin = clock::now();
+        let seen = client.filter(|client| stage.prepared.contains(&(*client, stage.worker)));
         let end = begin + nanos * stage.slowness;
         clock::set(end);
-        stage.executions.push(Execution { token, worker: stage.worker, begin, end });
+        stage.executions.push(Execution { token, worker: stage.worker, begin, end, seen });
     });
     if ending == Ending::Panic as u8 {
         panic!("this panic is part of a simulation");

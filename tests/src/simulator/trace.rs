@@ -37,6 +37,12 @@ impl Trace {
         self.entries.push((time, entry));
     }
 
+    /// When the call of this number was done.
+    pub(super) fn resolved_at(&self, call: usize) -> Option<u64> {
+        let resolved = self.entries.iter().find(|(_, entry)| *entry == Entry::Resolved(call));
+        resolved.map(|(time, _)| *time)
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.entries.len()

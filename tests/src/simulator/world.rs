@@ -1,15 +1,16 @@
 //! A pool with everything around it, standing still: the real manager, executors and futures, the network, and modelled
 //! workers. Whoever holds a world chooses what happens next.
 
-use super::calls::{Call, Calls, MapCalls};
+use super::calls::{Call, Calls, Expected, MapCalls};
 use super::clock;
 use super::network::{self, SharedNetwork, SimulatedTransport};
-use super::plan::Step;
-use super::tasks::{Arguments, Ending, simulated_long, simulated_short};
+use super::plan::{Step, TOO_LONG};
+use super::tasks;
+use super::tasks::{Arguments, CLIENT, Ending, Preparations, simulated_initializer, simulated_long, simulated_short};
 use super::trace::{Entry, Trace};
 use super::worker::{Life, ModelledWorker, Reply};
 use futures_mpi_core::engine::{Kind, Manager, Stepper, Transport, WorkerNumber};
-use futures_mpi_core::options::{Decided, PoolOptions};
+use futures_mpi_core::options::{CommonOptions, Decided, PoolOptions};
 use futures_mpi_core::{Error, Executor};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -56,6 +57,7 @@ pub(super) enum Consequence {
 struct Client {
     executor: Executor,
     shut_down: bool,
+    preparations: Option<Preparations>,
 }
 
 /// What has gone wrong, or was given up.
@@ -72,16 +74,22 @@ pub(super) struct Mishaps {
 }
 
 impl World {
-    /// A pool with one worker for each slowness.
-    pub(super) fn new(slowness: &[u64], clients: u32, owning: bool) -> Self {
+    /// A pool with one worker for each slowness, and with clients that want these preparations.
+    pub(super) fn new(slowness: &[u64], clients: &[Option<Preparations>], owning: bool) -> Self {
+        clock::set(0);
+        tasks::reset();
         let pool = PoolOptions { boot_limit: BOOT_LIMIT, ..PoolOptions::default() };
         let (manager, stepper) = Stepper::detached(pool).expect("the task functions agree");
-        let executor = || match owning {
-            true => Executor::owning(Arc::clone(&manager), Decided::without_setup(pool)),
-            false => Executor::sharing(Arc::clone(&manager), Decided::without_setup(pool)),
+        let client = |(number, preparations): (u32, &Option<Preparations>)| {
+            let options = options(number, *preparations);
+            let executor = match owning {
+                true => Executor::owning(Arc::clone(&manager), options),
+                false => Executor::sharing(Arc::clone(&manager), options),
+            };
+            Client { executor, shut_down: false, preparations: *preparations }
         };
         World {
-            clients: (0..clients).map(|_| Client { executor: executor(), shut_down: false }).collect(),
+            clients: (0..).zip(clients).map(client).collect(),
             manager,
             stepper: Some(stepper),
             network: SharedNetwork::new(slowness.len()),
@@ -260,8 +268,8 @@ impl World {
         let token = self.token();
         let function = if long { simulated_long::ID } else { simulated_short::ID };
         let future = self.clients[client as usize].executor.submit(function, (token, nanos, ending as u8));
-        let refused = self.refuses(client);
-        let number = self.calls.add(Call::new(client, token, ending, refused, future));
+        let expected = self.expected(client, token, ending);
+        let number = self.calls.add(Call::new(client, expected, future));
         self.add(Entry::Called(number, client));
     }
 
@@ -272,13 +280,20 @@ impl World {
         let arguments: Vec<Arguments> = items.iter().map(|(token, ending)| (*token, nanos, *ending as u8)).collect();
         // A wait for a result that is not there would be for ever; so it ends at once.
         let map = self.clients[client as usize].executor.map(function, arguments).timeout(Duration::ZERO);
-        let refused = self.refuses(client);
-        self.calls.add_map(MapCalls::new(client, items, refused, map.chunksize(chunksize as usize).into_iter()));
+        let results = map.chunksize(chunksize as usize).into_iter();
+        let items = items.into_iter().map(|(token, ending)| self.expected(client, token, ending)).collect();
+        self.calls.add_map(MapCalls::new(client, items, results));
     }
 
-    /// Whether calls of a client come too late.
-    fn refuses(&self, client: u32) -> bool {
-        self.mishaps.ended || self.clients[client as usize].shut_down
+    /// What is expected of a call of a client that is made now.
+    fn expected(&self, client: u32, token: u64, ending: Ending) -> Expected {
+        let Client { shut_down, preparations, .. } = self.clients[client as usize];
+        let refused = self.mishaps.ended || shut_down;
+        // An initializer that does not end holds the workers up, and with them the preparations for others.
+        let held_up = self.clients.iter().any(|client| client.preparations.is_some_and(|all| all.nanos >= TOO_LONG));
+        let unfit = preparations.is_some_and(|all| all.failing.is_some() || held_up);
+        let prepared = preparations.map(|_| client);
+        Expected { token, ending, refused, cancelled: false, given_up: false, prepared, unfit }
     }
 
     fn shut_down(&mut self, client: u32, cancel: bool) {
@@ -352,6 +367,17 @@ impl World {
     fn stepper_mut(&mut self) -> &mut Stepper {
         self.stepper.as_mut().expect("the pool has not ended")
     }
+}
+
+/// The options of a client.
+fn options(number: u32, preparations: Option<Preparations>) -> Decided {
+    let mut options = CommonOptions::default();
+    options.boot_limit(BOOT_LIMIT);
+    if let Some(Preparations { nanos, failing }) = preparations {
+        options.global(CLIENT.to_owned(), &number);
+        options.initializer(simulated_initializer::ID, (nanos, failing));
+    }
+    options.decide().expect("they are good")
 }
 
 /// Hashes text as it is written.
