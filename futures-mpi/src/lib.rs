@@ -31,6 +31,10 @@
 //! |---|---|
 //! | `./program`, `mpiexec -n 1 ./program` | spawned by `MPI_Comm_spawn` at first use |
 //! | `mpiexec -n 17 ./program` | ranks 1 to 16, shared by all executors of the program ("command line mode") |
+//! | `mpiexec -n 16 ./program --futures-mpi-serve=ADDRESS` | a group of 16 workers and nothing else, for [clients that come to it](MpiPoolBuilder::service) |
+//!
+//! A program without the attribute `#[futures_mpi::main]`, which runs on all its ranks, makes a pool of the other ranks of
+//! a communicator with [`MpiCommExecutor`].
 //!
 //! # What flows where
 //!
@@ -62,6 +66,7 @@ mod link;
 mod pool;
 mod role;
 mod runtime;
+mod service;
 mod spawn;
 mod start;
 mod stream;
@@ -79,6 +84,7 @@ pub use futures_mpi_macros::{main, remote_task};
 /// The bindings of MPI that this library is built on, so that programs use the same version of them.
 pub use mpi;
 pub use pool::{MpiPoolBuilder, MpiPoolExecutor};
+pub use service::end_service;
 
 /// What generated code names; not part of the public interface.
 #[doc(hidden)]

@@ -4,6 +4,7 @@ use crate::environment;
 use crate::lifeline::{Reach, Setting};
 use crate::role::WorkerArgument;
 use crate::runtime::{self, Role};
+use crate::service::{self, Address};
 use crate::spawn::{self, SpawnOptions};
 use crate::transport::MpiTransport;
 use futures_mpi_core::engine::{Kind, Manager, Plan};
@@ -54,6 +55,7 @@ pub struct MpiPoolBuilder {
     args: Vec<String>,
     mpi_info: Vec<(String, String)>,
     life_line: Option<Setting>,
+    service: Option<String>,
 }
 
 impl MpiPoolExecutor {
@@ -115,6 +117,27 @@ impl MpiPoolBuilder {
         self
     }
 
+    /// Uses the workers of a group that was started on its own, instead of spawning some: by
+    /// `mpiexec -n N PROGRAM --futures-mpi-serve=ADDRESS`, where the program is one with `#[futures_mpi::main]` and the same
+    /// task functions as this one. `address` is the same text on both sides:
+    ///
+    /// - `HOST:PORT`: the group listens there;
+    /// - the path of a file, with a `/` in it, which both can read: the group writes there where it listens;
+    /// - a name, or nothing for the name `futures-mpi`: MPI publishes it, if it has a server for that.
+    ///
+    /// A group serves one client after the other; it ends when [`end_service`](crate::end_service) asks it to, and by force
+    /// when a client vanishes or cannot connect. The number of workers is that of the group, and what the builder says of
+    /// how workers start has no effect.
+    ///
+    /// Whether programs that were started apart can be connected depends on the MPI: with Open MPI 4 if both were started by
+    /// `mpiexec --ompi-server file:FILE` with the same `ompi-server`, with MPICH over libfabric if both were started by
+    /// `mpiexec`, not with MPICH over UCX before 4.3. Where it does not work, an error says so within the limit for the
+    /// start of workers.
+    pub fn service(mut self, address: impl Into<String>) -> Self {
+        self.service = Some(address.into());
+        self
+    }
+
     /// Makes the executor; its workers are started at first use.
     ///
     /// # Errors
@@ -130,6 +153,18 @@ impl MpiPoolBuilder {
         let options = self.common.decide()?;
         let executor = match &runtime.role {
             Role::Worker => return Err(recursive()),
+            _ if self.service.is_some() => {
+                let address = Address::parse(&self.service.unwrap_or_default())
+                    .map_err(|message| Error::new(Kind::Configuration, message))?;
+                let limit = options.pool.boot_limit;
+                let recipe = Box::new(move |_: &_| service::transport(&address, limit));
+                let crowded = options::is_crowded(2);
+                let only_driver = runtime.started.only_driver();
+                let plan = Plan { recipe, backoff: Some(backoff), crowded, only_driver, options: options.pool };
+                let manager = Manager::new(plan)?;
+                runtime.remember(&manager);
+                Executor::owning(manager, options)
+            }
             Role::Master(shared) => Executor::sharing(shared.clone(), options),
             Role::Alone => {
                 let room = || environment::default_workers(runtime.started.universe_size(), 1);

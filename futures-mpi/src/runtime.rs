@@ -7,6 +7,7 @@ use crate::ending;
 use crate::lifeline::{Reach, Setting, Watch};
 use crate::link::{MpiLink, Parting};
 use crate::role::WorkerArgument;
+use crate::service::{self, Address};
 use crate::spawn;
 use crate::start::{self, Started};
 use crate::sys::{self, Communicator, ThreadLevel};
@@ -84,6 +85,7 @@ pub fn run_main<R: Termination>(body: fn() -> R) -> ExitCode {
     match begin() {
         Ok(Process::Master(runtime)) => run_master(runtime, body),
         Ok(Process::Worker(link)) => run_worker(*link),
+        Ok(Process::Service(address, backoff, crowded)) => run_service(&address, backoff, crowded),
         Err(message) => {
             eprintln!("futures-mpi: {message}");
             if sys::is_initialized() {
@@ -98,6 +100,8 @@ pub fn run_main<R: Termination>(body: fn() -> R) -> ExitCode {
 enum Process {
     Master(&'static Runtime),
     Worker(Box<MpiLink>),
+    /// Part of a group of workers that waits for clients.
+    Service(Address, Duration, bool),
 }
 
 /// Starts MPI and finds out the role of this process.
@@ -118,6 +122,10 @@ fn begin() -> Result<Process, String> {
     let life_line = Setting::of_environment()?;
     let size = usize::try_from(world.size().map_err(failed)?).unwrap_or(1);
     let crowded = options::is_crowded(size);
+    if let Some(address) = service::address_of_this_process()? {
+        enter(started, Role::Worker);
+        return Ok(Process::Service(address, backoff, crowded));
+    }
     if size == 1 {
         return Ok(Process::Master(enter(started, Role::Alone)));
     }
@@ -254,4 +262,24 @@ fn run_worker(mut link: MpiLink) -> ExitCode {
         ending::finalize(&runtime.started);
     }
     ExitCode::SUCCESS
+}
+
+/// Serves clients until one asks to end.
+fn run_service(address: &Address, backoff: Duration, crowded: bool) -> ExitCode {
+    let served = panic::catch_unwind(AssertUnwindSafe(|| service::serve(address, backoff, crowded)));
+    let status = match served {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(message)) => {
+            eprintln!("futures-mpi: {message}");
+            sys::abort(1);
+        }
+        Err(_) => {
+            eprintln!("futures-mpi: a worker has panicked outside of a task; the job is ended");
+            sys::abort(1);
+        }
+    };
+    if let Some(runtime) = get() {
+        ending::finalize(&runtime.started);
+    }
+    status
 }

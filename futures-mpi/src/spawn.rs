@@ -3,7 +3,7 @@
 use crate::environment::{self, Implementation};
 use crate::start::{self, Started};
 use crate::stream::{self, Control};
-use crate::sys::{Communicator, MpiError, ThreadLevel};
+use crate::sys::{self, Communicator, MpiError, ThreadLevel};
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -52,27 +52,40 @@ pub(crate) fn spawn_workers(started: &Started, mut options: SpawnOptions) -> Res
     options.info = started.plan.with_spawn_info(options.info);
     check_executable(&options)?;
     start::check_room(started, &options.info, options.count).map_err(|why| explain(started, &options, &why))?;
-    if started.level < ThreadLevel::Serialized {
-        return spawn(&options).map_err(|error| refused(started, &options, &error));
+    let asked = options.clone();
+    match bounded("futures-mpi spawn", options.limit, move || spawn(&asked))? {
+        Some(outcome) => outcome.map_err(|error| refused(started, &options, &error)),
+        None => Err(explain_time_out(&options)),
+    }
+}
+
+/// Makes a call of MPI that brings workers and may never end, in a thread of its own; `None` when it has not ended within
+/// the limit. Below `MPI_THREAD_SERIALIZED`, where only this thread may call MPI, there is no limit.
+pub(crate) fn bounded(
+    name: &str,
+    limit: Duration,
+    call: impl FnOnce() -> Result<Communicator, MpiError> + Send + 'static,
+) -> Result<Option<Result<Communicator, MpiError>>, String> {
+    if sys::thread_level() < ThreadLevel::Serialized {
+        return Ok(Some(call()));
     }
     // The hand-over is a meeting: either this side gets the workers, or the other learns that nobody wants them.
     let (give, take) = mpsc::sync_channel(0);
-    let asked = options.clone();
-    let helper = thread::Builder::new().name("futures-mpi spawn".to_owned()).spawn(move || {
-        if let Err(mpsc::SendError(outcome)) = give.send(spawn(&asked)) {
+    let helper = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        if let Err(mpsc::SendError(outcome)) = give.send(call()) {
             dismiss(outcome);
             GIVEN_UP.fetch_sub(1, Ordering::AcqRel);
         }
     });
-    helper.map_err(|error| format!("no thread could be started to spawn workers: {error}"))?;
-    match take.recv_timeout(options.limit) {
-        Ok(outcome) => outcome.map_err(|error| refused(started, &options, &error)),
+    helper.map_err(|error| format!("no thread could be started to bring workers: {error}"))?;
+    match take.recv_timeout(limit) {
+        Ok(outcome) => Ok(Some(outcome)),
         Err(mpsc::RecvTimeoutError::Timeout) => {
             // Before this side of the meeting is given up, so that the other can take it back.
             GIVEN_UP.fetch_add(1, Ordering::AcqRel);
-            Err(explain_time_out(&options))
+            Ok(None)
         }
-        Err(mpsc::RecvTimeoutError::Disconnected) => Err("the thread that spawns workers has panicked".to_owned()),
+        Err(mpsc::RecvTimeoutError::Disconnected) => Err("the thread that brings workers has panicked".to_owned()),
     }
 }
 

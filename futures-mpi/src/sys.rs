@@ -7,10 +7,12 @@
 #![allow(unsafe_code)]
 
 mod groups;
+mod ports;
 mod process;
 mod raw;
 
 pub(crate) use groups::adopt;
+pub(crate) use ports::{close_port, look_up, open_port, publish, unpublish};
 
 use futures_mpi_core::engine::{Attachment, Memory};
 use mpi::ffi::{self, MPI_Comm, MPI_Info, MPI_Message, MPI_Request, MPI_Status};

@@ -1,6 +1,6 @@
 //! Communicators in the hands of the `mpi` crate, and the few collective calls by which processes agree and divide.
 
-use super::{Communicator, MpiError, ONE_AT_A_TIME, ThreadLevel, check, serialized, thread_level};
+use super::{Communicator, MpiError, ONE_AT_A_TIME, Request, ThreadLevel, check, serialized, thread_level};
 use mpi::ffi;
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::FromRaw;
@@ -45,6 +45,23 @@ impl Communicator {
         });
         check(code)?;
         Ok((!new.is_null()).then_some(new))
+    }
+
+    /// What the process with the rank 0 gives, in all processes. Collective; every process calls `pause` again and again
+    /// while it waits for the others.
+    pub(crate) fn hear_from_first(self, given: i64, mut pause: impl FnMut()) -> Result<i64, MpiError> {
+        // Lost after an error, when MPI may still write there.
+        let mut value = ManuallyDrop::new(Box::new(given));
+        let mut request = Request::none();
+        // SAFETY: the integer stays where it is until the request has completed.
+        check(serialized(|| unsafe {
+            let place = (&raw mut **value).cast::<c_void>();
+            ffi::MPI_Ibcast(place, 1, ffi::RSMPI_INT64_T, 0, self.0, &mut request.0)
+        }))?;
+        while !request.test()? {
+            pause();
+        }
+        Ok(*ManuallyDrop::into_inner(value))
     }
 
     /// The largest of what all processes give, place by place. Collective.

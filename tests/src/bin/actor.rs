@@ -42,6 +42,12 @@ fn open_on_the_world() -> Result<(), Error> {
     MpiCommExecutor::world(0).map(drop)
 }
 
+/// Ends its worker.
+#[remote_task]
+fn abort() {
+    std::process::abort();
+}
+
 /// A parallel task: the number of workers that are in it.
 #[remote_task]
 fn meet() -> Result<i32, Error> {
@@ -96,6 +102,35 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
             let error = executor.submit(open_a_pool::ID, ()).result().expect_err("workers have no pools");
             println!("refused: {}", error.message());
             println!("square {}", executor.submit(square_on_threads::ID, 7).result()?);
+        }
+        "service" => {
+            let address = std::env::args().nth(2).unwrap_or_default();
+            for _ in 0..2 {
+                let executor =
+                    MpiPoolExecutor::builder().service(&address).boot_limit(Duration::from_secs(20)).build()?;
+                println!("{} workers of the group", executor.num_workers()?);
+                println!("square {}", executor.submit(square::ID, 7).result()?);
+                let calls: Vec<_> = (0..executor.num_workers()?).map(|_| executor.submit(meet::ID, ())).collect();
+                println!("workers {}", calls[0].result()?);
+            }
+        }
+        "service-vanish" => {
+            let address = std::env::args().nth(2).unwrap_or_default();
+            let executor = MpiPoolExecutor::builder().service(address).build()?;
+            println!("square {}", executor.submit(square::ID, 7).result()?);
+            std::process::abort();
+        }
+        "service-lost" => {
+            let address = std::env::args().nth(2).unwrap_or_default();
+            let executor = MpiPoolExecutor::builder().service(address).build()?;
+            let error = executor.submit(abort::ID, ()).result().expect_err("its worker ends");
+            println!("lost {}: {error}", error.is_worker_lost());
+            let error = executor.submit(square::ID, 7).result().expect_err("no worker is left");
+            println!("broken {}: {error}", error.is_broken());
+        }
+        "service-end" => {
+            futures_mpi::end_service(&std::env::args().nth(2).unwrap_or_default())?;
+            println!("the group ends");
         }
         "communicators" => {
             let alone = SimpleCommunicator::self_comm();

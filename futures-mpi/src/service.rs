@@ -1,0 +1,24 @@
+//! Service mode: a group of workers that was started on its own, and clients that come to it one after the other.
+//!
+//! ```text
+//!  client                            group of workers
+//!  MpiPoolBuilder::service           program --futures-mpi-serve=ADDRESS, by mpiexec
+//!    |  looks the place up             |  rank 0 listens at a socket and tells where: a published name, a file
+//!    |  -- join ---------------------> |  (other ranks sleep)
+//!    |  <------------- port of MPI --- |
+//!    |  MPI_Comm_connect  <=========>  |  MPI_Comm_accept, all ranks
+//!    |  -- bye ----------------------> |  the next client may come
+//! ```
+//!
+//! The socket is there because a connection of MPI can be waited for, but neither be given up nor be seen to be gone: with
+//! it both meet in MPI only when both are ready, and notice within a limit when the other is not.
+
+mod address;
+mod client;
+mod group;
+mod line;
+
+pub(crate) use address::Address;
+pub use client::end_service;
+pub(crate) use client::transport;
+pub(crate) use group::{address_of_this_process, serve};

@@ -1,0 +1,188 @@
+//! The client: finds a group of workers, connects to it within a limit, and says when it goes.
+
+use super::address::{Address, Place};
+use super::line::{self, Answer, Wish};
+use crate::ending;
+use crate::spawn;
+use crate::sys::{self, Communicator};
+use crate::transport::MpiTransport;
+use futures_mpi_core::engine::{Arrival, Frame, Kind, Transport, WorkerNumber};
+use futures_mpi_core::{Error, Result};
+use std::collections::VecDeque;
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+/// How long one attempt to reach a socket may take.
+const REACH_LIMIT: Duration = Duration::from_secs(5);
+
+/// How often a client looks whether its group is still there.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long a group may take to say that it ends.
+const END_LIMIT: Duration = Duration::from_secs(60);
+
+/// Where a token belongs for which nobody asks.
+const NO_TOKEN: &str = "-";
+
+/// Asks a group of workers to end, which was started with `--futures-mpi-serve=ADDRESS`, as soon as it has served the
+/// client that it has now.
+///
+/// `address` is what [`service`](crate::MpiPoolBuilder::service) takes; a published name can be looked up only while MPI
+/// is initialised.
+///
+/// # Errors
+///
+/// If nobody serves there, or does not answer within a minute.
+pub fn end_service(address: &str) -> Result<()> {
+    let address = Address::parse(address).map_err(|message| Error::new(Kind::Configuration, message))?;
+    let deadline = Instant::now() + END_LIMIT;
+    match ask(&address, Wish::End, deadline) {
+        Ok((_, Answer::Ended)) => Ok(()),
+        Ok((_, answer)) => Err(Error::new(Kind::Mpi, format!("the service at {address} answers: {}", answer.line()))),
+        Err(message) => Err(Error::new(Kind::Mpi, message)),
+    }
+}
+
+/// A transport to the workers of a group, which are all there within `limit`.
+pub(crate) fn transport(address: &Address, limit: Duration) -> Result<Box<dyn Transport>> {
+    let broken = |message: String| Error::new(Kind::Broken, message);
+    let deadline = Instant::now() + limit;
+    let (line, answer) = ask(address, Wish::Join, deadline).map_err(broken)?;
+    let port = match answer {
+        Answer::Port(name) => name,
+        other => return Err(broken(format!("the service at {address} answers: {}", other.line()))),
+    };
+    let time = deadline.saturating_duration_since(Instant::now());
+    let met = spawn::bounded("futures-mpi connect", time, move || {
+        let own = Communicator::this_process().duplicate()?;
+        let connected = own.connect(&port);
+        // Not worth losing the workers for.
+        let _ = own.free();
+        connected
+    });
+    let workers = match met.map_err(broken)? {
+        Some(Ok(workers)) => workers,
+        Some(Err(error)) => return Err(broken(not_connected(address, &error.to_string()))),
+        None => return Err(broken(not_connected(address, &format!("it did not end within {limit:?}")))),
+    };
+    let inner = MpiTransport::spawned(workers).map_err(|error| broken(not_connected(address, &error.to_string())))?;
+    line.set_nonblocking(true).map_err(|error| broken(not_connected(address, &error.to_string())))?;
+    let lost = VecDeque::new();
+    Ok(Box::new(Client { inner: Box::new(inner), line, gone: false, lost, next_look: Instant::now() }))
+}
+
+/// The transport of MPI, and beside it the socket by whose end client and group notice that the other is gone.
+struct Client {
+    inner: Box<dyn Transport>,
+    line: TcpStream,
+    /// Whether the group is gone.
+    gone: bool,
+    /// The losses that are not told yet.
+    lost: VecDeque<Arrival>,
+    next_look: Instant,
+}
+
+impl Client {
+    /// Finds out now and then whether the group is gone.
+    fn look(&mut self) {
+        let now = Instant::now();
+        if self.gone || now < self.next_look {
+            return;
+        }
+        self.next_look = now + LOOK_INTERVAL;
+        let alive = matches!(self.line.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        if !alive {
+            self.gone = true;
+            ending::note_lost_rank();
+            let loss = |number| Arrival::Lost(WorkerNumber(number), "the group of workers has ended".to_owned());
+            self.lost = (0..self.inner.workers() as u32).map(loss).collect();
+        }
+    }
+}
+
+impl Transport for Client {
+    fn workers(&self) -> usize {
+        self.inner.workers()
+    }
+
+    fn send(&mut self, worker: WorkerNumber, frame: Frame) {
+        self.inner.send(worker, frame);
+    }
+
+    fn poll(&mut self) -> Option<Arrival> {
+        let arrival = self.inner.poll();
+        if arrival.is_some() {
+            return arrival;
+        }
+        self.look();
+        self.lost.pop_front()
+    }
+
+    fn close(mut self: Box<Self>, limit: Duration) -> Result<(), String> {
+        if self.gone {
+            // Nobody is there to say farewell to, and MPI would wait for them.
+            return Ok(());
+        }
+        // If it cannot be said, nobody is there to hear it.
+        let _ = line::say(&mut self.line, "bye");
+        self.inner.close(limit)
+    }
+}
+
+/// Says to a group what is wished, and waits for its answer.
+fn ask(address: &Address, wish: Wish, deadline: Instant) -> Result<(TcpStream, Answer), String> {
+    let (mut stream, token) = reach(address)?;
+    let answer = line::say(&mut stream, &wish.line(&token)).and_then(|()| line::hear(&mut stream, deadline));
+    let text = answer.map_err(|error| match line::is_timeout(&error) {
+        true => format!("the service at {address} did not answer in time; it may be serving another client"),
+        false => format!("the service at {address} did not answer: {error}"),
+    })?;
+    let answer = Answer::parse(&text);
+    Ok((stream, answer.ok_or_else(|| format!("what answers at {address} is no group of workers: {text:?}"))?))
+}
+
+/// Connects to the socket of a group; gives the token to show there as well.
+fn reach(address: &Address) -> Result<(TcpStream, String), String> {
+    let nobody = |why: &dyn std::fmt::Display| format!("nobody serves at {address}: {why}");
+    let place = match address {
+        Address::Socket(host, port) => {
+            let stream = connect((host.as_str(), *port).to_socket_addrs().map_err(|error| nobody(&error))?);
+            return Ok((stream.map_err(|error| nobody(&error))?, NO_TOKEN.to_owned()));
+        }
+        Address::File(path) => fs::read_to_string(path).map_err(|error| nobody(&error))?,
+        Address::Name(_) if !sys::is_initialized() => {
+            return Err(nobody(&"MPI is not initialised and looks no name up"));
+        }
+        Address::Name(name) => sys::look_up(name).map_err(|error| {
+            let advice = "client and group need the same ompi-server (Open MPI) or hydra_nameserver (MPICH)";
+            nobody(&format!("{error}; {advice}"))
+        })?,
+    };
+    let place = Place::parse(&place).ok_or_else(|| nobody(&format!("{place:?} is not the place of a group")))?;
+    // The name of the host is its own; on the host itself it need not be known. The token keeps others out.
+    let named = (place.host.as_str(), place.port).to_socket_addrs().into_iter().flatten();
+    let here = SocketAddr::from(([127, 0, 0, 1], place.port));
+    let stream = connect(named.chain([here])).map_err(|error| nobody(&error))?;
+    Ok((stream, place.token))
+}
+
+fn connect(sockets: impl IntoIterator<Item = SocketAddr>) -> io::Result<TcpStream> {
+    let mut last = io::ErrorKind::AddrNotAvailable.into();
+    for socket in sockets {
+        match TcpStream::connect_timeout(&socket, REACH_LIMIT) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn not_connected(address: &Address, why: &str) -> String {
+    format!(
+        "the group of workers at {address} is there, but MPI does not connect to it: {why}. Open MPI 4 connects only \
+         programs that were both started by mpiexec --ompi-server with the same ompi-server; MPICH, if both were \
+         started by mpiexec"
+    )
+}

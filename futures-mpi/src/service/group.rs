@@ -1,0 +1,247 @@
+//! The group of workers: waits for clients, and serves them one after the other until one asks it to end.
+
+use super::address::{Address, Place};
+use super::line::{self, Answer, Wish};
+use crate::comm_workers;
+use crate::link::MpiLink;
+use crate::sys::{self, Communicator, MpiError};
+use futures_mpi_core::engine::{self, Backoff};
+use std::collections::hash_map::RandomState;
+use std::fs::{self, OpenOptions};
+use std::hash::{BuildHasher, Hasher};
+use std::io::{self, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+/// The argument that makes a program a group of workers, alone or with `=ADDRESS` behind it.
+const ARGUMENT: &str = "--futures-mpi-serve";
+
+/// How long a client may take to say what it wants.
+const GREETING_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a client may take to connect in MPI, and to disconnect once it has closed its socket.
+const MEETING_LIMIT: Duration = Duration::from_secs(30);
+
+/// The longest pause of a rank that waits for the next client.
+const IDLE_BACKOFF: Duration = Duration::from_millis(10);
+
+/// What rank 0 tells the others.
+const JOIN: i64 = 1;
+const END: i64 = 0;
+
+/// Where this process is to serve, if its arguments say that it is part of a group of workers.
+pub(crate) fn address_of_this_process() -> Result<Option<Address>, String> {
+    for argument in env::args_os().skip(1) {
+        let Some(rest) = argument.to_str().and_then(|text| text.strip_prefix(ARGUMENT)) else { continue };
+        if rest.is_empty() {
+            return Address::parse("").map(Some);
+        }
+        if let Some(text) = rest.strip_prefix('=') {
+            return Address::parse(text).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// Serves clients until one asks the group to end. To be called by all processes of the world.
+pub(crate) fn serve(address: &Address, backoff: Duration, crowded: bool) -> Result<(), String> {
+    let world = Communicator::world();
+    let control = world.duplicate().map_err(failed)?;
+    comm_workers::enter(comm_workers::all_of(world).map_err(failed)?);
+    let mut desk = match control.rank().map_err(failed)? {
+        0 => Some(Desk::open(address)),
+        _ => None,
+    };
+    let host = sys::processor_name();
+    loop {
+        let visit = match &desk {
+            Some(Ok(desk)) => desk.wait(),
+            _ => None,
+        };
+        let mut pace = Backoff::new(IDLE_BACKOFF, true);
+        let word = control.hear_from_first(if visit.is_some() { JOIN } else { END }, || pace.wait()).map_err(failed)?;
+        if word == END {
+            break;
+        }
+        let port = desk.as_ref().and_then(|desk| desk.as_ref().ok()).map_or("", |desk| &desk.port);
+        let client = control.accept(port).map_err(failed)?;
+        let watch = visit.inspect(Watch::note_meeting);
+        let mut link = MpiLink::to_parent(client, backoff, crowded).map_err(failed)?;
+        let place = engine::Place { host: &host, set_variable: Some(sys::set_variable_of_worker) };
+        let limit = engine::serve(&mut link, place);
+        if let Err(message) = link.finish(limit) {
+            eprintln!("futures-mpi: a client has not gone cleanly: {message}");
+        }
+        watch.iter().for_each(Watch::note_end);
+    }
+    desk.take().map_or(Ok(()), |desk| desk.map(Desk::close))
+}
+
+/// Where rank 0 receives clients.
+struct Desk {
+    listener: TcpListener,
+    /// The name of the port of MPI.
+    port: String,
+    address: Address,
+    /// Where it listens, if clients have to look that up.
+    place: Option<Place>,
+}
+
+impl Desk {
+    fn open(address: &Address) -> Result<Self, String> {
+        let port = sys::open_port().map_err(|error| {
+            format!("this MPI cannot open a port at which clients could connect, and so there is no service: {error}")
+        })?;
+        let unreachable = |error: io::Error| format!("the group cannot listen for clients at {address}: {error}");
+        let listener = match address {
+            Address::Socket(host, port) => TcpListener::bind((host.as_str(), *port)),
+            _ => TcpListener::bind(("0.0.0.0", 0)),
+        };
+        let listener = listener.map_err(unreachable)?;
+        let place = Place {
+            host: sys::processor_name(),
+            port: listener.local_addr().map_err(unreachable)?.port(),
+            token: token(),
+        };
+        let place = match address {
+            Address::Socket(..) => None,
+            Address::Name(name) => {
+                sys::publish(name, &place.to_string()).map_err(|error| {
+                    format!(
+                        "MPI cannot publish the name {name}: {error}; with Open MPI an ompi-server must run and mpiexec \
+                         be told of it, with MPICH a hydra_nameserver; or serve at HOST:PORT or through a file"
+                    )
+                })?;
+                Some(place)
+            }
+            Address::File(path) => {
+                write(path, &place.to_string()).map_err(unreachable)?;
+                Some(place)
+            }
+        };
+        println!("futures-mpi: serving at {address}");
+        Ok(Desk { listener, port, address: address.clone(), place })
+    }
+
+    /// Waits for a client that wants to be served; `None` when one wants that the group ends.
+    fn wait(&self) -> Option<Watch> {
+        loop {
+            let Ok((mut stream, _)) = self.listener.accept() else {
+                thread::sleep(IDLE_BACKOFF);
+                continue;
+            };
+            // Whoever says nothing, or something else, or goes again, is no client.
+            let Ok(line) = line::hear(&mut stream, Instant::now() + GREETING_LIMIT) else { continue };
+            let token = self.place.as_ref().map(|place| place.token.as_str());
+            let answer = match Wish::parse(&line) {
+                None => Answer::Refused("this is a group of workers of another version of futures-mpi".to_owned()),
+                Some((_, said)) if token.is_some_and(|token| token != said) => {
+                    Answer::Refused("it serves at another address by now; look it up again".to_owned())
+                }
+                Some((Wish::Join, _)) => Answer::Port(self.port.clone()),
+                Some((Wish::End, _)) => Answer::Ended,
+            };
+            let told = line::say(&mut stream, &answer.line());
+            match answer {
+                Answer::Ended => return None,
+                Answer::Port(_) if told.is_ok() => return Some(Watch::begin(stream, &self.address)),
+                _ => {}
+            }
+        }
+    }
+
+    fn close(self) {
+        match (&self.address, &self.place) {
+            (Address::Name(name), Some(place)) => drop(sys::unpublish(name, &place.to_string())),
+            (Address::File(path), _) => drop(fs::remove_file(path)),
+            _ => {}
+        }
+        // The process ends: nothing depends on it.
+        let _ = sys::close_port(&self.port);
+    }
+}
+
+/// Watches a client from the moment on when both sides go to meet in MPI, where no call could be given up.
+struct Watch {
+    met: Arc<AtomicBool>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Watch {
+    fn begin(stream: TcpStream, address: &Address) -> Self {
+        let watch = Watch { met: Arc::default(), ended: Arc::default() };
+        let (met, ended, address) = (Arc::clone(&watch.met), Arc::clone(&watch.ended), address.clone());
+        let body = move || {
+            let Err(why) = observe(stream, &met, &ended) else { return };
+            if let Address::File(path) = address {
+                let _ = fs::remove_file(path);
+            }
+            eprintln!("futures-mpi: the group of workers ends: {why}");
+            sys::abort(1);
+        };
+        // Without a thread the client is not watched.
+        drop(thread::Builder::new().name("futures-mpi watch".to_owned()).spawn(body));
+        watch
+    }
+
+    fn note_meeting(&self) {
+        self.met.store(true, Ordering::Release);
+    }
+
+    fn note_end(&self) {
+        self.ended.store(true, Ordering::Release);
+    }
+}
+
+/// Returns when a client has come and gone as it should; an error says why the group has to end by force: its client is
+/// gone or does not come, and its ranks would wait in MPI for ever.
+fn observe(mut stream: TcpStream, met: &AtomicBool, ended: &AtomicBool) -> Result<(), String> {
+    const LOOK: Duration = Duration::from_millis(200);
+    let deadline = Instant::now() + MEETING_LIMIT;
+    let mut leaves = false;
+    loop {
+        let heard = line::hear(&mut stream, Instant::now() + LOOK);
+        let met = met.load(Ordering::Acquire);
+        match heard {
+            Ok(word) => leaves |= word == "bye",
+            Err(error) if line::is_timeout(&error) && (met || Instant::now() < deadline) => {}
+            Err(error) if line::is_timeout(&error) => {
+                return Err(format!("its client has not connected in MPI within {MEETING_LIMIT:?}"));
+            }
+            Err(_) if leaves => break,
+            Err(_) if met => return Err("its client has gone without a word".to_owned()),
+            Err(_) => return Err("its client could not connect in MPI, and says why".to_owned()),
+        }
+    }
+    let deadline = Instant::now() + MEETING_LIMIT;
+    while !ended.load(Ordering::Acquire) {
+        if Instant::now() > deadline {
+            return Err(format!("its client has gone, but not disconnected in MPI within {MEETING_LIMIT:?}"));
+        }
+        thread::sleep(LOOK);
+    }
+    Ok(())
+}
+
+/// Writes the file at once and for its owner only: who reads it may use the group.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(format!(".{}", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    writeln!(file, "{text}")?;
+    fs::rename(&new, path)
+}
+
+/// A word that cannot be guessed.
+fn token() -> String {
+    (0..2).map(|_| format!("{:016x}", RandomState::new().build_hasher().finish())).collect()
+}
+
+fn failed(error: MpiError) -> String {
+    format!("the group of workers cannot go on: {error}")
+}
