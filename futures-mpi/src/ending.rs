@@ -12,6 +12,9 @@ use std::time::Instant;
 /// Whether a process of this one's own world is gone, for which `MPI_Finalize` would wait.
 static WORLD_MAIMED: AtomicBool = AtomicBool::new(false);
 
+/// Whether a process of this one's own world hangs, for which `MPI_Finalize`, and its launcher, would wait.
+static WORLD_HANGS: AtomicBool = AtomicBool::new(false);
+
 /// Says something on standard error in one piece, so that what other processes say does not come between.
 pub(crate) fn say(text: &str) {
     let line = format!("futures-mpi: {text}\n");
@@ -23,8 +26,20 @@ pub(crate) fn note_lost_rank() {
     WORLD_MAIMED.store(true, Ordering::Release);
 }
 
+/// Takes note that a process of this one's own world hangs: it has not let go of the pool within the shutdown limit.
+pub(crate) fn note_silent_rank() {
+    WORLD_HANGS.store(true, Ordering::Release);
+}
+
 /// Finalises MPI, unless it belongs to somebody else or would wait for what does not come.
 pub(crate) fn finalize(started: &Started) {
+    if started.owned && WORLD_HANGS.load(Ordering::Acquire) {
+        say(
+            "workers hang in an initializer or in a task that was given up, and would never let the job end; it is ended, \
+             with status 1",
+        );
+        sys::abort(1);
+    }
     let waits_in_vain = WORLD_MAIMED.load(Ordering::Acquire) || !spawn::can_finalize();
     let may_finalize = started.owned && !waits_in_vain && !sys::is_finalized();
     if may_finalize && let Err(error) = sys::finalize() {

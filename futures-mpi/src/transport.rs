@@ -409,6 +409,10 @@ impl Transport for MpiTransport {
         if missing.is_empty() {
             return disconnected;
         }
+        let spawned = |number: &WorkerNumber| self.workers[number.index()].peer.communicator.is_intercommunicator();
+        if !missing.iter().all(|number| spawned(number).unwrap_or(true)) {
+            ending::note_silent_rank();
+        }
         let names: Vec<String> = missing.iter().map(WorkerNumber::to_string).collect();
         Err(format!("these workers have not let go within {limit:?}: {}", names.join(", ")))
     }

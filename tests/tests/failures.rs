@@ -121,6 +121,11 @@ fn a_program_does_not_end_before_its_futures_are_done() {
 
 #[test]
 fn a_hanging_initializer_ends_at_the_limit_and_the_program_ends_too() {
+    if let Some(launch) = under_mpiexec(3, "initializer-hangs") {
+        let outcome = launch.env("FUTURES_MPI_SHUTDOWN_LIMIT", "2").run();
+        outcome.expect_failure().expect_said("broken true: the initializer actor::sleep did not end at workers 0 on ");
+        outcome.expect_said("the program goes on").expect_said("workers hang in an initializer or in a task");
+    }
     let spawned = [alone("initializer-hangs"), under_mpiexec(1, "initializer-hangs")];
     for launch in spawned.into_iter().flatten().filter(|_| harness::spawn_or_skip().is_some()) {
         let outcome = launch.run();

@@ -65,7 +65,8 @@ macro_rules! __executor_options {
         ///
         /// It begins when the last future is done: how long tasks take is not limited by it. When it passes, because a
         /// worker hangs in an initializer or in a task that was given up, the pool goes on without that worker and says
-        /// so on standard error. In command line mode the variable decides, and this option has no effect.
+        /// so on standard error. In command line mode the variable decides, this option has no effect, and a job whose
+        /// workers hang is ended with a status that is not 0.
         pub fn shutdown_limit(mut self, limit: std::time::Duration) -> Self {
             self.common.shutdown_limit(limit);
             self
