@@ -5,7 +5,7 @@
 //! memory from that place.
 
 use crate::memory::Attachment;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::thread::LocalKey;
 
 /// Encoded values: bytes, and the buffers that they name by their places.
@@ -41,19 +41,33 @@ pub(crate) enum Place {
     Inline,
 }
 
-/// Attachments to what is being encoded.
-struct Outgoing {
-    attachments: Vec<Attachment>,
-    /// Smaller buffers are not attached.
-    inline_bytes: usize,
-}
-
 /// Attachments to what is being decoded, each until it is taken.
 pub(crate) type Incoming = Vec<Option<Attachment>>;
 
+/// The channel to what is being decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decoding {
+    /// Somebody else's work, or none.
+    Closed,
+    /// Of values without attachments.
+    Without,
+    /// Of values whose attachments are in `INCOMING`.
+    With,
+}
+
 thread_local! {
-    static OUTGOING: RefCell<Option<Outgoing>> = const { RefCell::new(None) };
-    static INCOMING: RefCell<Option<Incoming>> = const { RefCell::new(None) };
+    // Plain numbers of one word, because the channel is opened and closed for every value, and a record that is written in
+    // parts and read as a whole makes the processor wait.
+    /// The channel to what is being encoded: closed if 0, else smaller buffers are not attached.
+    static INLINE_BYTES: Cell<usize> = const { Cell::new(0) };
+    /// The place of the next buffer that is attached.
+    static NEXT_PLACE: Cell<usize> = const { Cell::new(0) };
+    /// How many have been attached.
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+    /// What has been attached, by encodings that nest: those of the innermost last.
+    static ATTACHED: RefCell<Vec<Attachment>> = const { RefCell::new(Vec::new()) };
+    static DECODING: Cell<Decoding> = const { Cell::new(Decoding::Closed) };
+    static INCOMING: RefCell<Incoming> = const { RefCell::new(Vec::new()) };
 }
 
 /// Runs `encode` with the channel open: buffers of `inline_bytes` and more are added to `attachments`.
@@ -62,67 +76,113 @@ pub(crate) fn while_encoding<R>(
     inline_bytes: usize,
     encode: impl FnOnce() -> R,
 ) -> R {
-    let _restore = Restore::new(&OUTGOING, Some(Outgoing { attachments: std::mem::take(attachments), inline_bytes }));
+    let restore = Opened::new(inline_bytes.max(1), attachments.len());
     let result = encode();
-    if let Some(outgoing) = OUTGOING.take() {
-        *attachments = outgoing.attachments;
+    let count = COUNT.take();
+    if count > 0 {
+        ATTACHED.with_borrow_mut(|attached| attachments.extend(attached.drain(attached.len() - count..)));
     }
+    drop(restore);
     result
+}
+
+/// The channel, opened or closed for one encoding; restored at the end to what it was for the one outside.
+struct Opened {
+    inline_bytes: usize,
+    next_place: usize,
+    count: usize,
+}
+
+impl Opened {
+    #[inline]
+    fn new(inline_bytes: usize, next_place: usize) -> Self {
+        Opened {
+            inline_bytes: INLINE_BYTES.replace(inline_bytes),
+            next_place: NEXT_PLACE.replace(next_place),
+            count: COUNT.replace(0),
+        }
+    }
+}
+
+impl Drop for Opened {
+    #[inline]
+    fn drop(&mut self) {
+        INLINE_BYTES.set(self.inline_bytes);
+        NEXT_PLACE.set(self.next_place);
+        let count = COUNT.replace(self.count);
+        if count > 0 {
+            discard(count);
+        }
+    }
+}
+
+/// Drops what an encoding has attached that has ended by a panic.
+#[cold]
+fn discard(count: usize) {
+    drop(ATTACHED.with_borrow_mut(|attached| attached.split_off(attached.len() - count)));
 }
 
 /// Runs `decode` with the channel open: buffers are taken from `attachments`.
 pub(crate) fn while_decoding<R>(attachments: &mut Incoming, decode: impl FnOnce() -> R) -> R {
-    let _restore = Restore::new(&INCOMING, Some(std::mem::take(attachments)));
-    let result = decode();
-    if let Some(incoming) = INCOMING.take() {
-        *attachments = incoming;
+    if attachments.is_empty() {
+        let _restore = Restore { variable: &DECODING, before: DECODING.replace(Decoding::Without) };
+        return decode();
     }
+    let outer = INCOMING.replace(std::mem::take(attachments));
+    let restore = Restore { variable: &DECODING, before: DECODING.replace(Decoding::With) };
+    let result = decode();
+    drop(restore);
+    // After a panic they stay there, where nobody can reach them, until the next decoding.
+    *attachments = INCOMING.replace(outer);
     result
 }
 
 /// Runs `code` with the channel closed, as for any other serializer.
 pub(crate) fn without_attachments<R>(code: impl FnOnce() -> R) -> R {
-    let _restore = (Restore::new(&OUTGOING, None), Restore::new(&INCOMING, None));
+    let _closed = Opened::new(0, 0);
+    let _decoding = Restore { variable: &DECODING, before: DECODING.replace(Decoding::Closed) };
     code()
 }
 
 /// Offers a buffer to what is being encoded in this thread; `None` if that is not done by this library's codec.
 pub(crate) fn attach(buffer: &Attachment) -> Option<Place> {
-    OUTGOING.with_borrow_mut(|outgoing| {
-        let outgoing = outgoing.as_mut()?;
-        if buffer.len_bytes() < outgoing.inline_bytes {
-            return Some(Place::Inline);
-        }
-        outgoing.attachments.push(buffer.clone());
-        Some(Place::Attached(outgoing.attachments.len() as u32 - 1))
-    })
+    let inline_bytes = INLINE_BYTES.get();
+    if inline_bytes == 0 {
+        return None;
+    }
+    if buffer.len_bytes() < inline_bytes {
+        return Some(Place::Inline);
+    }
+    let place = NEXT_PLACE.get();
+    ATTACHED.with_borrow_mut(|attached| attached.push(buffer.clone()));
+    NEXT_PLACE.set(place + 1);
+    COUNT.set(COUNT.get() + 1);
+    Some(Place::Attached(place as u32))
 }
 
 /// Whether this library's codec is decoding in this thread.
 pub(crate) fn is_decoding() -> bool {
-    INCOMING.with_borrow(Option::is_some)
+    DECODING.get() != Decoding::Closed
 }
 
 /// Takes the buffer in this place, if there is one.
 pub(crate) fn take(place: u32) -> Option<Attachment> {
-    INCOMING.with_borrow_mut(|incoming| incoming.as_mut()?.get_mut(place as usize)?.take())
+    if DECODING.get() != Decoding::With {
+        return None;
+    }
+    INCOMING.with_borrow_mut(|incoming| incoming.get_mut(place as usize)?.take())
 }
 
 /// Gives a thread's variable its former value at the end: encoding nests, where a `Serialize` submits a task, and may
 /// end by a panic.
-struct Restore<T: 'static> {
-    variable: &'static LocalKey<RefCell<Option<T>>>,
-    before: Option<T>,
+struct Restore<T: Copy + 'static> {
+    variable: &'static LocalKey<Cell<T>>,
+    before: T,
 }
 
-impl<T> Restore<T> {
-    fn new(variable: &'static LocalKey<RefCell<Option<T>>>, value: Option<T>) -> Self {
-        Restore { variable, before: variable.replace(value) }
-    }
-}
-
-impl<T> Drop for Restore<T> {
+impl<T: Copy> Drop for Restore<T> {
+    #[inline]
     fn drop(&mut self) {
-        self.variable.set(self.before.take());
+        self.variable.set(self.before);
     }
 }

@@ -306,6 +306,26 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_in_between_leaves_nothing_behind() {
+        struct Panicking(Buffer<u8>);
+        impl Serialize for Panicking {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let _ = self.0.serialize(serializer)?;
+                panic!("this panic is meant to be");
+            }
+        }
+        let limits = Limits { inline_bytes: 1, ..Limits::default() };
+        let panicking = Panicking(vec![1u8; 5].into());
+        let caught =
+            std::panic::catch_unwind(|| codec::encode_with_attachments(&panicking, &mut Encoded::default(), &limits));
+        assert!(caught.is_err());
+        let (decoded, encoded) = there_and_back(&Buffer::from(vec![2u8; 7]), 1);
+        assert_eq!((decoded, encoded.attachments.len()), (vec![2u8; 7].into(), 1));
+        assert!(panicking.0.clone().memory.memory_mut().is_none());
+        assert!({ panicking }.0.memory.memory_mut().is_some(), "nobody else has it");
+    }
+
+    #[test]
     fn a_missing_or_wrong_attachment_is_an_error() {
         let buffer = Buffer::from(vec![1u8; 5]);
         let mut encoded = Encoded::default();

@@ -133,6 +133,7 @@ fn decode_here<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, DecodeFailur
     Ok(value)
 }
 
+#[inline]
 fn format() -> Configuration<LittleEndian, Fixint> {
     bincode::config::standard().with_fixed_int_encoding()
 }
@@ -153,6 +154,8 @@ struct LimitedWriter<'a> {
 }
 
 impl bincode::enc::write::Writer for LimitedWriter<'_> {
+    // The encoder is compiled with its caller's crate.
+    #[inline]
     fn write(&mut self, more: &[u8]) -> Result<(), EncodeError> {
         if more.len() > self.limit_bytes.saturating_sub(self.bytes.len()) {
             return Err(EncodeError::UnexpectedEnd);

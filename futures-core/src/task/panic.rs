@@ -4,7 +4,7 @@ use super::failure::Details;
 use super::{Failure, FailureKind};
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
 
@@ -15,8 +15,18 @@ struct Seen {
     backtrace: Option<String>,
 }
 
+/// What this thread does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    Anything,
+    /// It runs a task function.
+    Task,
+    /// It runs a task function that has panicked; `SEEN` tells where.
+    Panicked,
+}
+
 thread_local! {
-    /// `Some` while this thread runs a task function.
+    static DOING: Cell<Doing> = const { Cell::new(Doing::Anything) };
     static SEEN: RefCell<Option<Seen>> = const { RefCell::new(None) };
 }
 
@@ -24,11 +34,11 @@ thread_local! {
 pub(crate) fn catch<T>(function: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     install_hook();
     // A task may itself run tasks, on executors of its own: what stood here before is put back.
-    let before = SEEN.replace(Some(Seen::default()));
+    let before = DOING.replace(Doing::Task);
     let result = panic::catch_unwind(AssertUnwindSafe(function));
-    let seen = SEEN.replace(before);
+    let noted = DOING.replace(before) == Doing::Panicked;
     result.unwrap_or_else(|payload| {
-        let Seen { location, backtrace } = seen.unwrap_or_default();
+        let Seen { location, backtrace } = SEEN.take().filter(|_| noted).unwrap_or_default();
         let details = Details::new(FailureKind::Panicked, message(payload.as_ref()));
         Err(Failure::of(Details { location, backtrace, ..details }))
     })
@@ -50,19 +60,18 @@ fn install_hook() {
 
 /// Remembers a panic if this thread runs a task function.
 fn note(info: &PanicHookInfo<'_>) -> bool {
+    if DOING.get() == Doing::Anything {
+        return false;
+    }
     let seen = Seen {
         location: info.location().map(ToString::to_string),
         backtrace: Some(Backtrace::capture())
             .filter(|backtrace| backtrace.status() == BacktraceStatus::Captured)
             .map(|backtrace| backtrace.to_string()),
     };
-    SEEN.with(|cell| match cell.try_borrow_mut() {
-        Ok(mut cell) if cell.is_some() => {
-            *cell = Some(seen);
-            true
-        }
-        _ => false,
-    })
+    SEEN.set(Some(seen));
+    DOING.set(Doing::Panicked);
+    true
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {
