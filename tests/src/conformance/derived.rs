@@ -101,6 +101,16 @@ fn a_chained_future_becomes_what_its_hook_returns(setting: &Setting) {
     assert!(fails.result_timeout(LONG).expect_err("the inner one fails").is_task_error());
     let ready = executors[0].submit(square::ID, 3).then(|_| Future::from(Ok("ready")));
     assert_eq!(ready.result_timeout(LONG).expect("it is there already"), "ready");
+    // Whoever waits for this drives the pool that it no longer depends on.
+    let second = Arc::clone(&executors);
+    let elsewhere = executors[0].submit(square::ID, 3).then(move |_| second[1].submit(sleep::ID, 60));
+    assert_eq!(elsewhere.result_timeout(LONG).expect("both succeed"), 60);
+    // A source that has no pool.
+    let second = Arc::clone(&executors);
+    let slow = Future::from(Ok(30)).then(move |millis| second[1].submit(sleep::ID, millis));
+    let all = collect([&Future::from(Ok(0)), &executors[0].submit(sleep::ID, 60), &slow]);
+    assert_eq!(all.result_timeout(LONG).expect("all succeed"), [0, 60, 30]);
+    assert_eq!(slow.then(|n| Ok(n + 1)).result_timeout(LONG).expect("it succeeds"), 31);
     // A step that decides whether there is another one.
     fn halve_until_odd(executors: Arc<[super::AnyExecutor; 2]>, n: u64) -> Future<u64> {
         executors[n as usize % 2].submit(power::ID, (n, 1)).then(move |n| {
