@@ -26,6 +26,7 @@ pub struct WorkersCommunicator {
 ///
 /// - Submit exactly one call for each worker ([`num_workers`](crate::Executor::num_workers) tells how many there are).
 /// - Each call gets the communicator and begins with a barrier: when it is passed, every worker is in its call.
+/// - Let none of them be tried again alone (`retries`): it would wait for calls that are over.
 /// - Wait for all of them before their results are used, with [`wait`](crate::wait()).
 ///
 /// Then each worker gets one of the calls: a call whose function has used this communicator is given to an idle worker

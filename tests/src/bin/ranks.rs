@@ -1,6 +1,6 @@
 //! A program that runs on all its ranks and opens executors on communicators, well and badly, and says what it saw.
 //!
-//! usage: `ranks SCENE [THREAD_LEVEL]`
+//! usage: `ranks SCENE [THREAD_LEVEL | ROUNDS]`
 
 use futures_mpi::mpi::collective::SystemOperation;
 use futures_mpi::mpi::topology::{Color, SimpleCommunicator};
@@ -60,7 +60,7 @@ fn main() -> Result<(), Error> {
     match scene.as_str() {
         "beside" => beside(&world)?,
         "halves" => halves(&world)?,
-        "in-turn" => in_turn(&world)?,
+        "in-turn" => in_turn(&world, argument(2).parse().unwrap_or(10))?,
         "parallel" => parallel(&world)?,
         "nested" => nested(&world)?,
         "bad-root" => refused(&world, 7),
@@ -116,8 +116,8 @@ fn halves(world: &SimpleCommunicator) -> Result<(), Error> {
 }
 
 /// One executor after the other, with every root, used and unused.
-fn in_turn(world: &SimpleCommunicator) -> Result<(), Error> {
-    for turn in 0..10 * world.size() {
+fn in_turn(world: &SimpleCommunicator, rounds: i32) -> Result<(), Error> {
+    for turn in 0..rounds * world.size() {
         let root = turn % world.size();
         let executor = MpiCommExecutor::world(root)?;
         assert_eq!(executor.is_some(), world.rank() == root);
