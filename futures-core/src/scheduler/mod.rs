@@ -8,6 +8,8 @@
 //! event.
 
 mod check;
+#[cfg(test)]
+mod mixed_load;
 mod rest;
 #[cfg(test)]
 mod tests;
