@@ -4,8 +4,9 @@ use crate::spawn;
 use crate::start::Started;
 use crate::sys::{self, Communicator, ThreadLevel};
 use std::io::{self, Write};
+use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::Instant;
 
@@ -14,6 +15,30 @@ static WORLD_MAIMED: AtomicBool = AtomicBool::new(false);
 
 /// Whether a process of this one's own world hangs, for which `MPI_Finalize`, and its launcher, would wait.
 static WORLD_HANGS: AtomicBool = AtomicBool::new(false);
+
+/// Whether the end of this process is under way: from then on a call of `exit` is nothing special.
+static PREPARED: AtomicBool = AtomicBool::new(false);
+
+/// Calls `early` when this process ends by `exit`, unless its end was [prepared](prepare) before.
+pub(crate) fn watch_exit(early: fn()) {
+    static EARLY: OnceLock<fn()> = OnceLock::new();
+    extern "C" fn handler() {
+        if !PREPARED.swap(true, Ordering::AcqRel)
+            && let Some(early) = EARLY.get()
+        {
+            // There is nothing to unwind to.
+            let _ = panic::catch_unwind(early);
+        }
+    }
+    if EARLY.set(early).is_ok() {
+        sys::at_exit(handler);
+    }
+}
+
+/// Says that this process ends as it should.
+pub(crate) fn prepare() {
+    PREPARED.store(true, Ordering::Release);
+}
 
 /// Says something on standard error in one piece, so that what other processes say does not come between.
 pub(crate) fn say(text: &str) {

@@ -27,6 +27,9 @@ const ROOT: i32 = 0;
 /// How long pools may take to end after `main` has panicked, before the job is ended by force.
 const PANIC_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long tasks that are running may take when the program calls `exit`, before the job is ended by force.
+const EXIT_LIMIT: Duration = Duration::from_secs(1);
+
 /// The exit status of a program whose `main` panics, as without this library.
 const PANIC_STATUS: u8 = 101;
 
@@ -173,6 +176,7 @@ pub(crate) fn warn_of_thread_level(level: ThreadLevel) {
 }
 
 fn enter(started: Started, role: Role) -> &'static Runtime {
+    ending::watch_exit(end_early);
     RUNTIME.get_or_init(|| Runtime { started, role, pools: Mutex::new(Vec::new()), line: Mutex::new(None) })
 }
 
@@ -212,13 +216,14 @@ fn run_master<R: Termination>(runtime: &'static Runtime, body: fn() -> R) -> Exi
             status
         }
         Err(_) => {
-            if !end_after_panic(runtime) {
+            if !give_up(runtime, PANIC_LIMIT) {
                 eprintln!("futures-mpi: main has panicked while tasks are running; the job is ended");
                 sys::abort(i32::from(PANIC_STATUS));
             }
             ExitCode::from(PANIC_STATUS)
         }
     };
+    ending::prepare();
     ending::finalize(&runtime.started);
     if spawn::launcher_waits() {
         eprintln!(
@@ -230,8 +235,21 @@ fn run_master<R: Termination>(runtime: &'static Runtime, body: fn() -> R) -> Exi
     status
 }
 
+/// What is left to do when `exit` is called, in `main` or in a task.
+fn end_early() {
+    let Some(runtime) = get() else { return };
+    if matches!(runtime.role, Role::Worker) {
+        return ending::say(&format!("`exit` was called in a worker on {}, which is lost by that", sys::host_name()));
+    }
+    if !give_up(runtime, EXIT_LIMIT) {
+        ending::say("the program has called `exit` while tasks are running; the job is ended, with status 1");
+        sys::abort(1);
+    }
+    ending::finalize(&runtime.started);
+}
+
 /// Gives up what the pools still have to do; whether they have ended in time.
-fn end_after_panic(runtime: &'static Runtime) -> bool {
+fn give_up(runtime: &'static Runtime, limit: Duration) -> bool {
     let (sender, ended) = mpsc::channel();
     let pools = runtime.pools();
     pools.iter().for_each(|pool| pool.abandon());
@@ -239,7 +257,7 @@ fn end_after_panic(runtime: &'static Runtime) -> bool {
         pools.iter().for_each(|pool| pool.join());
         let _ = sender.send(());
     });
-    ended.recv_timeout(PANIC_LIMIT).is_ok()
+    ended.recv_timeout(limit).is_ok()
 }
 
 /// Serves the master until it says stop.
@@ -258,6 +276,7 @@ fn run_worker(mut link: MpiLink) -> ExitCode {
             sys::abort(1);
         }
     }
+    ending::prepare();
     if let Some(runtime) = get() {
         ending::finalize(&runtime.started);
     }

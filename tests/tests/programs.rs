@@ -1,10 +1,8 @@
 //! The examples as users run them: alone, with spawned workers, in command line mode, as ordinary MPI programs.
 
-use futures_mpi_tests::harness::{self, Launch, Outcome};
+use futures_mpi_tests::harness::{self, Launch, Outcome, example};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
+use std::path::Path;
 
 /// The reference picture's header and points, from the fixture.
 fn reference() -> Vec<u8> {
@@ -21,23 +19,6 @@ fn read_png(path: &Path) -> (u32, u32, Vec<u8>) {
     assert_eq!((info.color_type, info.bit_depth), (png::ColorType::Grayscale, png::BitDepth::Eight));
     points.truncate(info.buffer_size());
     (info.width, info.height, points)
-}
-
-/// Builds the examples once, in release because of the Julia set, and returns the path of one.
-fn example(name: &str) -> PathBuf {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--release", "--quiet", "--package", "futures-mpi-examples", "--examples"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status();
-        assert!(built.expect("cargo can be started").success(), "the examples are built");
-        // This test's executable lies in TARGET/PROFILE/deps.
-        let test = std::env::current_exe().expect("this test has a path");
-        let target = test.ancestors().nth(3).expect("it lies deep in the target folder");
-        target.join("release/examples")
-    });
-    folder.join(name)
 }
 
 /// Runs an example in every mode that this MPI has, with two workers, one run after the other as they are asked for.

@@ -13,6 +13,12 @@ pub(crate) fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Has `handler` called when this process ends by `exit`, before the handlers of libraries that were started earlier.
+pub(crate) fn at_exit(handler: extern "C" fn()) {
+    // SAFETY: the handler is a function and therefore there for ever. Without room for it, it is not called.
+    unsafe { libc::atexit(handler) };
+}
+
 /// Waits until one of the descriptors can be read or has been closed at its other end, or until `limit`; says which.
 pub(crate) fn wait_readable(descriptors: &[BorrowedFd<'_>], limit: Option<Duration>) -> io::Result<Vec<bool>> {
     let entry =

@@ -28,6 +28,7 @@
 //! | `FUTURES_MPI_TEST_LIMIT_FACTOR` | multiplies every time limit (slow machines, valgrind) |
 //! | `FUTURES_MPI_TEST_DIR` | where the outputs of failed launches are kept (default: `tmp` in cargo's target folder) |
 
+mod example;
 mod folder;
 mod guard;
 mod launch;
@@ -39,6 +40,7 @@ mod running;
 mod tree;
 mod turn;
 
+pub use example::example;
 pub use launch::Launch;
 pub use mpi::{Kind, Mpi, mpi, mpiexec_or_skip, spawn_or_skip};
 pub use outcome::{End, Outcome, RankOutput};

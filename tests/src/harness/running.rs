@@ -71,6 +71,11 @@ impl Running {
         self.tree.processes()
     }
 
+    /// Whether the launched process is still there.
+    pub fn is_running(&mut self) -> bool {
+        self.try_wait().is_none()
+    }
+
     /// Waits until any process has said `text`; panics with the report if the launch ends or the limit passes before.
     pub fn wait_until_said(&mut self, text: &str) {
         loop {

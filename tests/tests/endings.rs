@@ -1,0 +1,121 @@
+//! The program ends before its work is done, by whatever means: every process ends with it, and the status says so.
+
+use futures_mpi_tests::harness::{self, End, Kind, Launch, Running};
+use std::time::Duration;
+
+const FAULTY: &str = env!("CARGO_BIN_EXE_faulty");
+
+/// Long enough for every scene; whoever needs it has hung.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// What a program says when it is in the middle of its work.
+const READY: &str = "main comes to harm";
+
+/// The scene in each mode that this MPI has: command line mode, spawned workers under `mpiexec`, and alone.
+fn in_every_mode(means: &str, work: &str) -> Vec<Launch> {
+    if harness::mpiexec_or_skip().is_none() {
+        return Vec::new();
+    }
+    let mut launches = vec![Launch::mpiexec(3)];
+    if harness::spawn_or_skip().is_some() {
+        launches.extend([Launch::mpiexec(1), Launch::alone().clean_environment()]);
+    }
+    let complete = |launch: Launch| {
+        launch.env("FUTURES_MPI_MAX_WORKERS", "2").program(FAULTY).args(["main", means, work]).limit(LIMIT)
+    };
+    launches.into_iter().map(complete).collect()
+}
+
+/// The program itself: not its launcher, not a worker.
+fn master(running: &Running) -> u32 {
+    let processes = running.processes();
+    let program = processes.iter().find(|process| process.command.starts_with(FAULTY));
+    program.expect("the program runs").pid
+}
+
+#[test]
+fn exit_between_tasks_ends_every_process_with_its_status() {
+    for launch in in_every_mode("exit0", "idle") {
+        launch.run().expect_success().expect_not_said("is ended");
+    }
+    for launch in in_every_mode("exit3", "idle") {
+        let outcome = launch.run();
+        outcome.expect_failure();
+        assert_eq!(outcome.end, End::Code(3));
+    }
+}
+
+#[test]
+fn exit_while_tasks_run_is_no_success() {
+    for means in ["exit0", "exit3"] {
+        for launch in in_every_mode(means, "busy") {
+            launch.run().expect_failure().expect_said("the program has called `exit` while tasks are running");
+        }
+    }
+}
+
+#[test]
+fn a_program_that_breaks_down_takes_its_workers_with_it() {
+    for means in ["kill", "abort", "overflow", "term", "panic"] {
+        for launch in in_every_mode(means, "busy") {
+            launch.run().expect_failure();
+        }
+    }
+}
+
+/// By default, so does Ctrl-C; a test that runs in the background cannot rely on that signal.
+#[test]
+fn a_signal_ends_every_process() {
+    for launch in in_every_mode("wait", "busy") {
+        let mut running = launch.start();
+        running.wait_until_said(READY);
+        running.signal("TERM");
+        running.wait().expect_failure();
+    }
+    for launch in in_every_mode("wait", "busy") {
+        let mut running = launch.start();
+        running.wait_until_said(READY);
+        running.signal_group("TERM");
+        running.wait().expect_failure();
+    }
+}
+
+#[test]
+fn nothing_survives_a_killed_launcher() {
+    for launch in in_every_mode("wait", "busy") {
+        let mut running = launch.start();
+        running.wait_until_said(READY);
+        running.signal("KILL");
+        running.wait().expect_failure();
+    }
+}
+
+#[test]
+fn workers_do_not_outlive_a_killed_master() {
+    for launch in in_every_mode("wait", "busy") {
+        let mut running = launch.start();
+        running.wait_until_said(READY);
+        assert!(harness::signal(master(&running), "KILL"));
+        running.wait().expect_failure();
+    }
+}
+
+/// Such a launcher lets the workers live, and its status is 0 whatever has happened: only the life line ends them.
+#[test]
+fn workers_do_not_outlive_their_master_under_a_launcher_that_goes_on() {
+    let Some(mpi) = harness::spawn_or_skip() else { return };
+    if mpi.kind != Kind::OpenMpi || mpi.version.0 != 4 {
+        println!("skipped: only Open MPI 4 goes on by an option");
+        return;
+    }
+    let mut launches = in_every_mode("wait", "busy");
+    launches.truncate(2);
+    for launch in launches {
+        let mut running = launch.launcher_arg("--enable-recovery").start();
+        running.wait_until_said(READY);
+        assert!(harness::signal(master(&running), "KILL"));
+        let outcome = running.wait();
+        assert!(!outcome.limit_passed, "{}", outcome.report());
+        outcome.expect_nothing_left_over().expect_said("ends, because its master is gone");
+    }
+}
