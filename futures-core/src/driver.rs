@@ -6,6 +6,7 @@
 mod check;
 mod clients;
 mod trials;
+mod watch;
 mod workers;
 
 use crate::boot::Boot;
@@ -27,6 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use trials::Timer;
+use watch::Watched;
 use workers::{Presence, Worker};
 
 /// A frame is sent when so many bytes have come together; until then more tasks may join it.
@@ -68,6 +70,7 @@ pub(crate) struct Driver {
     /// Why the pool can run nothing more.
     broken: Option<Error>,
     ending: bool,
+    watched: Watched,
 }
 
 impl Driver {
@@ -92,6 +95,7 @@ impl Driver {
             late: BTreeSet::new(),
             broken: None,
             ending: false,
+            watched: Watched::default(),
             notices: Vec::new(),
         }
     }
@@ -123,6 +127,11 @@ impl Driver {
             Command::Abandon => {
                 self.break_down(Error::new(Kind::Broken, "the program has given up its pools"));
                 self.end();
+            }
+            Command::Watch(question) => {
+                let report = self.watch(question.now, question.interval);
+                // It may have stopped waiting.
+                let _ = question.answer.send(report);
             }
         }
     }
@@ -343,6 +352,7 @@ impl Driver {
         };
         let number = reply.task;
         self.workers[worker.index()].unanswered -= 1;
+        self.watched.replies += 1;
         if has_terms {
             let Some(last) = self.end_try(worker, number, outcome) else { return Ok(()) };
             outcome = last;

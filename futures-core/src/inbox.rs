@@ -11,6 +11,7 @@ use crate::seat::Seat;
 use crate::setup::Setup;
 use crate::task::TaskKey;
 use crate::terms::Trial;
+use crate::watchdog::Question;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     End,
     /// The pool is to end, whatever is still to be done.
     Abandon,
+    /// The watchdog asks whether anything has moved.
+    Watch(Question),
 }
 
 /// What is to be done for a client before its first task.

@@ -58,6 +58,7 @@ mod task;
 mod terms;
 mod thread_pool;
 mod transport;
+mod watchdog;
 mod worker;
 
 pub use buffer::Buffer;

@@ -8,6 +8,7 @@ use crate::registry::Registry;
 use crate::seat::{Attendant, Manner};
 use crate::stepper::Stepper;
 use crate::transport::Transport;
+use crate::watchdog::Watchdog;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
@@ -164,6 +165,7 @@ impl Manager {
 fn run(plan: Plan, inbox: &Arc<Inbox>, boot: Arc<Boot>, registry: &'static Registry) {
     let _guard = EndOnPanic(inbox);
     let begin = Instant::now();
+    let _watchdog = plan.options.watchdog.map(|interval| Watchdog::start(interval, inbox));
     let mut stepper = Stepper::new(Arc::clone(inbox), registry, boot, plan.options);
     stepper.attach((plan.recipe)(&Notify(Arc::clone(inbox))));
     let manner = Manner { backoff: plan.backoff, crowded: plan.crowded, only: plan.only_driver };

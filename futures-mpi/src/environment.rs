@@ -163,7 +163,7 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Plan {
             want("EVENT_NOEPOLL", "1");
             // Without it, the death of one worker is the death of all. Open MPI tells nobody of it, the life line does.
             if (situation.variable)(Setting::VARIABLE).as_deref() != Some("0") {
-                want("OMPI_MCA_orte_enable_recovery", "1");
+                want(RECOVERY_VARIABLE, "1");
             }
             if one_node {
                 // UCX, where it is built in, serves spawned workers by shared memory: 0.4 instead of 13 microseconds.
@@ -307,6 +307,14 @@ pub(crate) fn check_room(
         return Ok(());
     }
     Err(format!("mpiexec has room for {universe} processes, and {world} of them run already"))
+}
+
+/// The variable by which Open MPI 4 is told to let the others live when a process dies.
+const RECOVERY_VARIABLE: &str = "OMPI_MCA_orte_enable_recovery";
+
+/// Whether the launcher of this process lets it live when others die, its master among them.
+pub(crate) fn lets_workers_live() -> bool {
+    std::env::var_os(RECOVERY_VARIABLE).is_some_and(|value| value != "0")
 }
 
 /// Whether this launcher does not end any more after it has refused to spawn; a non-zero exit status still ends it.

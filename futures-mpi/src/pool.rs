@@ -176,8 +176,11 @@ impl MpiPoolBuilder {
                 let recipe = Box::new(move |notify: &_| {
                     let program =
                         self.exe.map_or_else(std::env::current_exe, Ok).map_err(|error| no_program(&error))?;
-                    let arguments =
-                        self.args.into_iter().chain([WorkerArgument { backoff, crowded }.to_string()]).collect();
+                    let arguments = self
+                        .args
+                        .into_iter()
+                        .chain([WorkerArgument { backoff, crowded, start_limit: options.pool.boot_limit }.to_string()])
+                        .collect();
                     let spawn_options =
                         SpawnOptions { program, arguments, count, info: self.mpi_info, limit: options.pool.boot_limit };
                     let workers = spawn::spawn_workers(&runtime.started, spawn_options);

@@ -14,6 +14,8 @@ pub(crate) struct WorkerArgument {
     pub(crate) backoff: Duration,
     /// Whether there are more processes than cores.
     pub(crate) crowded: bool,
+    /// How long its master waits for it to start.
+    pub(crate) start_limit: Duration,
 }
 
 impl WorkerArgument {
@@ -23,14 +25,17 @@ impl WorkerArgument {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (nanos, crowded) = text.strip_prefix(NAME)?.split_once(',')?;
-        Some(WorkerArgument { backoff: Duration::from_nanos(nanos.parse().ok()?), crowded: crowded.parse().ok()? })
+        let mut words = text.strip_prefix(NAME)?.split(',');
+        let backoff = Duration::from_nanos(words.next()?.parse().ok()?);
+        let crowded = words.next()?.parse().ok()?;
+        let start_limit = Duration::from_millis(words.next()?.parse().ok()?);
+        words.next().is_none().then_some(WorkerArgument { backoff, crowded, start_limit })
     }
 }
 
 impl fmt::Display for WorkerArgument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{NAME}{},{}", self.backoff.as_nanos(), self.crowded)
+        write!(f, "{NAME}{},{},{}", self.backoff.as_nanos(), self.crowded, self.start_limit.as_millis())
     }
 }
 
@@ -40,7 +45,11 @@ mod tests {
 
     #[test]
     fn a_worker_reads_what_its_master_writes() {
-        let argument = WorkerArgument { backoff: Duration::from_micros(1500), crowded: true };
+        let argument = WorkerArgument {
+            backoff: Duration::from_micros(1500),
+            crowded: true,
+            start_limit: Duration::from_secs(60),
+        };
         assert_eq!(WorkerArgument::parse(&argument.to_string()), Some(argument));
         assert_eq!(WorkerArgument::parse("--futures-mpi-worker="), None);
         assert_eq!(WorkerArgument::parse("worker"), None);

@@ -4,6 +4,7 @@
 
 use crate::comm_workers;
 use crate::ending;
+use crate::environment;
 use crate::lifeline::{Reach, Setting, Watch};
 use crate::link::{MpiLink, Parting};
 use crate::role::WorkerArgument;
@@ -26,6 +27,9 @@ const ROOT: i32 = 0;
 
 /// How long pools may take to end after `main` has panicked, before the job is ended by force.
 const PANIC_LIMIT: Duration = Duration::from_secs(5);
+
+/// How much longer than its master waits for it a worker may take to start, before it ends itself.
+const START_GRACE: Duration = Duration::from_secs(2);
 
 /// How long tasks that are running may take when the program calls `exit`, before the job is ended by force.
 const EXIT_LIMIT: Duration = Duration::from_secs(1);
@@ -109,14 +113,20 @@ enum Process {
 
 /// Starts MPI and finds out the role of this process.
 fn begin() -> Result<Process, String> {
+    let argument = WorkerArgument::of_this_process();
+    if let Some(argument) = argument.filter(|_| environment::lets_workers_live()) {
+        // There is no life line yet, and if another worker dies now, MPI waits for ever.
+        sys::end_after(Some(argument.start_limit + START_GRACE));
+    }
     let started = start::start()?;
     let world = Communicator::world();
     let failed = |error: sys::MpiError| format!("the processes of this job cannot be connected: {error}");
-    if let (Some(argument), Some(parent)) = (WorkerArgument::of_this_process(), Communicator::parent()) {
+    if let (Some(argument), Some(parent)) = (argument, Communicator::parent()) {
         enter(started, Role::Worker).set_line(parent);
         parent.return_errors().map_err(failed)?;
         comm_workers::enter(comm_workers::all_of(world).map_err(failed)?);
         let link = MpiLink::to_parent(parent, argument.backoff, argument.crowded).map_err(failed)?;
+        sys::end_after(None);
         return Ok(Process::Worker(Box::new(link)));
     }
     let options = CommonOptions::default();

@@ -4,6 +4,7 @@ use futures_mpi_tests::harness::{self, Launch, Outcome};
 use std::time::Duration;
 
 const ACTOR: &str = env!("CARGO_BIN_EXE_actor");
+const FAULTY: &str = env!("CARGO_BIN_EXE_faulty");
 
 /// Long enough for every scene; whoever needs it has hung.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -180,4 +181,26 @@ fn another_program_is_refused_and_the_functions_are_named() {
     let outcome = launch.arg(env!("CARGO_BIN_EXE_conformance")).run();
     outcome.expect_success().expect_said("master and worker are different programs");
     outcome.expect_said("`actor::square` is missing on the worker").expect_said("the program goes on");
+}
+
+/// A pool without work is silent, and so is a watchdog that nobody has asked for.
+#[test]
+fn a_watchdog_says_who_has_which_task() {
+    let launches = || {
+        let alone = harness::spawn_or_skip().map(|_| Launch::alone().clean_environment());
+        let several = harness::mpiexec_or_skip().map(|_| Launch::mpiexec(3));
+        [alone, several].into_iter().flatten().map(|launch| launch.program(FAULTY).arg("watch").limit(LIMIT))
+    };
+    for launch in launches() {
+        let outcome = launch.env("FUTURES_MPI_MAX_WORKERS", "2").env("FUTURES_MPI_WATCHDOG", "0.5").run();
+        outcome
+            .expect_success()
+            .expect_said("futures-mpi: nothing has moved for")
+            .expect_said(" has faulty::sleep for ");
+        outcome.expect_said("1 tasks are pending, 1 of them at workers").expect_said("workers without a task: 1");
+        outcome.expect_not_said(": 0 tasks are pending");
+    }
+    for launch in launches() {
+        launch.env("FUTURES_MPI_MAX_WORKERS", "2").run().expect_success().expect_not_said("nothing has moved");
+    }
 }

@@ -156,7 +156,7 @@ impl Driver {
         Error::with_origin(Kind::WorkerLost, message, self.origin(worker, function))
     }
 
-    fn task_name(&self, function: TaskKey) -> &'static str {
+    pub(super) fn task_name(&self, function: TaskKey) -> &'static str {
         self.registry.get(function).map_or("unknown", |function| function.name())
     }
 

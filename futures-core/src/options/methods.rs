@@ -71,6 +71,17 @@ macro_rules! __executor_options {
             self.common.shutdown_limit(limit);
             self
         }
+
+        /// Reports on standard error when there is work and no task has come back for so long: which worker has which
+        /// task, and for how long; again in each further interval. If not set the variable `FUTURES_MPI_WATCHDOG` in
+        /// seconds decides, else nothing is reported; zero reports nothing.
+        ///
+        /// Long tasks are no fault, which is why it has to be asked for; choose an interval that is longer than a task
+        /// may take. In command line mode the variable decides, and this option has no effect.
+        pub fn watchdog(mut self, interval: std::time::Duration) -> Self {
+            self.common.watchdog(interval);
+            self
+        }
     };
 }
 

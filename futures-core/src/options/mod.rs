@@ -7,7 +7,7 @@ mod methods;
 mod read;
 
 pub use read::{BACKOFF, BOOT_LIMIT, DEFAULT_BACKOFF, DEFAULT_BOOT_LIMIT, DEFAULT_SHUTDOWN_LIMIT};
-pub use read::{MAX_WORKERS, OUT_OF_BAND, SHUTDOWN_LIMIT, backoff, is_crowded, max_workers};
+pub use read::{MAX_WORKERS, OUT_OF_BAND, SHUTDOWN_LIMIT, WATCHDOG, backoff, is_crowded, max_workers};
 
 use crate::attachments::Encoded;
 use crate::codec::Limits;
@@ -29,6 +29,7 @@ pub struct CommonOptions {
     backoff: Option<Duration>,
     boot_limit: Option<Duration>,
     shutdown_limit: Option<Duration>,
+    watchdog: Option<Duration>,
     /// The first thing that was wrong.
     refusal: Option<Error>,
 }
@@ -42,6 +43,8 @@ pub struct PoolOptions {
     pub shutdown_limit: Duration,
     /// Whether buffers travel as messages of their own.
     pub out_of_band: bool,
+    /// After how long without movement the pool is reported, if at all.
+    pub watchdog: Option<Duration>,
 }
 
 /// The options of an executor, checked.
@@ -54,7 +57,12 @@ pub struct Decided {
 
 impl Default for PoolOptions {
     fn default() -> Self {
-        PoolOptions { boot_limit: DEFAULT_BOOT_LIMIT, shutdown_limit: DEFAULT_SHUTDOWN_LIMIT, out_of_band: true }
+        PoolOptions {
+            boot_limit: DEFAULT_BOOT_LIMIT,
+            shutdown_limit: DEFAULT_SHUTDOWN_LIMIT,
+            out_of_band: true,
+            watchdog: None,
+        }
     }
 }
 
@@ -136,6 +144,11 @@ impl CommonOptions {
         self.shutdown_limit = Some(limit);
     }
 
+    /// Sets after how long without movement the pool is reported.
+    pub fn watchdog(&mut self, interval: Duration) {
+        self.watchdog = Some(interval);
+    }
+
     /// The longest sleep of an idle process: as given, else by the variable, else the default.
     ///
     /// # Errors
@@ -158,6 +171,7 @@ impl CommonOptions {
             boot_limit: read::boot_limit(self.boot_limit)?,
             shutdown_limit: read::shutdown_limit(self.shutdown_limit)?,
             out_of_band: read::out_of_band(self.out_of_band)?,
+            watchdog: read::watchdog(self.watchdog)?,
         };
         Ok(Decided { pool, setup: self.setup })
     }

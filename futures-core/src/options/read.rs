@@ -19,6 +19,9 @@ pub const SHUTDOWN_LIMIT: &str = "FUTURES_MPI_SHUTDOWN_LIMIT";
 /// Whether buffers travel as messages of their own, if the program does not say it.
 pub const OUT_OF_BAND: &str = "FUTURES_MPI_OUT_OF_BAND";
 
+/// After how long without movement a pool is reported, in seconds, if the program does not say it.
+pub const WATCHDOG: &str = "FUTURES_MPI_WATCHDOG";
+
 /// The longest sleep of an idle process, if nobody says it: 0.001 s.
 pub const DEFAULT_BACKOFF: Duration = Duration::from_millis(1);
 
@@ -90,6 +93,14 @@ pub(super) fn out_of_band(given: Option<bool>) -> Result<bool> {
     let accepted = "0 or 1, or one of yes, no, true, false, on, off, y, n";
     let found = found.map(|text| boolean(&text).ok_or_else(|| refuse(OUT_OF_BAND, &text, accepted))).transpose()?;
     Ok(given.or(found).unwrap_or(true))
+}
+
+/// After how long without movement a pool is reported; zero is never.
+pub(super) fn watchdog(given: Option<Duration>) -> Result<Option<Duration>> {
+    let accepted = "a number of seconds that is not negative; 0 reports nothing";
+    let found = variable(WATCHDOG)?.filter(|_| given.is_none());
+    let found = found.map(|text| seconds(&text).ok_or_else(|| refuse(WATCHDOG, &text, accepted))).transpose()?;
+    Ok(given.or(found).filter(|interval| !interval.is_zero()).map(|interval| interval.min(LONGEST)))
 }
 
 fn seconds(text: &str) -> Option<Duration> {

@@ -13,6 +13,13 @@ pub(crate) fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Has the system end this process, by a signal, when so much time has passed; with none, it takes that back.
+pub(crate) fn end_after(limit: Option<Duration>) {
+    let seconds = limit.map_or(0, |limit| libc::c_uint::try_from(limit.as_secs().max(1)).unwrap_or(libc::c_uint::MAX));
+    // SAFETY: the call has no preconditions.
+    unsafe { libc::alarm(seconds) };
+}
+
 /// Has `handler` called when this process ends by `exit`, before the handlers of libraries that were started earlier.
 pub(crate) fn at_exit(handler: extern "C" fn()) {
     // SAFETY: the handler is a function and therefore there for ever. Without room for it, it is not called.

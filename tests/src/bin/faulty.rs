@@ -1,6 +1,6 @@
 //! A program that comes to harm as a test tells it to: in a task, in `main`, or from outside.
 //!
-//! usage: `faulty task MEANS`, `faulty main MEANS idle|busy`
+//! usage: `faulty task MEANS`, `faulty main MEANS idle|busy`, `faulty watch`
 
 use futures_mpi::{Error, MpiPoolExecutor, remote_task};
 use std::process::ExitCode;
@@ -61,6 +61,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["task", means] => lose_a_worker(means)?,
+        ["watch"] => let_a_task_take_long()?,
         ["main", means, work] => return end_main(means, work == "busy"),
         _ => return Err(format!("there is no scene {arguments:?}").into()),
     }
@@ -78,6 +79,17 @@ fn lose_a_worker(means: &str) -> Result<(), Error> {
         Ok(squares) => println!("the others go on: {}", squares.iter().sum::<i64>()),
         Err(error) => println!("broken {}: {error}", error.is_broken()),
     }
+    Ok(())
+}
+
+/// One worker has a long task, and a short one is behind all others.
+fn let_a_task_take_long() -> Result<(), Error> {
+    let executor = MpiPoolExecutor::new()?;
+    let long = executor.submit(sleep::ID, 3000);
+    executor.submit(square::ID, 7).result()?;
+    long.result()?;
+    std::thread::sleep(Duration::from_millis(1500));
+    println!("the end");
     Ok(())
 }
 
