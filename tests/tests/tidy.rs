@@ -256,3 +256,24 @@ fn accepts(rule: Rule, path: &str, samples: &[&str]) {
         assert_eq!(rule(path, text), [], "refused in {path}:\n{text}");
     }
 }
+
+/// The fault matrix names a test for each row, as `file::function`; promises are in the file `conformance`.
+#[test]
+fn every_test_that_the_fault_matrix_names_exists() {
+    let [matrix] = &files::texts("docs/faults.md")[..] else { panic!("there is one matrix") };
+    let sources = files::texts(".rs");
+    let exists = |file: &str, function: &str| {
+        let beginning = if file == "conformance" { "tests/src/conformance/" } else { "tests/tests/" };
+        let definition = format!("fn {function}(");
+        let named = |path: &str| {
+            path.starts_with(beginning) && (file == "conformance" || path.ends_with(&format!("/{file}.rs")))
+        };
+        sources.iter().any(|source| named(&source.path) && source.text.contains(&definition))
+    };
+    let names = matrix.text.split('`').filter_map(|word| word.split_once("::"));
+    let names: Vec<_> =
+        names.filter(|(file, _)| ["losses", "endings", "failures", "kills", "conformance"].contains(file)).collect();
+    assert!(names.len() > 25, "the matrix has more rows");
+    let missing: Vec<_> = names.iter().filter(|(file, function)| !exists(file, function)).collect();
+    assert!(missing.is_empty(), "these tests do not exist: {missing:?}");
+}
