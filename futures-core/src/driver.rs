@@ -351,7 +351,10 @@ impl Driver {
             Results::Mixed(items) => self.read_items(worker, task, items, attachments)?,
         };
         let number = reply.task;
-        self.workers[worker.index()].unanswered -= 1;
+        let unanswered = &mut self.workers[worker.index()].unanswered;
+        *unanswered = unanswered
+            .checked_sub(1)
+            .ok_or_else(|| DecodeFailure("it answers more tasks than it was sent".to_owned()))?;
         self.watched.replies += 1;
         if has_terms {
             let Some(last) = self.end_try(worker, number, outcome) else { return Ok(()) };

@@ -154,6 +154,11 @@ impl<'a, C: Clock> Worker<'a, C> {
         let mut sent = begin;
         for call in calls {
             let call = call.map_err(damaged)?;
+            // Without this, one damaged number could make billions of failures. Only calls without arguments take no bytes.
+            if !call.arguments.is_empty() && call.count as usize > call.arguments.len() {
+                let (count, length) = (call.count, call.arguments.len());
+                return Err(damaged(DecodeFailure(format!("a task of {count} calls has {length} bytes of arguments"))));
+            }
             if shown.replace(call.client) != Some(call.client) {
                 window.show(self.clients.globals(call.client));
                 limits = self.clients.limits(call.client).unwrap_or(self.limits);

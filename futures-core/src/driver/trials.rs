@@ -39,10 +39,7 @@ impl Driver {
 
     /// Takes the outcome of a task that a worker has executed; gives it back if it is final.
     pub(super) fn end_try(&mut self, worker: WorkerNumber, number: TaskNumber, outcome: Outcome) -> Option<Outcome> {
-        let trial = self.tasks.get_mut(number.0).and_then(|task| task.trial.as_deref_mut());
-        if let Some(time) = trial.and_then(|trial| trial.timer.take()) {
-            self.timers.remove(&(time, number));
-        }
+        self.stop_timer(number);
         let tried_again = match &outcome {
             Outcome::Failed(error) => self.try_again(worker, number, error),
             Outcome::Items(items) => items
@@ -62,6 +59,8 @@ impl Driver {
         let Some(wait) = trial.next_try(error) else { return false };
         trial.retries += 1;
         task.state.rest();
+        // The limit of this try, if it has not passed, means nothing for the next.
+        self.stop_timer(number);
         self.handle(Event::Postpone(worker, number));
         if wait.is_zero() {
             self.handle(Event::Resume(number));
@@ -76,6 +75,13 @@ impl Driver {
         if let Some(trial) = self.tasks.get_mut(number.0).and_then(|task| task.trial.as_deref_mut()) {
             trial.timer = Some(time);
             self.timers.insert((time, number), timer);
+        }
+    }
+
+    fn stop_timer(&mut self, number: TaskNumber) {
+        let trial = self.tasks.get_mut(number.0).and_then(|task| task.trial.as_deref_mut());
+        if let Some(time) = trial.and_then(|trial| trial.timer.take()) {
+            self.timers.remove(&(time, number));
         }
     }
 
@@ -113,7 +119,8 @@ impl Driver {
     /// A worker has answered about a task that it does not hold any more.
     pub(super) fn take_late(&mut self, worker: WorkerNumber, task: TaskNumber) {
         if self.late.remove(&(worker, task)) {
-            self.workers[worker.index()].unanswered -= 1;
+            let unanswered = &mut self.workers[worker.index()].unanswered;
+            *unanswered = unanswered.saturating_sub(1);
             self.handle(Event::Release(worker));
         }
     }
@@ -145,6 +152,7 @@ impl Driver {
             let Some(task) = self.tasks.get_mut(call.task.0) else { continue };
             task.arguments = Payload::received(call.arguments, attachments);
             task.state.rest();
+            self.stop_timer(call.task);
             self.handle(Event::Postpone(worker, call.task));
             self.handle(Event::Resume(call.task));
         }

@@ -127,7 +127,7 @@ impl Scheduler {
             Event::Cancel(task) => self.cancel(task, actions),
             Event::Withdraw(worker, task) => self.withdraw(worker, task, actions),
             Event::Postpone(worker, task) => self.postpone(worker, task),
-            Event::Resume(task) => self.resume(task),
+            Event::Resume(task) => self.resume(task, actions),
             Event::CancelAll(client) => self.cancel_all(client, actions),
             Event::Close(client) => self.close(client, actions),
             Event::BreakClient(client) => self.break_client(client, actions),

@@ -13,10 +13,17 @@ impl Scheduler {
         self.resting.insert(task, Queued { client: held.client, function: held.function });
     }
 
-    /// Queues a task that rests, behind the others of its client; of no effect on others.
-    pub(super) fn resume(&mut self, task: TaskNumber) {
-        if let Some(queued) = self.resting.remove(&task) {
-            self.clients[queued.client.index()].resting -= 1;
+    /// Queues a task that rests, behind the others of its client; of no effect on others. One whose client has been
+    /// broken since it was dispatched ends with it.
+    pub(super) fn resume(&mut self, task: TaskNumber, actions: &mut Vec<Action>) {
+        let Some(queued @ Queued { client: number, function }) = self.resting.remove(&task) else { return };
+        let client = &mut self.clients[number.index()];
+        client.resting -= 1;
+        if client.broken {
+            self.estimates.leave(function);
+            actions.push(Action::Unfit(number, task));
+            self.drained(number, actions);
+        } else {
             self.enqueue(task, queued);
         }
     }

@@ -168,6 +168,12 @@ fn a_task_may_rest_and_come_back() {
 }
 
 #[test]
+fn a_task_whose_client_is_broken_is_not_tried_again() {
+    let events = [Open(A), Join(worker(0)), submit(A, 0), BreakClient(A), Postpone(worker(0), task(0))];
+    assert_eq!(after(&[&events[..], &[Resume(task(0))]].concat()), [Unfit(A, task(0))]);
+}
+
+#[test]
 fn many_cancellations_do_not_leave_the_queue_long() {
     let mut scheduler = Scheduler::default();
     let mut actions = Vec::new();

@@ -1,5 +1,7 @@
 //! The calls that a simulated program has made, their futures, and what was heard of them.
 
+use super::clock;
+use super::plan::Terms;
 use super::tasks::{Arguments, Ending};
 use futures_mpi_core::{Error, Future, MapIter};
 use std::pin::Pin;
@@ -24,10 +26,13 @@ pub(super) struct Calls {
 pub(super) struct Expected {
     pub(super) token: u64,
     pub(super) ending: Ending,
+    pub(super) terms: Terms,
     /// It was made too late.
     pub(super) refused: bool,
     /// It was cancelled, and its future has said that this was in time.
     pub(super) cancelled: bool,
+    /// When that was.
+    pub(super) cancelled_at: u64,
     /// Somebody has asked for its cancellation, and will not learn whether it was in time.
     pub(super) given_up: bool,
     /// The client, if workers are to be prepared for it.
@@ -92,7 +97,9 @@ impl Calls {
         let number = (which % (self.calls.len() as u64).max(1)) as usize;
         let call = self.calls.get_mut(number)?;
         let cancelled = call.future.cancel();
-        call.expected.cancelled |= cancelled;
+        if cancelled && !call.expected.cancelled {
+            (call.expected.cancelled, call.expected.cancelled_at) = (true, clock::now());
+        }
         Some((number, cancelled))
     }
 

@@ -5,7 +5,7 @@
 //! arrivals in any case.
 
 use super::oracle;
-use super::plan::Step;
+use super::plan::{Step, Terms};
 use super::tasks::Ending;
 use super::worker::Life;
 use super::world::{Consequence, World};
@@ -170,7 +170,7 @@ impl<'a> Place<'a> {
             Choice::Call(client) => {
                 self.made[client as usize] += 1;
                 let (long, nanos) = (false, self.tiny.nanos);
-                self.act(choice, &Step::Submit { client, long, nanos, ending: Ending::Value });
+                self.act(choice, &Step::Submit { client, long, nanos, ending: Ending::Value, terms: Terms::default() });
             }
             Choice::Cancel(call) => self.act(choice, &Step::Cancel(call)),
             Choice::Kill(worker) => self.act(choice, &Step::Kill(worker)),

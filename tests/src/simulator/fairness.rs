@@ -1,6 +1,6 @@
 //! How long a few calls of one executor take while another executor of the same pool has queued very many.
 
-use super::plan::{Boot, Plan, Step};
+use super::plan::{Boot, Plan, Step, Terms};
 use super::run::run;
 use super::tasks::Ending;
 
@@ -20,8 +20,8 @@ const DELAY_NANOS: u64 = 1_000;
 ///
 /// What is wrong with the run.
 pub fn few_beside_many(queued: u64, nanos: u64) -> Result<u64, String> {
-    let many = Step::Submit { client: 0, long: true, nanos, ending: Ending::Value };
-    let few = Step::Submit { client: 1, long: true, nanos, ending: Ending::Value };
+    let many = Step::Submit { client: 0, long: true, nanos, ending: Ending::Value, terms: Terms::default() };
+    let few = Step::Submit { client: 1, long: true, nanos, ending: Ending::Value, terms: Terms::default() };
     // Long enough after the others that their executor has all that it can have of the workers.
     let begin = 10_000_000;
     let mut steps = vec![(0, many); queued as usize];

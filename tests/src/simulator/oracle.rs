@@ -18,6 +18,8 @@ pub struct Tally {
     pub cancelled: u64,
     /// With a worker that was lost.
     pub lost: u64,
+    /// By taking longer than they were allowed.
+    pub late: u64,
     /// Refused by an executor that had been shut down.
     pub refused: u64,
     /// With a broken pool.
@@ -28,7 +30,7 @@ pub struct Tally {
 
 /// Says what is wrong, if anything is, or else what became of the calls.
 pub(super) fn judge(world: &mut World) -> Result<Tally, String> {
-    let executions = Executions::of(world)?;
+    let executions = Executions::of(world);
     let misused = world.network().lock().misused().to_vec();
     require(misused.is_empty(), || format!("workers {misused:?} were given work after they were known to be lost"))?;
     let mut tally = Tally::default();
@@ -69,6 +71,7 @@ impl Tally {
             Err(error) if error.is_task_error() || error.is_panic() => &mut self.failures,
             Err(error) if error.is_cancelled() => &mut self.cancelled,
             Err(error) if error.is_worker_lost() => &mut self.lost,
+            Err(error) if error.is_timeout() => &mut self.late,
             Err(error) if error.is_shutdown() => &mut self.refused,
             Err(_) => &mut self.broken,
         } += 1;
@@ -81,6 +84,7 @@ impl AddAssign for Tally {
         self.failures += other.failures;
         self.cancelled += other.cancelled;
         self.lost += other.lost;
+        self.late += other.late;
         self.refused += other.refused;
         self.broken += other.broken;
         self.dropped += other.dropped;
@@ -91,18 +95,12 @@ impl AddAssign for Tally {
 struct Executions(BTreeMap<u64, Vec<Execution>>);
 
 impl Executions {
-    /// # Errors
-    ///
-    /// If a call was executed more than once.
-    fn of(world: &World) -> Result<Self, String> {
+    fn of(world: &World) -> Self {
         let mut by_token: BTreeMap<u64, Vec<Execution>> = BTreeMap::new();
         for execution in world.workers().iter().flat_map(|worker| worker.executions()) {
             by_token.entry(execution.token).or_default().push(*execution);
         }
-        match by_token.values().find(|executions| executions.len() > 1) {
-            Some(executions) => Err(format!("a call was executed more than once: {executions:?}")),
-            None => Ok(Executions(by_token)),
-        }
+        Executions(by_token)
     }
 
     fn of_token(&self, token: u64) -> &[Execution] {
@@ -122,8 +120,13 @@ impl Judge<'_> {
         if let Some(execution) = executions.iter().find(|execution| execution.seen != self.expected.prepared) {
             return Err(format!("it was to find {:?} prepared: {execution:?}", self.expected.prepared));
         }
+        let terms = &self.expected.terms;
+        require(executions.len() <= 1 + terms.retries as usize, || {
+            format!("it was executed more often than it may be: {executions:?}")
+        })?;
         let executed = !executions.is_empty();
-        if self.expected.cancelled && executed {
+        let after = executions.iter().any(|execution| execution.begin > self.expected.cancelled_at);
+        if self.expected.cancelled && executed && (after || terms.retries == 0) {
             return Err("it was cancelled in time, and executed".to_owned());
         }
         let ending = self.expected.ending;
@@ -138,7 +141,9 @@ impl Judge<'_> {
             Err(error) if error.is_panic() => require(ending == Ending::Panic && executed, || told(error)),
             Err(error) => {
                 require(self.may_fail_by(error), || told(error))?;
-                require(!executed || error.is_worker_lost() || error.is_broken(), || {
+                let may_have_begun = error.is_worker_lost() || error.is_broken() || error.is_timeout();
+                let tried = error.is_cancelled() && terms.retries > 0;
+                require(!executed || may_have_begun || tried, || {
                     format!("it was executed, and failed all the same: {}", told(error))
                 })
             }
@@ -152,6 +157,8 @@ impl Judge<'_> {
             self.expected.cancelled || self.expected.given_up
         } else if error.is_worker_lost() {
             error.worker().is_some_and(lost)
+        } else if error.is_timeout() {
+            self.expected.terms.limit_nanos > 0
         } else if error.is_shutdown() {
             self.expected.refused
         } else {

@@ -45,6 +45,22 @@ pub(super) enum Boot {
     Refuses(u32),
 }
 
+/// On which terms a call is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Terms {
+    pub(super) retries: u32,
+    /// The pause before the first retry.
+    pub(super) backoff_nanos: u64,
+    /// How long a try may take; 0 is no limit.
+    pub(super) limit_nanos: u64,
+}
+
+impl Terms {
+    fn longest_pause(&self) -> u64 {
+        if self.retries == 0 { 0 } else { MILLI + (4 * self.backoff_nanos << self.retries) }
+    }
+}
+
 /// Something that users or fate do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -53,6 +69,7 @@ pub(super) enum Step {
         long: bool,
         nanos: u64,
         ending: Ending,
+        terms: Terms,
     },
     /// As many calls as `count`, the last one ending like this.
     Map {
@@ -112,7 +129,8 @@ impl Plan {
             2 => Boot::Refuses(random.below(u64::from(workers)) as u32),
             _ => Boot::Good,
         };
-        plan.steps = Steps { random, plan: &plan }.take();
+        let unusual_terms = random.percent(30);
+        plan.steps = Steps { random, unusual_terms, plan: &plan }.take();
         plan
     }
 
@@ -128,7 +146,7 @@ impl Plan {
         self.boot_nanos + last + work * slowest + pause * (20 + self.calls() + 2 * u64::from(self.clients))
     }
 
-    /// How many calls it makes at most.
+    /// How many calls it makes at most, each try counted.
     pub(super) fn calls(&self) -> u64 {
         self.steps.iter().map(|(_, step)| step.calls()).sum()
     }
@@ -147,14 +165,16 @@ fn preparations(random: &mut Random, workers: u32) -> Option<Preparations> {
 impl Step {
     fn nanos(&self) -> u64 {
         match self {
-            Step::Submit { nanos, .. } | Step::Map { nanos, .. } => nanos * self.calls(),
+            // Where nothing else happens, the manager looks at the time in growing steps.
+            Step::Submit { nanos, terms, .. } => nanos * self.calls() + terms.longest_pause(),
+            Step::Map { nanos, .. } => nanos * self.calls(),
             _ => 0,
         }
     }
 
     fn calls(&self) -> u64 {
         match self {
-            Step::Submit { .. } => 1,
+            Step::Submit { terms, .. } => 1 + u64::from(terms.retries),
             Step::Map { count, .. } => u64::from(*count),
             _ => 0,
         }
@@ -164,6 +184,8 @@ impl Step {
 /// Chooses the steps of a plan.
 struct Steps<'a> {
     random: Random,
+    /// Whether calls have terms of their own.
+    unusual_terms: bool,
     plan: &'a Plan,
 }
 
@@ -208,7 +230,17 @@ impl Steps<'_> {
             let (count, chunksize) = (self.random.magnitude(100) as u32, self.random.between(1, 8) as u32);
             return Step::Map { client, long: is_long, nanos, ending, count, chunksize };
         }
-        Step::Submit { client, long: is_long, nanos, ending }
+        Step::Submit { client, long: is_long, nanos, ending, terms: self.terms(nanos) }
+    }
+
+    fn terms(&mut self, nanos: u64) -> Terms {
+        if !self.unusual_terms {
+            return Terms::default();
+        }
+        let retries = if self.random.percent(40) { self.random.between(1, 3) as u32 } else { 0 };
+        let backoff_nanos = if self.random.percent(50) { self.random.magnitude(MILLI) } else { 0 };
+        let limit_nanos = if self.random.percent(20) { self.random.magnitude(4 * nanos + MILLI) } else { 0 };
+        Terms { retries, backoff_nanos, limit_nanos }
     }
 
     /// Somebody wants less than before.

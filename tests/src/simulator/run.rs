@@ -128,8 +128,10 @@ impl<'a> Run<'a> {
         self.drain()?;
         // Nothing is left to happen; now only time can help.
         let limit = clock::now() + 2 * BOOT_LIMIT.as_nanos() as u64;
+        let mut pause = 100_000;
         while !self.world.is_over() && clock::now() < limit {
-            clock::set(clock::now() + BOOT_LIMIT.as_nanos() as u64 / 10);
+            clock::set(clock::now() + pause);
+            pause = (pause * 2).min(BOOT_LIMIT.as_nanos() as u64 / 10);
             self.turn();
             self.drain()?;
         }

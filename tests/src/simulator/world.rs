@@ -4,7 +4,7 @@
 use super::calls::{Call, Calls, Expected, MapCalls};
 use super::clock;
 use super::network::{self, SharedNetwork, SimulatedTransport};
-use super::plan::{Step, TOO_LONG};
+use super::plan::{Step, TOO_LONG, Terms};
 use super::tasks;
 use super::tasks::{Arguments, CLIENT, Ending, Preparations, simulated_initializer, simulated_long, simulated_short};
 use super::trace::{Entry, Trace};
@@ -185,7 +185,7 @@ impl World {
     pub(super) fn act(&mut self, step: &Step) -> Consequence {
         self.add(Entry::Step(*step));
         match *step {
-            Step::Submit { client, long, nanos, ending } => self.submit(client, long, nanos, ending),
+            Step::Submit { client, long, nanos, ending, terms } => self.submit(client, long, (nanos, ending), terms),
             Step::Map { client, long, nanos, ending, count, chunksize } => {
                 self.map(client, long, (nanos, ending), count, chunksize);
             }
@@ -264,11 +264,22 @@ impl World {
         self.stepper.is_none()
     }
 
-    fn submit(&mut self, client: u32, long: bool, nanos: u64, ending: Ending) {
+    fn submit(&mut self, client: u32, long: bool, (nanos, ending): (u64, Ending), terms: Terms) {
         let token = self.token();
         let function = if long { simulated_long::ID } else { simulated_short::ID };
-        let future = self.clients[client as usize].executor.submit(function, (token, nanos, ending as u8));
-        let expected = self.expected(client, token, ending);
+        let executor = &self.clients[client as usize].executor;
+        let arguments = (token, nanos, ending as u8);
+        let future = if terms == Terms::default() {
+            executor.submit(function, arguments)
+        } else {
+            let backoff = Duration::from_nanos(terms.backoff_nanos);
+            let call = executor.call(function).retries(terms.retries).retry_backoff(backoff, Duration::MAX);
+            match terms.limit_nanos {
+                0 => call.submit(arguments),
+                limit => call.task_timeout(Duration::from_nanos(limit)).submit(arguments),
+            }
+        };
+        let expected = self.expected(client, token, ending, terms);
         let number = self.calls.add(Call::new(client, expected, future));
         self.add(Entry::Called(number, client));
     }
@@ -281,19 +292,21 @@ impl World {
         // A wait for a result that is not there would be for ever; so it ends at once.
         let map = self.clients[client as usize].executor.map(function, arguments).timeout(Duration::ZERO);
         let results = map.chunksize(chunksize as usize).into_iter();
-        let items = items.into_iter().map(|(token, ending)| self.expected(client, token, ending)).collect();
+        let items =
+            items.into_iter().map(|(token, ending)| self.expected(client, token, ending, Terms::default())).collect();
         self.calls.add_map(MapCalls::new(client, items, results));
     }
 
     /// What is expected of a call of a client that is made now.
-    fn expected(&self, client: u32, token: u64, ending: Ending) -> Expected {
+    fn expected(&self, client: u32, token: u64, ending: Ending, terms: Terms) -> Expected {
         let Client { shut_down, preparations, .. } = self.clients[client as usize];
         let refused = self.mishaps.ended || shut_down;
         // An initializer that does not end holds the workers up, and with them the preparations for others.
         let held_up = self.clients.iter().any(|client| client.preparations.is_some_and(|all| all.nanos >= TOO_LONG));
         let unfit = preparations.is_some_and(|all| all.failing.is_some() || held_up);
         let prepared = preparations.map(|_| client);
-        Expected { token, ending, refused, cancelled: false, given_up: false, prepared, unfit }
+        let (cancelled, cancelled_at, given_up) = (false, 0, false);
+        Expected { token, ending, terms, refused, cancelled, cancelled_at, given_up, prepared, unfit }
     }
 
     fn shut_down(&mut self, client: u32, cancel: bool) {

@@ -1,0 +1,256 @@
+//! Bytes that nobody should have sent: whatever comes, a worker and a manager go on or end with a reason, and take no
+//! more memory than what has come makes plausible.
+//!
+//! Whatever is decoded anywhere passes through these two: the frames themselves, options, arguments, results.
+
+use futures_mpi_core::engine::{Arrival, Clock, Frame, Link, Place, Stepper, Transport, Worker, WorkerNumber};
+use futures_mpi_core::options::{CommonOptions, Decided, PoolOptions};
+use futures_mpi_core::{Executor, Future};
+use futures_mpi_macros::remote_task;
+use peak_alloc::PeakAlloc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// What may be taken for each byte that has come: a byte of a frame can stand for a value of some bytes, and vectors take
+/// up to twice what they need.
+const MEMORY_PER_BYTE: usize = 256;
+
+/// What may be taken in any case: serde reserves up to 1 MiB for a sequence before it has seen its first element.
+const MEMORY_ANYWAY: usize = 2 << 20;
+
+/// How many damaged frames are tried of each kind.
+const ATTEMPTS: u64 = 3000;
+
+#[remote_task]
+fn measure(texts: Vec<String>, more: Option<(u64, Vec<u8>)>) -> Result<Vec<String>, String> {
+    match more {
+        None => Ok(texts),
+        Some((number, _)) => Err(format!("{number}")),
+    }
+}
+
+/// One test, because the memory of the whole process is counted.
+#[test]
+fn damaged_frames_do_no_harm() {
+    let recorded = record();
+    assert!(recorded.down.len() > 3 && recorded.up.len() > 3, "all kinds of frames were exchanged");
+    let mut random = Random(1);
+    for attempt in 0..ATTEMPTS {
+        give_to_worker(&damaged(&recorded.down, attempt, &mut random));
+        give_to_manager(&recorded.up, attempt, &mut random);
+    }
+}
+
+/// A manager that is sent damaged frames loses that worker, with a reason, or gets the answers all the same.
+fn give_to_manager(up: &[Vec<u8>], attempt: u64, random: &mut Random) {
+    let network = Network::default();
+    let (executor, mut stepper) = pool(&network);
+    let futures: Vec<Future<Vec<String>>> = (0..3).map(|_| executor.submit(measure::ID, arguments())).collect();
+    let mut worker = new_worker();
+    // The worker joins, and some of what it says then is damaged.
+    for _ in 0..random.below(6) {
+        exchange(&mut stepper, &network, &mut worker);
+    }
+    let frame = damaged(up, attempt, random);
+    let length = frame.len();
+    network.lock().arrivals.push_back(Arrival::Frame(WorkerNumber(0), frame.into()));
+    within_bounds(length, || _ = stepper.step(Duration::ZERO));
+    stepper.check();
+    for _ in 0..8 {
+        exchange(&mut stepper, &network, &mut worker);
+    }
+    executor.shutdown(false, false);
+    exchange(&mut stepper, &network, &mut worker);
+    // A worker that has said anything else than the truth about its tasks may leave one unanswered; then it is lost.
+    if !stepper.is_finished() {
+        network.lock().arrivals.push_back(Arrival::Lost(WorkerNumber(0), "the test is over".to_owned()));
+        stepper.step(Duration::ZERO);
+    }
+    assert!(stepper.is_finished(), "the pool comes to its end");
+    stepper.finish().expect("the transport has nothing against it");
+    for future in futures {
+        assert!(future.done(), "no future is forgotten");
+        if let Err(error) = future.result() {
+            assert!(!error.message().is_empty(), "an error has a message");
+        }
+    }
+}
+
+/// A worker that is sent damaged frames refuses them, or does what they say.
+fn give_to_worker(frame: &[u8]) {
+    let mut worker = new_worker();
+    let mut answers = Answers::default();
+    within_bounds(frame.len(), || _ = worker.take(frame.to_vec().into(), &mut answers));
+}
+
+/// Runs something that is given so many bytes, and requires that it takes no unreasonable amount of memory.
+fn within_bounds(bytes: usize, run: impl FnOnce()) {
+    MEMORY.reset_peak_usage();
+    let before = MEMORY.current_usage();
+    run();
+    let taken = MEMORY.peak_usage().saturating_sub(before);
+    let limit = MEMORY_ANYWAY + MEMORY_PER_BYTE * bytes;
+    assert!(taken <= limit, "{bytes} bytes made it take {taken} bytes, more than {limit}");
+}
+
+/// A frame that is random, or a good one that is changed or cut.
+fn damaged(good: &[Vec<u8>], attempt: u64, random: &mut Random) -> Vec<u8> {
+    if attempt.is_multiple_of(3) {
+        let mut frame: Vec<u8> = (0..random.below(200)).map(|_| random.below(256) as u8).collect();
+        if let Some(kind) = frame.first_mut() {
+            *kind = random.below(16) as u8;
+        }
+        return frame;
+    }
+    let mut frame = good[random.below(good.len() as u64) as usize].clone();
+    if random.below(3) == 0 {
+        frame.truncate(random.below(frame.len() as u64) as usize);
+    }
+    for _ in 0..random.below(4) {
+        if let Some(last) = frame.len().checked_sub(1) {
+            let at = random.below(last as u64 + 1) as usize;
+            // Lengths are the most dangerous: often the highest bits, which make them large.
+            frame[at] = [0xff, 0x7f, 0x80, 0, random.below(256) as u8][random.below(5) as usize];
+        }
+    }
+    frame
+}
+
+/// The frames of a session without damage, in both directions.
+struct Recorded {
+    down: Vec<Vec<u8>>,
+    up: Vec<Vec<u8>>,
+}
+
+fn record() -> Recorded {
+    let network = Network::default();
+    let (executor, mut stepper) = pool(&network);
+    let good = executor.submit(measure::ID, arguments());
+    let bad = executor.submit(measure::ID, (vec![String::new()], Some((7, vec![1, 2]))));
+    let chunks = executor.map(measure::ID, vec![arguments(); 5]).chunksize(3).into_iter();
+    let mut worker = new_worker();
+    for _ in 0..8 {
+        exchange(&mut stepper, &network, &mut worker);
+    }
+    drop(chunks);
+    executor.shutdown(false, false);
+    exchange(&mut stepper, &network, &mut worker);
+    stepper.finish().expect("the transport has nothing against it");
+    assert_eq!(good.result().expect("it succeeds"), arguments().0);
+    assert_eq!(bad.result().expect_err("it fails").message(), "7");
+    let network = network.lock();
+    Recorded { down: network.all_down.clone(), up: network.all_up.clone() }
+}
+
+fn arguments() -> (Vec<String>, Option<(u64, Vec<u8>)>) {
+    (vec!["some".to_owned(), "text".repeat(20)], None)
+}
+
+fn pool(network: &Network) -> (Executor, Stepper) {
+    let (manager, mut stepper) = Stepper::detached(PoolOptions::default()).expect("the task functions agree");
+    stepper.attach(Ok(Box::new(network.clone())));
+    (Executor::owning(manager, options()), stepper)
+}
+
+/// Options that are sent to the workers.
+fn options() -> Decided {
+    let mut options = CommonOptions::default();
+    options.global("name".to_owned(), "value");
+    options.initializer(measure::ID, arguments());
+    options.decide().expect("they are good")
+}
+
+/// Lets manager and worker deal with what has come.
+fn exchange(stepper: &mut Stepper, network: &Network, worker: &mut Worker<'static, Stopped>) {
+    if !stepper.is_finished() {
+        stepper.step(Duration::ZERO);
+        stepper.check();
+    }
+    let frames = std::mem::take(&mut network.lock().down);
+    let mut answers = Answers::default();
+    for frame in frames {
+        network.lock().all_down.push(frame.bytes.clone());
+        let _ = worker.take(frame, &mut answers);
+    }
+    let mut network = network.lock();
+    for frame in answers.0 {
+        network.all_up.push(frame.bytes.clone());
+        network.arrivals.push_back(Arrival::Frame(WorkerNumber(0), frame));
+    }
+}
+
+/// The frames between a manager and its only worker.
+#[derive(Clone, Default)]
+struct Network(Arc<Mutex<Queues>>);
+
+#[derive(Default)]
+struct Queues {
+    down: Vec<Frame>,
+    arrivals: VecDeque<Arrival>,
+    all_down: Vec<Vec<u8>>,
+    all_up: Vec<Vec<u8>>,
+}
+
+impl Network {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Queues> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Transport for Network {
+    fn workers(&self) -> usize {
+        1
+    }
+
+    fn send(&mut self, _: WorkerNumber, frame: Frame) {
+        self.lock().down.push(frame);
+    }
+
+    fn poll(&mut self) -> Option<Arrival> {
+        self.lock().arrivals.pop_front()
+    }
+
+    fn close(self: Box<Self>, _: Duration) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Answers(Vec<Frame>);
+
+impl Link for Answers {
+    fn receive(&mut self) -> Option<Frame> {
+        None
+    }
+
+    fn send(&mut self, frame: Frame) {
+        self.0.push(frame);
+    }
+}
+
+fn new_worker() -> Worker<'static, Stopped> {
+    Worker::new(Place { host: "here", set_variable: None }, Stopped)
+}
+
+/// A clock that stands still.
+struct Stopped;
+
+impl Clock for Stopped {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// A linear congruence with Knuth's factor for MMIX; its high bits are random enough.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((u128::from(self.0) * u128::from(end)) >> 64) as u64
+    }
+}
