@@ -57,7 +57,7 @@ pub(super) struct Terms {
 
 impl Terms {
     fn longest_pause(&self) -> u64 {
-        if self.retries == 0 { 0 } else { MILLI + (4 * self.backoff_nanos << self.retries) }
+        if self.retries == 0 { 0 } else { MILLI + ((4 * self.backoff_nanos) << self.retries) }
     }
 }
 
