@@ -1,9 +1,10 @@
-//! What the tests of futures-mpi share: the [`harness`] that starts processes, the [`conformance`] suite, and the rules
-//! of style as functions ([`tidy`]).
+//! What the tests of futures-mpi share: the [`harness`] that starts processes, the [`conformance`] suite, the [`simulator`],
+//! the [`soak`] scenes, and the rules of style as functions ([`tidy`]).
 
 pub mod conformance;
 pub mod harness;
 pub mod simulator;
+pub mod soak;
 pub mod tidy;
 
 /// The README's program compiles.
