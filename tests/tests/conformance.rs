@@ -23,7 +23,8 @@ fn spawned_workers_keep_every_promise() {
     if harness::spawn_or_skip().is_none() {
         return;
     }
-    for workers in ["1", "2", "4"] {
+    // With two, they are spawned under mpiexec, by the next test.
+    for workers in ["1", "4"] {
         let launch = Launch::alone().clean_environment().program(PROGRAM).args(["mpi", workers]);
         assert_kept(launch);
     }
