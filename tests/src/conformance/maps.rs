@@ -140,10 +140,13 @@ fn a_limit_that_is_not_reached_changes_nothing(setting: &Setting) {
 
 fn a_limit_counts_from_the_call(setting: &Setting) {
     let executor = setting.executor();
+    executor.bootup(true).expect("the pool starts");
     let limit = Duration::from_millis(150);
     for chunksize in [1, 3] {
         let map = || executor.map(sleep::ID, [1, 1, 1]).chunksize(chunksize).timeout(limit);
         let (late, early) = (map(), map().into_iter());
+        // By then those before it are done as well, also where little time is had for it.
+        executor.submit(sleep::ID, 50).result_timeout(LONG).expect("it succeeds");
         std::thread::sleep(2 * limit);
         assert_eq!(early.filter(Result::is_ok).count(), 3, "what is there is given, however late it is asked for");
         let mut late = late.into_iter();
