@@ -13,7 +13,7 @@
 //! ```
 //!
 //! A run is in one thread; its clock is a number. So a seed gives the same run for ever, as long as nobody changes what
-//! [`Plan`](plan::Plan) makes of it.
+//! the module `plan` makes of it.
 
 mod calls;
 mod clock;
