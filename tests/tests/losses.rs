@@ -36,9 +36,12 @@ fn launches(arguments: &[&str]) -> Vec<Launch> {
     launches
 }
 
+/// What the master says of a worker that was lost with its task.
+const NAMED: &str = "is lost: its process has ended; it had the task faulty::fall";
+
 #[track_caller]
 fn expect_named(outcome: &Outcome) {
-    outcome.expect_said("is lost: its process has ended; it had the task faulty::fall");
+    outcome.expect_said(NAMED);
 }
 
 #[test]
@@ -66,18 +69,25 @@ fn the_others_go_on_under_an_mpiexec_that_recovers() {
     }
 }
 
+/// How often the launcher may be faster with its SIGKILL for the master than the master with its last words.
+const TRIES: usize = 5;
+
 /// What MPICH does not notice, a worker that ends with status 0, it survives.
 #[test]
 fn where_mpi_ends_the_job_the_last_words_name_the_worker_and_the_task() {
     for means in MEANS {
-        for launch in launches(&["task", means]) {
-            let outcome = launch.run();
-            if means == "exit0" && outcome.end == harness::End::Code(0) {
-                outcome.expect_success().expect_said("the others go on: 328350");
-            } else {
-                outcome.expect_failure();
-            }
-            expect_named(&outcome);
+        for mode in 0..launches(&["task", means]).len() {
+            let mut tries = (0..TRIES).map(|_| {
+                let outcome = launches(&["task", means]).swap_remove(mode).run();
+                if means == "exit0" && outcome.end == harness::End::Code(0) {
+                    outcome.expect_success().expect_said("the others go on: 328350");
+                } else {
+                    outcome.expect_failure();
+                }
+                outcome
+            });
+            let named = tries.find(|outcome| outcome.said(NAMED));
+            assert!(named.is_some(), "in {TRIES} tries nobody said {NAMED:?} of a worker that ended by {means}");
         }
     }
 }
