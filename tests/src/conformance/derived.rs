@@ -308,7 +308,8 @@ fn long_chains_are_harmless(setting: &Setting) {
     assert_eq!(chain(executor.submit(sleep::ID, 50)).result_timeout(LONG).expect("all succeed"), LENGTH + 50);
     let caught = (0..LENGTH).fold(executor.submit(sleep::ID, 50), |future, _| future.catch(|_| Ok(0)));
     assert_eq!(caught.result_timeout(LONG).expect("all succeed"), 50);
-    let _busy = occupy(&executor, 100);
+    // For longer than it takes to make two chains.
+    let _busy = occupy(&executor, 600);
     let source = executor.submit(sleep::ID, 10_000);
     assert!(chain(source.clone()).cancel() && source.cancelled());
     let source = executor.submit(sleep::ID, 10_000);
