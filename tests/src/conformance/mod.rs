@@ -24,7 +24,7 @@ use std::ops::Deref;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A sentence about executors that must be true, and the function that finds out.
 pub struct Promise {
@@ -168,17 +168,17 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
     families.into_iter().flatten()
 }
 
-/// Checks the promises whose names contain `filter`, prints a line for each, and returns how many were kept and broken.
+/// Checks the promises whose names contain `filter`, prints for each how long it took, and returns how many were kept and
+/// broken.
 pub fn run(setting: &Setting, filter: &str) -> (usize, usize) {
     let (mut kept, mut broken) = (0, 0);
     for promise in all().filter(|promise| promise.name.contains(filter)) {
         println!("{} ...", promise.name);
-        if panic::catch_unwind(AssertUnwindSafe(|| (promise.check)(setting))).is_ok() {
-            kept += 1;
-        } else {
-            broken += 1;
-            println!("{} BROKEN", promise.name);
-        }
+        let begin = Instant::now();
+        let is_kept = panic::catch_unwind(AssertUnwindSafe(|| (promise.check)(setting))).is_ok();
+        let (count, word) = if is_kept { (&mut kept, "kept") } else { (&mut broken, "BROKEN") };
+        *count += 1;
+        println!("{} {word}, {:.3} s", promise.name, begin.elapsed().as_secs_f64());
     }
     println!("{kept} promises kept, {broken} broken, with {} workers", setting.workers);
     (kept, broken)
