@@ -10,11 +10,10 @@ mod picture;
 
 use clap::Parser;
 use futures_mpi::{Executor, MpiPoolExecutor, remote_task};
-use picture::{Picture, Size};
+use picture::Size;
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
 
 /// The part of the complex plane that the picture shows.
 const X: (f64, f64) = (-2.0, 2.0);
@@ -70,14 +69,7 @@ fn in_pool() -> Result<(), Box<dyn Error>> {
 
 fn run(executor: &Executor) -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    let picture = Picture::create(&options.output)?;
-    let workers = executor.num_workers()?;
-    let begin = Instant::now();
-    let points = compute(executor, &options.size)?;
-    let seconds = begin.elapsed().as_secs_f64();
-    picture.write(&options.size, &points)?;
-    println!("{workers} workers, {seconds:.3} s, {}", options.output.display());
-    Ok(())
+    picture::draw(executor, &options.output, &options.size, || compute(executor, &options.size))
 }
 
 /// All lines of the picture, one behind the other.

@@ -10,12 +10,11 @@ mod picture;
 
 use clap::Parser;
 use futures_mpi::{Executor, MpiPoolExecutor, remote_task};
-use picture::{Picture, Size};
+use picture::Size;
 use std::error::Error;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
 
 /// The middle of the picture in the complex plane, on the axis of symmetry, and the width of what it shows.
 const CENTRE: f64 = -0.7;
@@ -85,14 +84,7 @@ fn in_pool() -> Result<(), Box<dyn Error>> {
 
 fn run(executor: &Executor) -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    let picture = Picture::create(&options.output)?;
-    let workers = executor.num_workers()?;
-    let begin = Instant::now();
-    let points = compute(executor, &options)?;
-    let seconds = begin.elapsed().as_secs_f64();
-    picture.write(&options.size, &points)?;
-    println!("{workers} workers, {seconds:.3} s, {}", options.output.display());
-    Ok(())
+    picture::draw(executor, &options.output, &options.size, || compute(executor, &options))
 }
 
 /// All lines of the picture, one behind the other.

@@ -1,11 +1,13 @@
-//! A picture in shades of grey that is written to a file, as PGM or PNG.
+//! A picture in shades of grey that is computed and written to a file, as PGM or PNG.
 
 use clap::Args;
+use futures_mpi::Executor;
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// How large a picture is, and how it is computed.
 #[derive(Args)]
@@ -23,8 +25,26 @@ pub(crate) struct Size {
     pub(crate) chunksize: NonZeroUsize,
 }
 
+/// Has the points computed, all lines one behind the other, writes them to `output`, and says how long it took.
+pub(crate) fn draw(
+    executor: &Executor,
+    output: &Path,
+    size: &Size,
+    compute: impl FnOnce() -> Result<Vec<u8>, futures_mpi::Error>,
+) -> Result<(), Box<dyn Error>> {
+    // Opened before the work begins, so that a bad name costs no time.
+    let picture = Picture::create(output)?;
+    let workers = executor.num_workers()?;
+    let begin = Instant::now();
+    let points = compute()?;
+    let seconds = begin.elapsed().as_secs_f64();
+    picture.write(size, &points)?;
+    println!("{workers} workers, {seconds:.3} s, {}", output.display());
+    Ok(())
+}
+
 /// The file of a picture that is still to be computed.
-pub(crate) struct Picture {
+struct Picture {
     path: PathBuf,
     format: Format,
     file: BufWriter<File>,
@@ -37,8 +57,7 @@ enum Format {
 }
 
 impl Picture {
-    /// Opens the file before the work begins, so that a bad name costs no time.
-    pub(crate) fn create(path: &Path) -> Result<Self, Box<dyn Error>> {
+    fn create(path: &Path) -> Result<Self, Box<dyn Error>> {
         let format = match path.extension().and_then(|extension| extension.to_str()) {
             Some("pgm") => Format::Pgm,
             Some("png") => Format::Png,
@@ -48,8 +67,7 @@ impl Picture {
         Ok(Picture { path: path.to_owned(), format, file: BufWriter::new(file) })
     }
 
-    /// Writes the lines of the picture, which lie one behind the other.
-    pub(crate) fn write(mut self, size: &Size, points: &[u8]) -> Result<(), Box<dyn Error>> {
+    fn write(mut self, size: &Size, points: &[u8]) -> Result<(), Box<dyn Error>> {
         let (width, height) = (size.width.get(), size.height.get());
         self.encode(width, height, points).map_err(|error| format!("{}: {error}", self.path.display()).into())
     }
