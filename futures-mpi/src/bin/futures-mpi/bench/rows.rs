@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use futures_mpi::__raw::{self, Pattern};
 use futures_mpi::{Buffer, Executor, MpiPoolExecutor};
 use std::error::Error;
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -29,6 +30,8 @@ pub(super) enum Row {
     /// A buffer of 64 MiB there and back, beside messages of that size.
     #[value(name = "echo_64_MiB")]
     Echo64MiB,
+    /// Lines of a Julia set, a call each, beside a serial loop on each core that has a worker.
+    Compute,
     /// The start of a pool, beside a bare MPI_Comm_spawn.
     Boot,
     /// The processor time of an idle pool, of the busier of master and worker, beside a whole core.
@@ -38,13 +41,14 @@ pub(super) enum Row {
 }
 
 /// All of them, in the order of the table.
-pub(super) const ALL: [Row; 9] = [
+pub(super) const ALL: [Row; 10] = [
     Row::Latency,
     Row::ThroughputSubmit,
     Row::ThroughputMap,
     Row::ThroughputMapChunksize100,
     Row::Echo1MiB,
     Row::Echo64MiB,
+    Row::Compute,
     Row::Boot,
     Row::IdleCpu,
     Row::WakeUp,
@@ -94,6 +98,7 @@ impl Row {
             }
             Row::Echo1MiB => echo(setting, MIB, 50)?,
             Row::Echo64MiB => echo(setting, 64 * MIB, 2)?,
+            Row::Compute => compute(setting)?,
             Row::Boot if setting.spawned => boot(setting)?,
             Row::Boot => return Ok(None),
             Row::IdleCpu => idle(setting)?,
@@ -172,6 +177,31 @@ fn echo(setting: &Setting<'_>, bytes: usize, rounds: usize) -> Result<(f64, &'st
     )?;
     let moved = (2 * bytes * rounds) as f64 / GIB;
     Ok((moved / own, "GiB/s", moved / raw))
+}
+
+fn compute(setting: &Setting<'_>) -> Result<(f64, &'static str, f64)> {
+    let cores = std::thread::available_parallelism()?.get().min(setting.workers);
+    let expected: u64 = (0..tasks::LINES).map(tasks::julia_line).sum();
+    let (own, serial) = interleaved(
+        setting,
+        || {
+            let begin = Instant::now();
+            let sum: u64 = setting
+                .executor
+                .map(tasks::julia_line::ID, 0..tasks::LINES)
+                .into_iter()
+                .sum::<futures_mpi::Result<_>>()?;
+            assert_eq!(sum, expected, "the picture is the same");
+            Ok(begin.elapsed().as_secs_f64())
+        },
+        || {
+            let begin = Instant::now();
+            black_box((0..black_box(tasks::LINES)).map(tasks::julia_line).sum::<u64>());
+            Ok(begin.elapsed().as_secs_f64())
+        },
+    )?;
+    let lines = f64::from(tasks::LINES);
+    Ok((lines / own, "lines/s", lines / serial * cores as f64))
 }
 
 fn boot(setting: &Setting<'_>) -> Result<(f64, &'static str, f64)> {

@@ -1,0 +1,67 @@
+//! `futures-mpi bench` measures every figure, in both modes.
+
+use futures_mpi_tests::harness::{self, Launch, Outcome, tool};
+
+const NAMES: [&str; 10] = [
+    "latency",
+    "throughput_submit",
+    "throughput_map",
+    "throughput_map_chunksize_100",
+    "echo_1_MiB",
+    "echo_64_MiB",
+    "compute",
+    "boot",
+    "idle_cpu",
+    "wake_up",
+];
+
+fn bench(launch: Launch, arguments: &[&str]) -> Outcome {
+    let launch = launch.program(tool()).args(["bench", "--seconds", "0.01"]).args(arguments.iter().copied());
+    launch.env("FUTURES_MPI_MAX_WORKERS", "1").run()
+}
+
+/// Of each line of JSON the name, and whether the other fields are there and agree.
+fn figures(outcome: &Outcome) -> Vec<(String, bool)> {
+    let field = |line: &str, name: &str| -> Option<String> {
+        let rest = line.split_once(&format!("\"{name}\": "))?.1;
+        Some(rest.split([',', '}']).next()?.trim_matches('"').to_owned())
+    };
+    let stdout = outcome.expect_success().stdout();
+    let figure = |line: &str| {
+        let number = |name| field(line, name)?.parse::<f64>().ok();
+        let [value, reference, ratio] = ["value", "reference", "ratio"].map(|name| number(name).unwrap_or(f64::NAN));
+        let agree = value > 0.0 && (ratio - value / reference).abs() <= 0.01 * ratio + 0.001;
+        (field(line, "name").unwrap_or_default(), agree && field(line, "unit").is_some_and(|unit| !unit.is_empty()))
+    };
+    stdout.lines().map(figure).collect()
+}
+
+fn expected(is_spawned: bool) -> Vec<(String, bool)> {
+    NAMES.into_iter().filter(|name| is_spawned || *name != "boot").map(|name| (name.to_owned(), true)).collect()
+}
+
+#[test]
+fn every_figure_is_measured_in_one_world() {
+    if harness::mpiexec_or_skip().is_some() {
+        assert_eq!(figures(&bench(Launch::mpiexec(2), &["--json"])), expected(false));
+    }
+}
+
+#[test]
+fn every_figure_is_measured_with_spawned_workers() {
+    if harness::spawn_or_skip().is_some() {
+        assert_eq!(figures(&bench(Launch::alone().clean_environment(), &["--json"])), expected(true));
+    }
+}
+
+#[test]
+fn people_get_a_table_of_what_they_ask_for() {
+    if harness::mpiexec_or_skip().is_some() {
+        let outcome = bench(Launch::mpiexec(2), &["--only", "latency", "--only", "boot"]);
+        let table = outcome.expect_success().stdout();
+        let rows: Vec<&str> = table.lines().filter(|line| NAMES.iter().any(|name| line.starts_with(name))).collect();
+        assert!(table.starts_with("1 worker of one world") && rows.len() == 2, "{table}");
+        assert!(rows[1].ends_with("only with spawned workers"), "{table}");
+        bench(Launch::mpiexec(2), &["--only", "latenz"]).expect_failure().expect_said("wake_up");
+    }
+}
