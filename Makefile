@@ -17,20 +17,24 @@ SETUP := scripts/setup.sh
 endif
 export CARGO_TARGET_DIR := $(TARGET)
 
+MPI_PACKAGES := --package futures-mpi --package futures-mpi-examples --package futures-mpi-tests
+
 # The demo has one worker a core, but at least two.
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
-.PHONY: help setup setup-core demo test test-core test-scripts lint clean
+.PHONY: help setup setup-core demo test test-core test-mpi build-tests build-tests-mpi test-scripts lint clean
 
 help:
 	@echo 'make demo          compute a Julia set on spawned workers: target/demo/julia.png'
 	@echo 'make test          run all tests'
 	@echo 'make test-core     run the tests that need neither MPI nor libclang'
+	@echo 'make test-mpi      run the tests of the packages that need MPI'
+	@echo 'make build-tests   build what `make test` runs; build-tests-mpi what `make test-mpi` runs'
 	@echo 'make test-scripts  test scripts/setup.sh with made-up machines'
 	@echo 'make lint          check format, clippy and documentation, warnings denied'
 	@echo 'make setup         install what is missing (compiler, MPI, libclang), saying so first'
 	@echo 'make clean         remove what was built'
-	@echo 'With MPI=mpich or MPI=openmpi, demo, test and lint use mpicc.mpich or mpicc.openmpi (Debian, Ubuntu).'
+	@echo 'With MPI=mpich or MPI=openmpi, they use mpicc.mpich or mpicc.openmpi (Debian, Ubuntu).'
 
 setup:
 	@$(SETUP)
@@ -48,6 +52,16 @@ test: setup
 
 test-core: setup-core
 	cargo test --package futures-mpi-core --package futures-mpi-macros
+
+# Without those of test-core, for a second MPI beside the first.
+test-mpi: setup
+	FUTURES_MPI_TEST_REQUIRE_MPI=1 cargo test $(MPI_PACKAGES)
+
+build-tests: setup
+	cargo test --workspace --no-run
+
+build-tests-mpi: setup
+	cargo test $(MPI_PACKAGES) --no-run
 
 test-scripts:
 	@scripts/test_setup.sh
