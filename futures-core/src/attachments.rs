@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::thread::LocalKey;
 
 /// Encoded values: bytes, and the buffers that they name by their places.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Encoded {
     pub(crate) bytes: Vec<u8>,
     pub(crate) attachments: Vec<Attachment>,

@@ -19,7 +19,7 @@ use crate::inbox::{Command, Task, shut_down};
 use crate::memory::Attachment;
 use crate::message::{self, Call, Items, Refused, Reply, Results, ToManager};
 use crate::options::PoolOptions;
-use crate::payload::{Bytes, ItemResults, Outcome, Payload};
+use crate::payload::{ItemResults, Outcome, Payload};
 use crate::registry::{self, Registry};
 use crate::scheduler::{Action, Event, Scheduler};
 use crate::transport::{Arrival, Frame, Transport};
@@ -275,15 +275,21 @@ impl Driver {
         }
         let has_terms = task.trial.is_some();
         let kept = task.trial.as_ref().is_some_and(|trial| trial.keeps_arguments());
-        let arguments = if kept { task.arguments.clone() } else { std::mem::take(&mut task.arguments) };
-        let (arguments, attachments) = arguments.into_parts();
+        let taken;
+        let arguments = if kept {
+            &task.arguments
+        } else {
+            taken = std::mem::take(&mut task.arguments);
+            &taken
+        };
+        let attachments = arguments.attachments().to_vec();
         let call = Call {
             task: task_number,
             client: task.client,
             function: task.function,
             count: task.count,
             attachments: attachments.len() as u32,
-            arguments: &arguments,
+            arguments: arguments.bytes(),
         };
         let worker = &mut self.workers[number.index()];
         if worker.outgoing.is_empty() {
@@ -376,7 +382,7 @@ impl Driver {
         let mut results = Vec::new();
         for item in Items(items) {
             results.push(match item? {
-                Ok(value) => Ok(Bytes::from_slice(value)),
+                Ok(value) => Ok(Payload::copied(value)),
                 Err(failure) => Err(Error::from_failure(failure, self.origin(worker, Some(task.function)))),
             });
         }

@@ -332,7 +332,7 @@ impl Chunk {
         let state = self.state.as_ref().expect("a chunk with a submitted item has a task");
         match state.wait(None)? {
             Outcome::Values(payload) => {
-                let bytes = &payload.bytes;
+                let bytes = payload.bytes();
                 let mut rest = bytes.get(*used..).unwrap_or(&[]);
                 let value = payload::decode_result(&mut rest, payload.attachments());
                 // After a value that cannot be decoded nobody knows where the next one begins.
@@ -342,7 +342,7 @@ impl Chunk {
             Outcome::Items(items) => items.results[item]
                 .as_ref()
                 .map_err(Error::clone)
-                .and_then(|bytes| payload::decode_result(&mut bytes.as_slice(), &items.attachments)),
+                .and_then(|value| payload::decode_result(&mut value.bytes(), &items.attachments)),
             Outcome::Failed(error) => Err(error.clone()),
             Outcome::Local(_) => unreachable!("the task of a chunk is done by a worker"),
         }

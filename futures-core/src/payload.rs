@@ -6,21 +6,29 @@ use crate::error::{Error, Kind};
 use crate::memory::Attachment;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use smallvec::SmallVec;
 use std::any::Any;
 use std::cell::RefCell;
 
-/// Encoded values; few bytes lie in the value itself.
-pub(crate) type Bytes = SmallVec<[u8; 16]>;
-
 /// Encoded values with the buffers that they name.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Payload {
-    pub(crate) bytes: Bytes,
-    /// One word where there are none, because most payloads have none and millions may be queued.
-    #[allow(clippy::box_collection)]
-    attachments: Option<Box<Vec<Attachment>>>,
+///
+/// It takes three words, because millions may be queued, and of those most are short.
+#[derive(Debug, Clone)]
+pub(crate) struct Payload(Form);
+
+#[derive(Debug, Clone)]
+enum Form {
+    /// Few bytes lie in the value itself.
+    Short {
+        length: u8,
+        bytes: [u8; SHORT_BYTES],
+    },
+    Long(Box<[u8]>),
+    /// Most payloads have no buffers.
+    WithAttachments(Box<Encoded>),
 }
+
+/// So many bytes lie in a payload itself.
+const SHORT_BYTES: usize = 22;
 
 /// Longer payloads are handed over rather than copied.
 const HAND_OVER_BYTES: usize = 1 << 12;
@@ -41,7 +49,7 @@ pub(crate) enum Outcome {
 /// The results of several calls, of which at least one has failed.
 #[derive(Debug)]
 pub(crate) struct ItemResults {
-    pub(crate) results: Vec<Result<Bytes, Error>>,
+    pub(crate) results: Vec<Result<Payload, Error>>,
     /// The buffers of all of them.
     pub(crate) attachments: Vec<Attachment>,
 }
@@ -49,38 +57,63 @@ pub(crate) struct ItemResults {
 impl Payload {
     /// Packs what was received: bytes that are copied, and attachments.
     pub(crate) fn received(bytes: &[u8], attachments: Vec<Attachment>) -> Self {
-        Payload { bytes: Bytes::from_slice(bytes), attachments: boxed(attachments) }
+        if attachments.is_empty() {
+            Self::copied(bytes)
+        } else {
+            Payload(Form::WithAttachments(Box::new(Encoded { bytes: bytes.to_vec(), attachments })))
+        }
+    }
+
+    /// Packs a copy of bytes without attachments.
+    pub(crate) fn copied(bytes: &[u8]) -> Self {
+        if bytes.len() > SHORT_BYTES {
+            return Payload(Form::Long(bytes.into()));
+        }
+        let mut short = [0; SHORT_BYTES];
+        short[..bytes.len()].copy_from_slice(bytes);
+        Payload(Form::Short { length: bytes.len() as u8, bytes: short })
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match &self.0 {
+            Form::Short { length, bytes } => &bytes[..usize::from(*length)],
+            Form::Long(bytes) => bytes,
+            Form::WithAttachments(encoded) => &encoded.bytes,
+        }
     }
 
     pub(crate) fn attachments(&self) -> &[Attachment] {
-        self.attachments.as_deref().map_or(&[], Vec::as_slice)
+        match &self.0 {
+            Form::WithAttachments(encoded) => &encoded.attachments,
+            Form::Short { .. } | Form::Long(_) => &[],
+        }
     }
+}
 
-    /// Takes the attachments out.
-    pub(crate) fn into_parts(self) -> (Bytes, Vec<Attachment>) {
-        (self.bytes, self.attachments.map_or_else(Vec::new, |attachments| *attachments))
+impl Default for Payload {
+    fn default() -> Self {
+        Payload(Form::Short { length: 0, bytes: [0; SHORT_BYTES] })
     }
 }
 
 impl From<Encoded> for Payload {
     /// Few bytes go into the payload itself, many are handed over.
     fn from(encoded: Encoded) -> Self {
-        let Encoded { bytes, attachments } = encoded;
-        let bytes = if bytes.len() > HAND_OVER_BYTES { Bytes::from_vec(bytes) } else { Bytes::from_slice(&bytes) };
-        Payload { bytes, attachments: boxed(attachments) }
+        if !encoded.attachments.is_empty() {
+            Payload(Form::WithAttachments(Box::new(encoded)))
+        } else if encoded.bytes.len() > HAND_OVER_BYTES {
+            Payload(Form::Long(encoded.bytes.into()))
+        } else {
+            Self::copied(&encoded.bytes)
+        }
     }
-}
-
-#[allow(clippy::box_collection)]
-fn boxed(attachments: Vec<Attachment>) -> Option<Box<Vec<Attachment>>> {
-    if attachments.is_empty() { None } else { Some(Box::new(attachments)) }
 }
 
 impl Outcome {
     /// The value of a task of one call.
     pub(crate) fn value<T: DeserializeOwned>(&self) -> Result<T, Error> {
         match self {
-            Outcome::Values(payload) => decode_result(&mut payload.bytes.as_slice(), payload.attachments()),
+            Outcome::Values(payload) => decode_result(&mut payload.bytes(), payload.attachments()),
             Outcome::Failed(error) => Err(error.clone()),
             Outcome::Items(_) | Outcome::Local(_) => {
                 Err(Error::new(Kind::Codec, "the worker's reply holds several results instead of one"))
@@ -107,10 +140,10 @@ pub(crate) fn encode_arguments<T: Serialize>(name: &str, arguments: &T, limits: 
     let mut encoded = Encoded { bytes: SCRATCH.take(), attachments: Vec::new() };
     encoded.bytes.clear();
     append_arguments(name, arguments, &mut encoded, limits)?;
-    if encoded.bytes.len() > HAND_OVER_BYTES {
+    if encoded.bytes.len() > HAND_OVER_BYTES || !encoded.attachments.is_empty() {
         return Ok(encoded.into());
     }
-    let payload = Payload { bytes: Bytes::from_slice(&encoded.bytes), attachments: boxed(encoded.attachments) };
+    let payload = Payload::copied(&encoded.bytes);
     SCRATCH.set(encoded.bytes);
     Ok(payload)
 }
@@ -131,4 +164,30 @@ pub(crate) fn append_arguments<T: Serialize>(
         };
         Error::new(Kind::Codec, message)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Memory;
+
+    #[test]
+    fn payloads_and_outcomes_are_small() {
+        assert_eq!((size_of::<Payload>(), size_of::<Outcome>()), (24, 24));
+    }
+
+    #[test]
+    fn a_payload_holds_what_was_put_in_however_long() {
+        for length in [0, 1, SHORT_BYTES, SHORT_BYTES + 1, HAND_OVER_BYTES, HAND_OVER_BYTES + 1] {
+            let bytes: Vec<u8> = (0..length).map(|n| n as u8).collect();
+            let attachments = vec![Attachment::new(Memory::Align1(vec![7]))];
+            for attachments in [Vec::new(), attachments] {
+                let encoded = Encoded { bytes: bytes.clone(), attachments: attachments.clone() };
+                for payload in [Payload::from(encoded), Payload::received(&bytes, attachments.clone())] {
+                    assert_eq!((payload.bytes(), payload.attachments()), (bytes.as_slice(), attachments.as_slice()));
+                }
+            }
+        }
+        assert_eq!((Payload::default().bytes(), Payload::default().attachments().len()), (&[][..], 0));
+    }
 }
