@@ -1,5 +1,6 @@
 //! The scheduler's invariants, derived anew from its state in one pass over tasks, clients and workers.
 
+use super::kinds::{Kind, KindNumber};
 use super::{FunctionNumber, Scheduler};
 use std::collections::BTreeMap;
 
@@ -20,18 +21,16 @@ impl Scheduler {
     pub fn check(&self) {
         let mut clients = vec![Count::default(); self.clients.len()];
         let mut functions: BTreeMap<FunctionNumber, u64> = BTreeMap::new();
-        for (_, task) in self.queued.iter() {
-            clients[task.client.index()].queued += 1;
-            *functions.entry(task.function).or_default() += 1;
-        }
-        for task in self.resting.values() {
-            clients[task.client.index()].resting += 1;
-            *functions.entry(task.function).or_default() += 1;
-        }
-        for task in self.workers.all_held() {
-            assert!(self.queued.get(task.task.0).is_none(), "task {} is dispatched and not queued", task.task);
-            clients[task.client.index()].dispatched += 1;
-            *functions.entry(task.function).or_default() += 1;
+        let mut count = |kind: KindNumber, of_client: fn(&mut Count) -> &mut usize| {
+            let Kind { client, function } = self.kinds.get(kind);
+            *of_client(&mut clients[client.index()]) += 1;
+            *functions.entry(function).or_default() += 1;
+        };
+        self.queued.iter().for_each(|(_, kind)| count(*kind, |client| &mut client.queued));
+        self.resting.values().for_each(|kind| count(*kind, |client| &mut client.resting));
+        for held in self.workers.all_held() {
+            assert!(self.queued.get(held.task.0).is_none(), "task {} is dispatched and not queued", held.task);
+            count(held.kind, |client| &mut client.dispatched);
         }
         for (function, count) in functions {
             assert_eq!(self.estimates.present(function), count, "the tasks of {function} are counted");

@@ -8,8 +8,11 @@
 //! event.
 
 mod check;
+mod held;
+mod kinds;
 #[cfg(test)]
 mod mixed_load;
+mod queue;
 mod rest;
 #[cfg(test)]
 mod tests;
@@ -18,8 +21,11 @@ mod workers;
 
 use crate::collections::PagedMap;
 use crate::ids::{ClientNumber, FunctionNumber, TaskNumber, WorkerNumber};
+use crate::scheduler::held::Held;
+use crate::scheduler::kinds::{Kind, KindNumber, Kinds};
+use crate::scheduler::queue::Queue;
 use crate::scheduler::window::Estimates;
-use crate::scheduler::workers::{Held, Workers};
+use crate::scheduler::workers::Workers;
 use std::collections::{BTreeMap, VecDeque};
 
 /// What has happened.
@@ -86,9 +92,10 @@ pub struct Scheduler {
     /// The clients that have queued tasks, each once, in the order in which they may dispatch.
     turns: VecDeque<ClientNumber>,
     /// Every task that is queued.
-    queued: PagedMap<Queued>,
+    queued: PagedMap<KindNumber>,
     /// Every task that rests between two tries: known to its client, queued nowhere, with no worker.
-    resting: BTreeMap<TaskNumber, Queued>,
+    resting: BTreeMap<TaskNumber, KindNumber>,
+    kinds: Kinds,
     /// They hold every task that is dispatched.
     workers: Workers,
     estimates: Estimates,
@@ -99,7 +106,7 @@ pub struct Scheduler {
 #[derive(Debug, Default)]
 struct Client {
     /// In the order of submission; entries whose task is no longer queued are skipped.
-    queue: VecDeque<TaskNumber>,
+    queue: Queue,
     /// How many entries of the queue stand for a queued task.
     queued: usize,
     dispatched: usize,
@@ -109,13 +116,6 @@ struct Client {
     drained: bool,
     /// Whether nothing more of it can be executed; then it has no queued tasks.
     broken: bool,
-}
-
-/// A queued task.
-#[derive(Debug, Clone, Copy)]
-struct Queued {
-    client: ClientNumber,
-    function: FunctionNumber,
 }
 
 impl Scheduler {
@@ -161,16 +161,16 @@ impl Scheduler {
             return;
         }
         self.estimates.enter(function);
-        self.enqueue(task, Queued { client: number, function });
+        let kind = self.kinds.number(Kind { client: number, function });
+        self.enqueue(number, task, kind);
     }
 
     /// Puts a task at the end of its client's queue.
-    fn enqueue(&mut self, task: TaskNumber, queued: Queued) {
-        let number = queued.client;
-        let old = self.queued.insert(task.0, queued);
+    fn enqueue(&mut self, number: ClientNumber, task: TaskNumber, kind: KindNumber) {
+        let old = self.queued.insert(task.0, kind);
         assert!(old.is_none(), "a task number is used once");
         let client = &mut self.clients[number.index()];
-        client.queue.push_back(task);
+        client.queue.push(task);
         client.queued += 1;
         if client.queued == 1 {
             self.turns.push_back(number);
@@ -178,9 +178,10 @@ impl Scheduler {
     }
 
     fn cancel(&mut self, task: TaskNumber, actions: &mut Vec<Action>) {
-        let Some(Queued { client: number, function }) = self.queued.remove(task.0) else {
+        let Some(kind) = self.queued.remove(task.0) else {
             return self.cancel_resting(task, actions);
         };
+        let Kind { client: number, function } = self.kinds.get(kind);
         self.estimates.leave(function);
         let client = &mut self.clients[number.index()];
         client.queued -= 1;
@@ -212,9 +213,9 @@ impl Scheduler {
     /// Ends all queued and resting tasks of a client by an action for each.
     fn empty_queue(&mut self, number: ClientNumber, actions: &mut Vec<Action>, end: impl Fn(TaskNumber) -> Action) {
         let client = &mut self.clients[number.index()];
-        for task in std::mem::take(&mut client.queue) {
-            if let Some(Queued { function, .. }) = self.queued.remove(task.0) {
-                self.estimates.leave(function);
+        for task in std::mem::take(&mut client.queue).iter() {
+            if let Some(kind) = self.queued.remove(task.0) {
+                self.estimates.leave(self.kinds.get(kind).function);
                 actions.push(end(task));
             }
         }
@@ -249,7 +250,7 @@ impl Scheduler {
 
     fn finish(&mut self, number: WorkerNumber, task: TaskNumber, nanos: u64, actions: &mut Vec<Action>) {
         if let Some(held) = self.workers.take(number, task) {
-            self.estimates.see(held.function, nanos);
+            self.estimates.see(self.kinds.get(held.kind).function, nanos);
             self.forget(&held, actions);
         }
     }
@@ -285,16 +286,16 @@ impl Scheduler {
             let Some((worker, room)) = self.workers.first() else {
                 return;
             };
-            let (task, Queued { client, function }) = self.next_queued(turn);
-            let nanos = self.estimates.nanos(function);
+            let (task, kind) = self.next_queued(turn);
+            let nanos = self.estimates.nanos(self.kinds.get(kind).function);
             if !room.admits(nanos) {
                 return;
             }
             self.queued.remove(task.0);
-            self.workers.hold(worker, Held { task, client, function, nanos });
+            self.workers.hold(worker, Held { task, kind, nanos });
             self.turns.pop_front();
             let client = &mut self.clients[turn.index()];
-            client.queue.pop_front();
+            client.queue.pop();
             client.queued -= 1;
             client.dispatched += 1;
             if client.queued > 0 {
@@ -305,28 +306,30 @@ impl Scheduler {
     }
 
     /// The first queued task of a client that has one; it is at the front of the queue then.
-    fn next_queued(&mut self, number: ClientNumber) -> (TaskNumber, Queued) {
+    fn next_queued(&mut self, number: ClientNumber) -> (TaskNumber, KindNumber) {
         let queue = &mut self.clients[number.index()].queue;
         loop {
-            let task = *queue.front().expect("a client with a turn has a queued task");
-            if let Some(queued) = self.queued.get(task.0) {
-                return (task, *queued);
+            let task = queue.front().expect("a client with a turn has a queued task");
+            if let Some(kind) = self.queued.get(task.0) {
+                return (task, *kind);
             }
-            queue.pop_front();
+            queue.pop();
         }
     }
 
     /// A task that was dispatched is with no worker any more, and will not be again.
     fn forget(&mut self, held: &Held, actions: &mut Vec<Action>) {
-        self.estimates.leave(held.function);
-        self.clients[held.client.index()].dispatched -= 1;
-        self.drained(held.client, actions);
+        let Kind { client, function } = self.kinds.get(held.kind);
+        self.estimates.leave(function);
+        self.clients[client.index()].dispatched -= 1;
+        self.drained(client, actions);
     }
 
     fn drained(&mut self, number: ClientNumber, actions: &mut Vec<Action>) {
         let client = &mut self.clients[number.index()];
         if client.closed && !client.drained && client.queued + client.dispatched + client.resting == 0 {
             client.drained = true;
+            self.kinds.forget(number);
             actions.push(Action::Drained(number));
         }
     }

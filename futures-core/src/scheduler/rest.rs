@@ -1,22 +1,24 @@
 //! Tasks that rest between two tries: known to their client, queued nowhere, with no worker.
 
-use super::{Action, Queued, Scheduler};
+use super::kinds::Kind;
+use super::{Action, Scheduler};
 use crate::ids::{ClientNumber, TaskNumber, WorkerNumber};
 
 impl Scheduler {
     /// Takes a dispatched task off its worker and lets it rest.
     pub(super) fn postpone(&mut self, worker: WorkerNumber, task: TaskNumber) {
         let held = self.workers.take(worker, task).expect("only a dispatched task is postponed");
-        let client = &mut self.clients[held.client.index()];
+        let client = &mut self.clients[self.kinds.get(held.kind).client.index()];
         client.dispatched -= 1;
         client.resting += 1;
-        self.resting.insert(task, Queued { client: held.client, function: held.function });
+        self.resting.insert(task, held.kind);
     }
 
     /// Queues a task that rests, behind the others of its client; of no effect on others. One whose client has been
     /// broken since it was dispatched ends with it.
     pub(super) fn resume(&mut self, task: TaskNumber, actions: &mut Vec<Action>) {
-        let Some(queued @ Queued { client: number, function }) = self.resting.remove(&task) else { return };
+        let Some(kind) = self.resting.remove(&task) else { return };
+        let Kind { client: number, function } = self.kinds.get(kind);
         let client = &mut self.clients[number.index()];
         client.resting -= 1;
         if client.broken {
@@ -24,13 +26,14 @@ impl Scheduler {
             actions.push(Action::Unfit(number, task));
             self.drained(number, actions);
         } else {
-            self.enqueue(task, queued);
+            self.enqueue(number, task, kind);
         }
     }
 
     /// Cancels a task if it rests.
     pub(super) fn cancel_resting(&mut self, task: TaskNumber, actions: &mut Vec<Action>) {
-        if let Some(Queued { client, function }) = self.resting.remove(&task) {
+        if let Some(kind) = self.resting.remove(&task) {
+            let Kind { client, function } = self.kinds.get(kind);
             self.estimates.leave(function);
             self.clients[client.index()].resting -= 1;
             actions.push(Action::Cancelled(task));
@@ -48,11 +51,12 @@ impl Scheduler {
         if std::mem::take(&mut self.clients[number.index()].resting) == 0 {
             return;
         }
-        let estimates = &mut self.estimates;
-        self.resting.retain(|task, Queued { client, function }| {
-            let ends = *client == number;
+        let (estimates, kinds) = (&mut self.estimates, &self.kinds);
+        self.resting.retain(|task, kind| {
+            let Kind { client, function } = kinds.get(*kind);
+            let ends = client == number;
             if ends {
-                estimates.leave(*function);
+                estimates.leave(function);
                 actions.push(end(*task));
             }
             !ends

@@ -1,61 +1,78 @@
 //! The workers: what each of them holds, and those that can take more, ordered by how much they hold.
 
+use super::held::{Blocks, Held, List};
+use super::kinds::KindNumber;
 use super::window::{HELD_NANOS, HELD_TASKS};
-use crate::ids::{ClientNumber, FunctionNumber, TaskNumber, WorkerNumber};
-use std::collections::VecDeque;
+use crate::ids::{TaskNumber, WorkerNumber};
+use std::fmt;
 use std::num::NonZeroU32;
 
-/// No worker: the end of a list.
+/// No worker: the end of a line.
 const NONE: u32 = u32::MAX;
 
-/// All workers, and lists of those that have room by their load, the number of tasks that they hold. No operation takes
+/// All workers, and lines of those that have room by their load, the number of tasks that they hold. No operation takes
 /// longer with more workers.
 ///
-/// Invariants: a worker is in the list of its load if it has room, and in no list otherwise. Within a list the worker that
-/// came first is taken first.
-#[derive(Debug, Default)]
+/// With very many workers each event meets another one, and finds nothing of it at hand. So what an event of a worker
+/// with one task needs is one small record, and as little as can be of what is beside it.
+///
+/// Invariants: a worker stands in the line of its load if it has room, and in no line otherwise. In a line the worker that
+/// came first is taken first. The worker that came last, `newcomer`, has no place in memory at the end of its line
+/// until another one comes: mostly it is given a task before that, and leaves.
+#[derive(Default)]
 pub(super) struct Workers {
     /// By worker number.
     all: Vec<Worker>,
-    /// The list of the workers of each load.
-    lists: Vec<List>,
-    /// No list below this load has a worker.
+    /// By worker number, what seldom changes.
+    standing: Vec<Standing>,
+    /// By worker number, its neighbours in a line.
+    neighbours: Vec<Neighbours>,
+    /// What is held by workers with more than one task.
+    blocks: Blocks,
+    /// The line of the workers of each load.
+    lines: Vec<Line>,
+    newcomer: Option<WorkerNumber>,
+    /// No line below this load has a worker.
     lowest: usize,
 }
 
-/// A dispatched task.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Held {
-    pub(super) task: TaskNumber,
-    pub(super) client: ClientNumber,
-    pub(super) function: FunctionNumber,
-    /// How long it was expected to take when it was dispatched.
-    pub(super) nanos: NonZeroU32,
+#[derive(Debug)]
+struct Worker {
+    holding: Holding,
+    /// How long the tasks that it holds are expected to take together.
+    held_nanos: u32,
+    /// How many there are.
+    load: u16,
+    /// Whether it is there and not engaged.
+    ready: bool,
+    /// Whether it has a place in a line.
+    in_line: bool,
 }
 
-/// A worker, in one line of a processor's cache: with very many workers each event meets another one, and finds nothing of
-/// it at hand.
-#[derive(Debug)]
-#[repr(align(64))]
-struct Worker {
-    /// The tasks that it holds, oldest first; most have one at most.
-    oldest: Option<Held>,
-    /// Boxed, so that it takes little room where it is not needed; there only if there is an oldest one.
-    #[expect(clippy::box_collection, reason = "the worker is to be small")]
-    later: Option<Box<VecDeque<Held>>>,
-    /// How long they are expected to take together.
-    held_nanos: u32,
+/// The tasks that a worker holds.
+#[derive(Debug, Clone, Copy)]
+enum Holding {
+    Nothing,
+    /// Most have one task at most.
+    One(KindNumber, TaskNumber),
+    Several(List),
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Standing {
+    present: bool,
     /// How many other things it has to do.
     engaged: u32,
-    present: bool,
-    /// The load of the list that it is in, and its neighbours there.
-    list: u32,
-    previous: u32,
-    next: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct List {
+struct Neighbours {
+    before: u32,
+    behind: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Line {
     first: u32,
     last: u32,
 }
@@ -63,46 +80,54 @@ struct List {
 impl Workers {
     /// A worker has come.
     pub(super) fn join(&mut self, number: WorkerNumber) {
-        let worker = self.make(number);
-        assert!(!worker.present, "a worker joins once");
-        worker.present = true;
-        self.place(number);
+        self.change_standing(number, |standing| {
+            assert!(!standing.present, "a worker joins once");
+            standing.present = true;
+        });
     }
 
     /// A worker, which may not have come yet, has something else to do.
     pub(super) fn engage(&mut self, number: WorkerNumber) {
-        self.make(number).engaged += 1;
-        self.place(number);
+        self.change_standing(number, |standing| standing.engaged += 1);
     }
 
     /// A worker has done something else.
     pub(super) fn release(&mut self, number: WorkerNumber) {
-        self.make(number).engaged -= 1;
-        self.place(number);
+        self.change_standing(number, |standing| standing.engaged -= 1);
     }
 
     /// A worker is gone; returns what it held, oldest first.
     pub(super) fn lose(&mut self, number: WorkerNumber) -> Vec<Held> {
-        let Some(worker) = self.all.get_mut(number.index()).filter(|worker| worker.present) else {
+        if !self.standing.get(number.index()).is_some_and(|standing| standing.present) {
             return Vec::new();
-        };
-        worker.present = false;
-        worker.held_nanos = 0;
-        let held = worker.oldest.take().into_iter().chain(worker.later.take().into_iter().flat_map(|later| *later));
-        let held = held.collect();
-        self.place(number);
+        }
+        let held = self.held(number).collect();
+        self.change_standing(number, |standing| standing.present = false);
+        let worker = &mut self.all[number.index()];
+        (worker.held_nanos, worker.load) = (0, 0);
+        if let Holding::Several(list) = std::mem::replace(&mut worker.holding, Holding::Nothing) {
+            self.blocks.discard(list);
+        }
         held
     }
 
-    /// The worker with the least load among those that have room, and whether it is idle; among equals the one that has
-    /// had its load for the longest time.
+    /// The worker with the least load among those that have room, and how much; among equals the one that has had its
+    /// load for the longest time.
     pub(super) fn first(&mut self) -> Option<(WorkerNumber, Room)> {
-        while self.lowest < self.lists.len() {
-            let first = self.lists[self.lowest].first;
+        let number = self.longest_in_line().or(self.newcomer)?;
+        let worker = &self.all[number.index()];
+        Some((number, Room { idle: worker.load == 0, nanos: HELD_NANOS - worker.held_nanos }))
+    }
+
+    /// The first of the lowest line that is not empty, unless the newcomer has less.
+    fn longest_in_line(&mut self) -> Option<WorkerNumber> {
+        let highest = self.newcomer.map_or(self.lines.len(), |newcomer| {
+            self.lines.len().min(usize::from(self.all[newcomer.index()].load) + 1)
+        });
+        while self.lowest < highest {
+            let first = self.lines[self.lowest].first;
             if first != NONE {
-                let worker = &self.all[first as usize];
-                let room = Room { idle: worker.oldest.is_none(), nanos: HELD_NANOS - worker.held_nanos };
-                return Some((WorkerNumber(first), room));
+                return Some(WorkerNumber(first));
             }
             self.lowest += 1;
         }
@@ -111,78 +136,130 @@ impl Workers {
 
     /// Gives a task to a worker.
     pub(super) fn hold(&mut self, number: WorkerNumber, held: Held) {
+        self.leave_line(number);
         let worker = &mut self.all[number.index()];
-        worker.held_nanos += held.nanos.get();
-        match worker.oldest {
-            None => worker.oldest = Some(held),
-            Some(_) => worker.later.get_or_insert_default().push_back(held),
+        match &mut worker.holding {
+            Holding::Nothing => worker.holding = Holding::One(held.kind, held.task),
+            Holding::One(..) => {
+                let oldest = worker.only().expect("it has one");
+                worker.holding = Holding::Several(self.blocks.list(oldest, held));
+            }
+            Holding::Several(list) => self.blocks.push(list, held),
         }
-        self.place(number);
+        worker.held_nanos += held.nanos.get();
+        worker.load += 1;
+        self.line_up(number);
     }
 
     /// Takes a task off a worker that holds it.
     pub(super) fn take(&mut self, number: WorkerNumber, task: TaskNumber) -> Option<Held> {
         let worker = self.all.get_mut(number.index())?;
-        let held = worker.take(task)?;
+        let (held, last) = match &mut worker.holding {
+            Holding::Nothing => None,
+            Holding::One(..) => worker.only().filter(|held| held.task == task).map(|held| (held, true)),
+            Holding::Several(list) => self.blocks.take(list, task),
+        }?;
+        if last {
+            worker.holding = Holding::Nothing;
+        }
+        self.leave_line(number);
+        let worker = &mut self.all[number.index()];
         worker.held_nanos -= held.nanos.get();
-        self.place(number);
+        worker.load -= 1;
+        self.line_up(number);
         Some(held)
     }
 
     /// What a worker holds, oldest first.
-    pub(super) fn held(&self, number: WorkerNumber) -> impl Iterator<Item = &Held> {
-        self.all.get(number.index()).into_iter().flat_map(Worker::held)
+    pub(super) fn held(&self, number: WorkerNumber) -> impl Iterator<Item = Held> {
+        let worker = self.all.get(number.index());
+        let list = worker.and_then(|worker| match worker.holding {
+            Holding::Several(list) => Some(list),
+            Holding::Nothing | Holding::One(..) => None,
+        });
+        worker.and_then(Worker::only).into_iter().chain(list.into_iter().flat_map(|list| self.blocks.iter(list)))
     }
 
     /// What all workers hold.
-    pub(super) fn all_held(&self) -> impl Iterator<Item = &Held> {
-        self.all.iter().flat_map(Worker::held)
+    pub(super) fn all_held(&self) -> impl Iterator<Item = Held> {
+        (0..self.all.len() as u32).flat_map(|number| self.held(WorkerNumber(number)))
     }
 
-    /// A worker, which may be new.
-    fn make(&mut self, number: WorkerNumber) -> &mut Worker {
-        if self.all.len() <= number.index() {
-            self.all.resize_with(number.index() + 1, Worker::default);
-        }
-        &mut self.all[number.index()]
+    /// Changes what seldom changes of a worker, which may be new.
+    fn change_standing(&mut self, number: WorkerNumber, change: impl FnOnce(&mut Standing)) {
+        let count = self.all.len().max(number.index() + 1);
+        self.all.resize_with(count, Worker::default);
+        self.standing.resize(count, Standing::default());
+        self.neighbours.resize(count, Neighbours { before: NONE, behind: NONE });
+        let standing = &mut self.standing[number.index()];
+        change(standing);
+        let ready = standing.present && standing.engaged == 0;
+        self.leave_line(number);
+        self.all[number.index()].ready = ready;
+        self.line_up(number);
     }
 
-    /// Puts a worker at the end of the list of its load if it has room, wherever it was before.
-    fn place(&mut self, number: WorkerNumber) {
-        self.unlink(number);
-        let worker = &mut self.all[number.index()];
-        if !worker.has_room() {
+    /// Puts a worker that is in no line at the end of that of its load, if it has room.
+    fn line_up(&mut self, number: WorkerNumber) {
+        if !self.all[number.index()].has_room() {
             return;
         }
-        let load = worker.load();
-        if self.lists.len() <= load {
-            self.lists.resize(load + 1, List { first: NONE, last: NONE });
+        let Some(WorkerNumber(before)) = self.newcomer.replace(number) else { return };
+        let worker = &mut self.all[before as usize];
+        worker.in_line = true;
+        let load = usize::from(worker.load);
+        if self.lines.len() <= load {
+            self.lines.resize(load + 1, Line { first: NONE, last: NONE });
         }
-        let previous = std::mem::replace(&mut self.lists[load].last, number.0);
-        (worker.list, worker.previous, worker.next) = (load as u32, previous, NONE);
-        match self.all.get_mut(previous as usize) {
-            Some(neighbour) => neighbour.next = number.0,
-            None => self.lists[load].first = number.0,
+        let last = std::mem::replace(&mut self.lines[load].last, before);
+        self.neighbours[before as usize] = Neighbours { before: last, behind: NONE };
+        match self.neighbours.get_mut(last as usize) {
+            Some(neighbours) => neighbours.behind = before,
+            None => self.lines[load].first = before,
         }
         self.lowest = self.lowest.min(load);
     }
 
-    /// Takes a worker out of its list, if it is in one.
-    fn unlink(&mut self, number: WorkerNumber) {
-        let worker = &mut self.all[number.index()];
-        let list = std::mem::replace(&mut worker.list, NONE) as usize;
-        let (previous, next) = (worker.previous, worker.next);
-        if list == NONE as usize {
+    /// Takes a worker out of the line of its load, if it is in one.
+    fn leave_line(&mut self, number: WorkerNumber) {
+        if self.newcomer == Some(number) {
+            self.newcomer = None;
             return;
         }
-        match self.all.get_mut(previous as usize) {
-            Some(neighbour) => neighbour.next = next,
-            None => self.lists[list].first = next,
+        let worker = &mut self.all[number.index()];
+        if !std::mem::take(&mut worker.in_line) {
+            return;
         }
-        match self.all.get_mut(next as usize) {
-            Some(neighbour) => neighbour.previous = previous,
-            None => self.lists[list].last = previous,
+        let line = &mut self.lines[usize::from(worker.load)];
+        let Neighbours { before, behind } = self.neighbours[number.index()];
+        match self.neighbours.get_mut(before as usize) {
+            Some(neighbours) => neighbours.behind = behind,
+            None => line.first = behind,
         }
+        match self.neighbours.get_mut(behind as usize) {
+            Some(neighbours) => neighbours.before = before,
+            None => line.last = before,
+        }
+    }
+
+    /// The workers of each line, first to last, with the newcomer in its place.
+    fn lines(&self) -> Vec<(usize, Vec<u32>)> {
+        let mut lines = Vec::new();
+        let newcomer = self.newcomer.map(|number| (usize::from(self.all[number.index()].load), number.0));
+        let loads = self.lines.len().max(newcomer.map_or(0, |(load, _)| load + 1));
+        for load in 0..loads {
+            let mut line = Vec::new();
+            let mut at = self.lines.get(load).map_or(NONE, |line| line.first);
+            while at != NONE {
+                line.push(at);
+                at = self.neighbours[at as usize].behind;
+            }
+            line.extend(newcomer.filter(|(of_newcomer, _)| *of_newcomer == load).map(|(_, number)| number));
+            if !line.is_empty() {
+                lines.push((load, line));
+            }
+        }
+        lines
     }
 
     /// Derives the invariants of all workers from scratch; returns whether one with room is idle.
@@ -191,29 +268,48 @@ impl Workers {
     ///
     /// If one does not hold.
     pub(super) fn check(&self) -> bool {
-        for (number, worker) in self.all.iter().enumerate() {
-            assert!(worker.present || worker.oldest.is_none(), "worker {number} is gone and holds nothing");
-            let later = worker.later.as_ref().is_some_and(|later| !later.is_empty());
-            assert!(!later || worker.oldest.is_some(), "worker {number} has an oldest task if it has any");
-            let nanos: u32 = worker.held().map(|held| held.nanos.get()).sum();
-            assert_eq!(nanos, worker.held_nanos, "worker {number} counts what it holds");
+        for (number, (worker, standing)) in self.all.iter().zip(&self.standing).enumerate() {
+            let held: Vec<Held> = self.held(WorkerNumber(number as u32)).collect();
+            assert!(standing.present || held.is_empty(), "worker {number} is gone and holds nothing");
+            let nanos: u32 = held.iter().map(|held| held.nanos.get()).sum();
+            let counted = (usize::from(worker.load), worker.held_nanos);
+            assert_eq!(counted, (held.len(), nanos), "worker {number} counts what it holds");
+            let ready = standing.present && standing.engaged == 0;
+            assert_eq!(worker.ready, ready, "worker {number} is ready if it is there and not engaged");
+            assert!(!worker.in_line || self.newcomer != Some(WorkerNumber(number as u32)), "a newcomer has no place");
         }
-        let mut listed = 0;
-        for (load, list) in self.lists.iter().enumerate() {
-            let mut previous = NONE;
-            let mut at = list.first;
-            while let Some(worker) = self.all.get(at as usize) {
-                assert_eq!((worker.list as usize, worker.load()), (load, load), "worker {at} is listed by its load");
-                assert!(worker.has_room() && worker.previous == previous, "worker {at} has room and its place");
-                assert!(self.lowest <= load, "the lowest load is not above that of worker {at}");
-                listed += 1;
-                (previous, at) = (at, worker.next);
+        let mut standing = 0;
+        for (load, line) in self.lines() {
+            let mut before = NONE;
+            for number in line {
+                let worker = &self.all[number as usize];
+                assert!(worker.has_room() && usize::from(worker.load) == load, "worker {number} is in its line");
+                if worker.in_line {
+                    let place = self.neighbours[number as usize].before;
+                    assert!(place == before && self.lowest <= load, "worker {number} has its place");
+                    before = number;
+                }
+                standing += 1;
             }
-            assert_eq!(list.last, previous, "the list of load {load} ends with its last worker");
+            let last = self.lines.get(load).map_or(NONE, |line| line.last);
+            assert_eq!(last, before, "the line of load {load} ends with its last worker");
         }
         let with_room = self.all.iter().filter(|worker| worker.has_room()).count();
-        assert_eq!(listed, with_room, "every worker with room is listed once");
-        self.all.iter().any(|worker| worker.has_room() && worker.oldest.is_none())
+        assert_eq!(standing, with_room, "every worker with room stands in line once");
+        self.blocks.check();
+        self.all.iter().any(|worker| worker.has_room() && worker.load == 0)
+    }
+}
+
+/// What decides about the future, wherever it lies.
+impl fmt::Debug for Workers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let held = (0..self.all.len() as u32).map(|number| self.held(WorkerNumber(number)).collect::<Vec<_>>());
+        f.debug_struct("Workers")
+            .field("held", &held.collect::<Vec<_>>())
+            .field("standing", &self.standing)
+            .field("lines", &self.lines())
+            .finish()
     }
 }
 
@@ -233,43 +329,28 @@ impl Room {
 
 impl Default for Worker {
     fn default() -> Self {
-        let (oldest, later) = (None, None);
-        Worker { oldest, later, held_nanos: 0, engaged: 0, present: false, list: NONE, previous: NONE, next: NONE }
+        Worker { holding: Holding::Nothing, held_nanos: 0, load: 0, ready: false, in_line: false }
     }
 }
 
 impl Worker {
     /// Whether it may be given more, if it is short enough.
     fn has_room(&self) -> bool {
-        self.present && self.engaged == 0 && self.held_nanos < HELD_NANOS && self.load() < HELD_TASKS
+        self.ready && self.held_nanos < HELD_NANOS && usize::from(self.load) < HELD_TASKS
     }
 
-    fn load(&self) -> usize {
-        usize::from(self.oldest.is_some()) + self.later.as_ref().map_or(0, |later| later.len())
-    }
-
-    fn held(&self) -> impl Iterator<Item = &Held> {
-        self.oldest.iter().chain(self.later.iter().flat_map(|later| later.iter()))
-    }
-
-    fn take(&mut self, task: TaskNumber) -> Option<Held> {
-        if self.oldest.is_some_and(|oldest| oldest.task == task) {
-            let next = self.later.as_mut().and_then(|later| later.pop_front());
-            return std::mem::replace(&mut self.oldest, next);
-        }
-        let later = self.later.as_mut()?;
-        // A task that is withdrawn has just been dispatched.
-        if later.back().is_some_and(|last| last.task == task) {
-            return later.pop_back();
-        }
-        let at = later.iter().position(|held| held.task == task)?;
-        later.remove(at)
+    /// The task that it holds, if it is on record as the only one.
+    fn only(&self) -> Option<Held> {
+        let Holding::One(kind, task) = self.holding else { return None };
+        Some(Held { task, kind, nanos: NonZeroU32::new(self.held_nanos)? })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::kinds::{Kind, Kinds};
     use super::*;
+    use crate::ids::{ClientNumber, FunctionNumber};
 
     fn workers(count: u32) -> Workers {
         let mut workers = Workers::default();
@@ -279,12 +360,13 @@ mod tests {
 
     fn held(task: u64) -> Held {
         let nanos = NonZeroU32::new(10).expect("it is not 0");
-        Held { task: TaskNumber(task), client: ClientNumber(0), function: FunctionNumber(0), nanos }
+        let kind = Kinds::default().number(Kind { client: ClientNumber(0), function: FunctionNumber(0) });
+        Held { task: TaskNumber(task), kind, nanos }
     }
 
     #[test]
-    fn a_worker_fits_into_a_line_of_the_cache() {
-        assert_eq!(size_of::<Worker>(), 64);
+    fn a_worker_takes_three_words() {
+        assert_eq!(size_of::<Worker>(), 24);
     }
 
     #[test]
