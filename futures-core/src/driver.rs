@@ -5,6 +5,8 @@
 
 mod check;
 mod clients;
+mod preparing;
+mod replacement;
 mod trials;
 mod watch;
 mod workers;
@@ -24,6 +26,8 @@ use crate::registry::{self, Registry};
 use crate::scheduler::{Action, Event, Scheduler};
 use crate::transport::{Arrival, Frame, Transport};
 use clients::Client;
+use preparing::Deadlines;
+use replacement::Replacements;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,14 +63,17 @@ pub(crate) struct Driver {
     options: PoolOptions,
     /// How much time had passed since the pool's start when the driver was last told.
     now: Duration,
-    /// How many answers to preparations are awaited, for all clients together.
-    awaited: usize,
+    /// How many answers to preparations are outstanding, of all workers together.
+    pending: usize,
+    /// Those of them that are limited in time.
+    deadlines: Deadlines,
     /// How many of the tasks have terms.
     trials: usize,
     /// What is to be done about tasks, by the time when it is.
     timers: BTreeMap<(Duration, TaskNumber), Timer>,
     /// Tasks that were given up, and that their workers have not answered; each engages its worker.
     late: BTreeSet<(WorkerNumber, TaskNumber)>,
+    replacements: Replacements,
     /// Why the pool can run nothing more.
     broken: Option<Error>,
     ending: bool,
@@ -89,10 +96,12 @@ impl Driver {
             boot,
             options,
             now: Duration::ZERO,
-            awaited: 0,
+            pending: 0,
+            deadlines: Deadlines::new(),
             trials: 0,
             timers: BTreeMap::new(),
             late: BTreeSet::new(),
+            replacements: Replacements::default(),
             broken: None,
             ending: false,
             watched: Watched::default(),
@@ -143,9 +152,10 @@ impl Driver {
         };
         match arrival {
             Arrival::Lost(worker, reason) => self.lose(worker, &reason),
+            Arrival::Joined(brought) => self.take_replacement(brought),
             Arrival::Frame(worker, frame) => {
                 if let Err(DecodeFailure(reason)) = self.read(worker, frame) {
-                    self.lose(worker, &format!("it sent a message that cannot be read: {reason}"));
+                    self.expel(worker, &format!("it sent a message that cannot be read: {reason}"));
                 }
             }
         }
@@ -182,6 +192,7 @@ impl Driver {
         self.check_boot();
         self.check_preparations();
         self.check_timers();
+        self.check_replacements();
     }
 
     /// Whether it is decided whether the workers are there.
@@ -361,6 +372,12 @@ impl Driver {
         *unanswered = unanswered
             .checked_sub(1)
             .ok_or_else(|| DecodeFailure("it answers more tasks than it was sent".to_owned()))?;
+        if self.pending > 0 {
+            self.start_clock(worker);
+        }
+        if !self.workers[worker.index()].proven {
+            self.note_success(worker);
+        }
         self.watched.replies += 1;
         if has_terms {
             let Some(last) = self.end_try(worker, number, outcome) else { return Ok(()) };

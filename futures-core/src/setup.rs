@@ -45,6 +45,12 @@ impl Setup {
         *self == Setup::default()
     }
 
+    /// Drops all but what it is called in messages.
+    pub(crate) fn strip(&mut self) {
+        let initializer = self.initializer.take().map(|call| Initializer { arguments: Vec::new(), ..call });
+        *self = Setup { initializer, ..Setup::default() };
+    }
+
     /// What it is called in messages.
     pub(crate) fn title(&self) -> String {
         match &self.initializer {

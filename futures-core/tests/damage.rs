@@ -3,7 +3,7 @@
 //!
 //! Whatever is decoded anywhere passes through these two: the frames themselves, options, arguments, results.
 
-use futures_mpi_core::engine::{Arrival, Clock, Frame, Link, Place, Stepper, Transport, Worker, WorkerNumber};
+use futures_mpi_core::engine::{Arrival, Clock, Frame, Link, Next, Place, Stepper, Transport, Worker, WorkerNumber};
 use futures_mpi_core::options::{CommonOptions, Decided, PoolOptions};
 use futures_mpi_core::{Executor, Future};
 use futures_mpi_macros::remote_task;
@@ -51,9 +51,10 @@ fn give_to_manager(up: &[Vec<u8>], attempt: u64, random: &mut Random) {
     let (executor, mut stepper) = pool(&network);
     let futures: Vec<Future<Vec<String>>> = (0..3).map(|_| executor.submit(measure::ID, arguments())).collect();
     let mut worker = new_worker();
+    let mut stops = false;
     // The worker joins, and some of what it says then is damaged.
     for _ in 0..random.below(6) {
-        exchange(&mut stepper, &network, &mut worker);
+        stops |= exchange(&mut stepper, &network, &mut worker);
     }
     let frame = damaged(up, attempt, random);
     let length = frame.len();
@@ -61,17 +62,20 @@ fn give_to_manager(up: &[Vec<u8>], attempt: u64, random: &mut Random) {
     within_bounds(length, || _ = stepper.step(Duration::ZERO));
     stepper.check();
     for _ in 0..8 {
-        exchange(&mut stepper, &network, &mut worker);
+        stops |= exchange(&mut stepper, &network, &mut worker);
     }
     executor.shutdown(false, false);
-    exchange(&mut stepper, &network, &mut worker);
+    stops |= exchange(&mut stepper, &network, &mut worker);
     // A worker that has said anything else than the truth about its tasks may leave one unanswered; then it is lost.
-    if !stepper.is_finished() {
+    let hangs = !stepper.is_finished();
+    if hangs {
         network.lock().arrivals.push_back(Arrival::Lost(WorkerNumber(0), "the test is over".to_owned()));
         stepper.step(Duration::ZERO);
     }
     assert!(stepper.is_finished(), "the pool comes to its end");
     stepper.finish().expect("the transport has nothing against it");
+    stops |= work(&network, &mut worker);
+    assert!(stops || hangs, "a worker is told to stop, whatever it has said");
     for future in futures {
         assert!(future.done(), "no future is forgotten");
         if let Err(error) = future.result() {
@@ -164,23 +168,30 @@ fn options() -> Decided {
     options.decide().expect("they are good")
 }
 
-/// Lets manager and worker deal with what has come.
-fn exchange(stepper: &mut Stepper, network: &Network, worker: &mut Worker<'static, Stopped>) {
+/// Lets manager and worker deal with what has come; whether the worker stops.
+fn exchange(stepper: &mut Stepper, network: &Network, worker: &mut Worker<'static, Stopped>) -> bool {
     if !stepper.is_finished() {
         stepper.step(Duration::ZERO);
         stepper.check();
     }
+    work(network, worker)
+}
+
+/// Lets the worker deal with what has come; whether it stops.
+fn work(network: &Network, worker: &mut Worker<'static, Stopped>) -> bool {
     let frames = std::mem::take(&mut network.lock().down);
     let mut answers = Answers::default();
+    let mut stops = false;
     for frame in frames {
         network.lock().all_down.push(frame.bytes.clone());
-        let _ = worker.take(frame, &mut answers);
+        stops |= worker.take(frame, &mut answers) == Next::Stop;
     }
     let mut network = network.lock();
     for frame in answers.0 {
         network.all_up.push(frame.bytes.clone());
         network.arrivals.push_back(Arrival::Frame(WorkerNumber(0), frame));
     }
+    stops
 }
 
 /// The frames between a manager and its only worker.

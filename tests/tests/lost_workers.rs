@@ -1,13 +1,8 @@
 //! What becomes of tasks whose worker is lost or late, step by step: the real manager and workers, and a transport that
 //! does what the test says.
 
-use futures_mpi::{Error, Executor, Future, remote_task};
-use futures_mpi_core::engine::{
-    Arrival, Clock, Frame, Link, Manager, Next, Place, Stepper, Transport, Worker, WorkerNumber,
-};
-use futures_mpi_core::options::{Decided, PoolOptions};
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard};
+use futures_mpi::{Error, Future, remote_task};
+use futures_mpi_tests::by_hand::Pool;
 use std::time::Duration;
 
 #[remote_task]
@@ -18,120 +13,6 @@ fn square(n: i64) -> i64 {
 #[remote_task]
 fn fail(reason: String) -> Result<(), String> {
     Err(reason)
-}
-
-/// Frames on their way.
-#[derive(Default)]
-struct Network {
-    to_workers: Vec<VecDeque<Frame>>,
-    arrivals: VecDeque<Arrival>,
-}
-
-#[derive(Clone)]
-struct SharedNetwork(Arc<Mutex<Network>>);
-
-impl SharedNetwork {
-    fn lock(&self) -> MutexGuard<'_, Network> {
-        self.0.lock().expect("nobody panics with it")
-    }
-}
-
-impl Transport for SharedNetwork {
-    fn workers(&self) -> usize {
-        self.lock().to_workers.len()
-    }
-
-    fn send(&mut self, worker: WorkerNumber, frame: Frame) {
-        self.lock().to_workers[worker.index()].push_back(frame);
-    }
-
-    fn poll(&mut self) -> Option<Arrival> {
-        self.lock().arrivals.pop_front()
-    }
-
-    fn close(self: Box<Self>, _limit: Duration) -> Result<(), String> {
-        Ok(())
-    }
-}
-
-/// A worker's end.
-struct End(SharedNetwork, WorkerNumber);
-
-impl Link for End {
-    fn receive(&mut self) -> Option<Frame> {
-        self.0.lock().to_workers[self.1.index()].pop_front()
-    }
-
-    fn send(&mut self, frame: Frame) {
-        self.0.lock().arrivals.push_back(Arrival::Frame(self.1, frame));
-    }
-}
-
-struct Standstill;
-
-impl Clock for Standstill {
-    fn now(&self) -> Duration {
-        Duration::ZERO
-    }
-}
-
-/// A pool that moves only when the test says so.
-struct Pool {
-    network: SharedNetwork,
-    _manager: Arc<Manager>,
-    stepper: Stepper,
-    executor: Executor,
-    workers: Vec<Worker<'static, Standstill>>,
-    now: Duration,
-}
-
-impl Pool {
-    fn new(workers: usize) -> Self {
-        let options = PoolOptions { boot_limit: Duration::from_secs(60), ..PoolOptions::default() };
-        let (manager, mut stepper) = Stepper::detached(options).expect("the functions agree");
-        let network = SharedNetwork(Arc::default());
-        network.lock().to_workers.resize_with(workers, VecDeque::new);
-        stepper.attach(Ok(Box::new(network.clone())));
-        let executor = Executor::sharing(Arc::clone(&manager), Decided::without_setup(options));
-        let place = Place { host: "here", set_variable: None };
-        let made = (0..workers).map(|_| Worker::new(place, Standstill)).collect();
-        let mut pool = Pool { network, _manager: manager, stepper, executor, workers: made, now: Duration::ZERO };
-        pool.step();
-        (0..workers).for_each(|worker| pool.work(worker));
-        // It has been idle for so long that a clock that is looked at too seldom would show.
-        pool.now = Duration::from_secs(3600);
-        pool
-    }
-
-    fn step(&mut self) {
-        self.stepper.step(self.now);
-        self.stepper.check();
-    }
-
-    fn pass(&mut self, seconds: u64) {
-        self.now += Duration::from_secs(seconds);
-        self.step();
-    }
-
-    /// Lets a worker do what has come to it, and the manager take the answers.
-    fn work(&mut self, worker: usize) {
-        let mut link = End(self.network.clone(), WorkerNumber(worker as u32));
-        while let Some(frame) = link.receive() {
-            assert_eq!(self.workers[worker].take(frame, &mut link), Next::Continue);
-        }
-        self.step();
-    }
-
-    /// How many frames wait for a worker.
-    fn waiting(&self, worker: usize) -> usize {
-        self.network.lock().to_workers[worker].len()
-    }
-
-    fn lose(&mut self, worker: usize) {
-        let lost = Arrival::Lost(WorkerNumber(worker as u32), "a test says so".to_owned());
-        self.network.lock().arrivals.push_back(lost);
-        self.step();
-    }
 }
 
 fn error<T: std::fmt::Debug>(future: &Future<T>) -> Error {
@@ -178,11 +59,9 @@ fn what_may_be_tried_again_goes_to_another_worker() {
 #[test]
 fn what_was_not_sent_goes_elsewhere_and_counts_as_no_try() {
     let mut pool = Pool::new(2);
-    let lost = Arrival::Lost(WorkerNumber(0), "a test says so".to_owned());
     let future = pool.executor.submit(square::ID, 6);
     // In one step: the task is given to worker 0, and before it is sent the worker is gone.
-    pool.network.lock().arrivals.push_back(lost);
-    pool.step();
+    pool.lose(0);
     assert_eq!((pool.waiting(0), pool.waiting(1)), (0, 1));
     pool.work(1);
     assert_eq!(future.result().expect("it had not been sent"), 36);
@@ -238,4 +117,89 @@ fn a_late_task_of_a_lost_worker_is_forgotten() {
     pool.step();
     pool.work(1);
     assert_eq!(next.result().expect("the other worker is there"), 9);
+}
+
+#[test]
+fn a_pool_waits_for_a_worker_in_the_place_of_the_last_one() {
+    let mut pool = Pool::replacing(1);
+    let begun = pool.executor.submit(square::ID, 2);
+    pool.step();
+    let waits = pool.executor.submit(square::ID, 3);
+    pool.lose(0);
+    assert!(error(&begun).is_worker_lost());
+    assert_eq!(pool.wanted(), 1);
+    pool.pass(3600);
+    assert!(!waits.done(), "a worker is awaited");
+    pool.join(Ok(()));
+    pool.work(1);
+    assert!(!waits.done(), "it has only answered");
+    pool.work(1);
+    assert_eq!(waits.result().expect("the new worker is there"), 9);
+    assert_eq!(pool.wanted(), 0);
+}
+
+#[test]
+fn a_new_worker_is_prepared_for_every_executor_before_its_first_task() {
+    let mut pool = Pool::replacing(1);
+    let executor = pool.executor(|options| options.initializer(fail::ID, "not here".to_owned()));
+    let other = pool.executor(|options| options.initializer(square::ID, 1));
+    pool.lose(0);
+    pool.join(Ok(()));
+    let calls = [executor.submit(square::ID, 4), other.submit(square::ID, 5)];
+    pool.work(1);
+    pool.work(1);
+    assert!(error(&calls[0]).message().contains("not here"), "its initializer has failed");
+    pool.work(1);
+    assert_eq!(calls[1].result().expect("it is prepared"), 25);
+    assert_eq!(pool.workers_of(&other), 1);
+}
+
+#[test]
+fn attempts_to_replace_a_worker_do_not_go_on_for_ever() {
+    let mut pool = Pool::replacing(2);
+    pool.lose(0);
+    for attempt in 1..=5 {
+        assert_eq!(pool.wanted(), 1, "attempt {attempt}");
+        pool.join(Err("there is no room"));
+        assert_eq!(pool.wanted(), 0, "there is a pause first");
+        pool.pass(2);
+    }
+    assert_eq!(pool.wanted(), 0, "these were enough");
+    let call = pool.executor.submit(square::ID, 6);
+    pool.step();
+    pool.work(1);
+    assert_eq!(call.result().expect("the other worker is there"), 36);
+    pool.lose(1);
+    let call = pool.executor.submit(square::ID, 6);
+    pool.step();
+    let error = error(&call);
+    assert!(error.is_broken() && error.message().ends_with("because of this: there is no room"), "{error}");
+}
+
+#[test]
+fn a_new_worker_that_does_not_answer_or_dies_at_once_is_replaced_too() {
+    let mut pool = Pool::replacing(1);
+    let call = pool.executor.call(square::ID).retries(9).submit(7);
+    pool.step();
+    pool.lose(0);
+    pool.join(Ok(()));
+    assert_eq!(pool.wanted(), 1);
+    pool.pass(60);
+    pool.pass(1);
+    assert_eq!(pool.wanted(), 1, "worker 1 has not answered");
+    pool.join(Ok(()));
+    pool.lose(2);
+    pool.pass(1);
+    assert_eq!(pool.wanted(), 1, "worker 2 is lost before it was ready");
+    pool.join(Ok(()));
+    pool.work(3);
+    pool.lose(3);
+    pool.pass(1);
+    assert_eq!(pool.wanted(), 1, "worker 3 is lost before it has finished a task");
+    pool.join(Ok(()));
+    pool.work(4);
+    pool.work(4);
+    assert_eq!(call.result().expect("worker 4 stays"), 49);
+    pool.lose(4);
+    assert_eq!(pool.wanted(), 1, "at once, because worker 4 had finished a task");
 }

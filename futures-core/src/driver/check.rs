@@ -26,6 +26,7 @@ impl fmt::Debug for Driver {
         f.debug_struct("Driver")
             .field("scheduler", &self.scheduler)
             .field("workers", &phases)
+            .field("replacements", &self.replacements)
             .field("broken", &self.broken)
             .field("ending", &self.ending)
             .finish_non_exhaustive()

@@ -20,12 +20,12 @@ pub(super) enum Timer {
 impl Driver {
     /// Whether the time may matter for what comes next.
     pub(crate) fn needs_time(&self) -> bool {
-        self.trials > 0 || self.has_timers()
+        self.trials > 0 || self.pending > 0 || self.replacements.need_time() || self.has_timers()
     }
 
     /// Whether something is to be done at a certain time.
     pub(crate) fn has_timers(&self) -> bool {
-        self.awaited > 0 || !self.timers.is_empty()
+        !self.deadlines.is_empty() || !self.timers.is_empty() || self.replacements.have_timers()
     }
 
     /// A task with terms has been dispatched.
@@ -110,6 +110,7 @@ impl Driver {
         let error = Error::with_origin(Kind::Timeout, message, self.origin(worker, Some(task.function)));
         self.late.insert((worker, number));
         self.handle(Event::Engage(worker));
+        self.start_clock(worker);
         if !self.try_again(worker, number, &error) {
             self.resolve(number, Outcome::Failed(error));
             self.handle(Event::Withdraw(worker, number));
@@ -121,6 +122,7 @@ impl Driver {
         if self.late.remove(&(worker, task)) {
             let unanswered = &mut self.workers[worker.index()].unanswered;
             *unanswered = unanswered.saturating_sub(1);
+            self.start_clock(worker);
             self.handle(Event::Release(worker));
         }
     }

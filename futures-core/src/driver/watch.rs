@@ -60,10 +60,17 @@ impl Driver {
             let line = match (worker.phase, self.watched.current.get(number.index()).copied().flatten()) {
                 (Presence::Gone, _) => continue,
                 (Presence::Greeted, _) => "has not answered yet".to_owned(),
-                (Presence::Ready, None) => {
-                    idle += 1;
-                    continue;
-                }
+                (Presence::Ready, None) => match self.preparing(number) {
+                    None => {
+                        idle += 1;
+                        continue;
+                    }
+                    Some((title, since)) => {
+                        let time = since
+                            .map_or_else(String::new, |since| format!(" for {}", seconds(now.saturating_sub(since))));
+                        format!("on {} (process {}) has {title}{time}", worker.host, worker.process)
+                    }
+                },
                 (Presence::Ready, Some((task, since))) => {
                     let more = self.scheduler.held(number).count().saturating_sub(1);
                     let name = self.tasks.get(task.0).map_or("unknown", |task| self.task_name(task.function));
@@ -86,6 +93,9 @@ impl Driver {
         }
         if idle > 0 {
             let _ = write!(text, "\n  workers without a task: {idle}");
+        }
+        if self.replacements.under_way() > 0 {
+            let _ = write!(text, "\n  workers that are to come for lost ones: {}", self.replacements.under_way());
         }
         text
     }

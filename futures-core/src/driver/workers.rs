@@ -1,6 +1,7 @@
 //! The workers of a pool as the driver knows them: greeted, ready, gone.
 
 use super::Driver;
+use super::preparing::Pending;
 use crate::codec::Limits;
 use crate::error::{Error, Kind, Origin};
 use crate::future::Notice;
@@ -9,6 +10,7 @@ use crate::message::{self, Hello, PROTOCOL, Ready};
 use crate::scheduler::Event;
 use crate::task::TaskKey;
 use crate::transport::{Frame, Transport};
+use std::collections::VecDeque;
 
 /// What the driver knows of a worker.
 pub(super) struct Worker {
@@ -24,6 +26,10 @@ pub(super) struct Worker {
     pub(super) unsent: u32,
     /// How many tasks have been sent and not answered.
     pub(super) unanswered: u32,
+    /// What it is to prepare, in this order.
+    pub(super) pending: VecDeque<Pending>,
+    /// Whether it was there from the beginning, or has finished a task.
+    pub(super) proven: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,29 +41,38 @@ pub(super) enum Presence {
 
 impl Driver {
     /// Greets the workers of a transport that has just come up.
-    pub(crate) fn attach(&mut self, mut transport: Box<dyn Transport>) {
-        let limits = Limits::of(self.options.out_of_band);
-        for number in 0..transport.workers() as u32 {
-            let hello = Hello {
-                protocol: PROTOCOL,
-                fingerprint: self.registry.fingerprint(),
-                worker: number,
-                payload_limit_bytes: limits.payload_bytes as u64,
-                inline_bytes: limits.inline_bytes as u64,
-                shutdown_limit_ms: u64::try_from(self.options.shutdown_limit.as_millis()).unwrap_or(u64::MAX),
-            };
-            transport.send(WorkerNumber(number), message::hello(&hello));
-            self.workers.push(Worker {
-                phase: Presence::Greeted,
-                host: String::new(),
-                process: 0,
-                loss: String::new(),
-                outgoing: Frame::default(),
-                unsent: 0,
-                unanswered: 0,
-            });
-        }
+    pub(crate) fn attach(&mut self, transport: Box<dyn Transport>) {
+        let count = transport.workers() as u32;
         self.transport = Some(transport);
+        (0..count).for_each(|number| self.greet(WorkerNumber(number), true));
+    }
+
+    /// Greets the worker with the next number. `proven`: it counts as one that finishes its tasks.
+    pub(super) fn greet(&mut self, number: WorkerNumber, proven: bool) {
+        debug_assert_eq!(number.index(), self.workers.len(), "workers are numbered in the order of their coming");
+        let limits = Limits::of(self.options.out_of_band);
+        let hello = Hello {
+            protocol: PROTOCOL,
+            fingerprint: self.registry.fingerprint(),
+            worker: number.0,
+            payload_limit_bytes: limits.payload_bytes as u64,
+            inline_bytes: limits.inline_bytes as u64,
+            shutdown_limit_ms: u64::try_from(self.options.shutdown_limit.as_millis()).unwrap_or(u64::MAX),
+        };
+        if let Some(transport) = &mut self.transport {
+            transport.send(number, message::hello(&hello));
+        }
+        self.workers.push(Worker {
+            phase: Presence::Greeted,
+            host: String::new(),
+            process: 0,
+            loss: String::new(),
+            outgoing: Frame::default(),
+            unsent: 0,
+            unanswered: 0,
+            pending: VecDeque::new(),
+            proven,
+        });
     }
 
     /// Breaks a pool whose workers are not all there in time.
@@ -89,6 +104,9 @@ impl Driver {
         }
         (worker.host, worker.process) = (ready.host, ready.process);
         worker.phase = Presence::Ready;
+        if !worker.proven {
+            self.note_arrival(number);
+        }
         self.prepare_for_all(number);
         self.handle(Event::Join(number));
         if self.workers.iter().all(|worker| worker.phase == Presence::Ready) {
@@ -103,7 +121,20 @@ impl Driver {
             return self.lose(number, reason);
         }
         worker.phase = Presence::Gone;
-        self.break_down(Error::new(Kind::Broken, format!("worker {number} refused to work: {reason}")));
+        let message = format!("worker {number} refused to work: {reason}");
+        if worker.proven {
+            self.break_down(Error::new(Kind::Broken, message));
+        } else {
+            self.lose_arriving(number, &message);
+        }
+    }
+
+    /// Gives up a worker that is there and does what it should not; it is told to stop.
+    pub(super) fn expel(&mut self, number: WorkerNumber, reason: &str) {
+        if let Some(transport) = &mut self.transport {
+            transport.send(number, message::stop());
+        }
+        self.lose(number, reason);
     }
 
     pub(super) fn lose(&mut self, number: WorkerNumber, reason: &str) {
@@ -111,6 +142,10 @@ impl Driver {
         let before = std::mem::replace(&mut worker.phase, Presence::Gone);
         match before {
             Presence::Gone => {}
+            Presence::Greeted if !worker.proven => {
+                reason.clone_into(&mut worker.loss);
+                self.lose_arriving(number, reason);
+            }
             Presence::Greeted => {
                 self.break_down(Error::new(
                     Kind::Broken,
@@ -118,17 +153,18 @@ impl Driver {
                 ));
             }
             Presence::Ready => {
+                let proven = worker.proven;
                 worker.loss = reason.to_owned();
                 self.notices.push(Notice::Say(self.loss_notice(number)));
                 self.salvage(number);
                 self.handle(Event::Lose(number));
                 self.excuse(number);
-                if self.workers.iter().all(|worker| worker.phase == Presence::Gone) {
-                    self.break_down(Error::new(
-                        Kind::Broken,
-                        format!("every worker is lost; the last one, {number}: {reason}"),
-                    ));
+                if proven {
+                    self.replace();
+                } else {
+                    self.attempt_failed(&format!("worker {number} was lost before it had finished a task: {reason}"));
                 }
+                self.break_if_deserted();
             }
         }
     }
@@ -146,7 +182,8 @@ impl Driver {
             }
             None => "it had no task".to_owned(),
         };
-        format!("worker {number} on {host} (process {process}) is lost: {loss}; {doing}")
+        let next = if self.will_replace() { "; it is to be replaced" } else { "" };
+        format!("worker {number} on {host} (process {process}) is lost: {loss}; {doing}{next}")
     }
 
     /// The error of a task that was with a worker that is lost.

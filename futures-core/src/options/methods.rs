@@ -55,6 +55,11 @@ macro_rules! __executor_options {
         /// When it passes the executor is broken, and its error names the workers that were awaited, and for how long.
         /// An initializer that hangs cannot be interrupted: its worker is given no more tasks. In command line mode the
         /// variable decides how long the workers may take, and this option is for the initializer.
+        ///
+        /// At each worker the limit of the initializer counts from when it could begin there, because what the worker was
+        /// given before, by whichever executor of a shared pool, is done or was given up. A worker that is kept from it for
+        /// longer by somebody else's task or initializer is not waited for; if it is the only one the executor is broken,
+        /// and the error says what stands in the way.
         pub fn boot_limit(mut self, limit: std::time::Duration) -> Self {
             self.common.boot_limit(limit);
             self

@@ -7,7 +7,8 @@ mod methods;
 mod read;
 
 pub use read::{BACKOFF, BOOT_LIMIT, DEFAULT_BACKOFF, DEFAULT_BOOT_LIMIT, DEFAULT_SHUTDOWN_LIMIT};
-pub use read::{MAX_WORKERS, OUT_OF_BAND, SHUTDOWN_LIMIT, WATCHDOG, backoff, is_crowded, max_workers};
+pub use read::{MAX_WORKERS, OUT_OF_BAND, REPLACE_LOST_WORKERS, SHUTDOWN_LIMIT, WATCHDOG};
+pub use read::{backoff, is_crowded, max_workers};
 
 use crate::attachments::Encoded;
 use crate::codec::Limits;
@@ -30,6 +31,7 @@ pub struct CommonOptions {
     boot_limit: Option<Duration>,
     shutdown_limit: Option<Duration>,
     watchdog: Option<Duration>,
+    replace_lost_workers: Option<bool>,
     /// The first thing that was wrong.
     refusal: Option<Error>,
 }
@@ -45,6 +47,8 @@ pub struct PoolOptions {
     pub out_of_band: bool,
     /// After how long without movement the pool is reported, if at all.
     pub watchdog: Option<Duration>,
+    /// Whether lost workers are replaced.
+    pub replace_lost_workers: bool,
 }
 
 /// The options of an executor, checked.
@@ -62,6 +66,7 @@ impl Default for PoolOptions {
             shutdown_limit: DEFAULT_SHUTDOWN_LIMIT,
             out_of_band: true,
             watchdog: None,
+            replace_lost_workers: false,
         }
     }
 }
@@ -149,6 +154,11 @@ impl CommonOptions {
         self.watchdog = Some(interval);
     }
 
+    /// Sets whether lost workers are replaced.
+    pub fn replace_lost_workers(&mut self, wanted: bool) {
+        self.replace_lost_workers = Some(wanted);
+    }
+
     /// The longest sleep of an idle process: as given, else by the variable, else the default.
     ///
     /// # Errors
@@ -172,6 +182,7 @@ impl CommonOptions {
             shutdown_limit: read::shutdown_limit(self.shutdown_limit)?,
             out_of_band: read::out_of_band(self.out_of_band)?,
             watchdog: read::watchdog(self.watchdog)?,
+            replace_lost_workers: read::replace_lost_workers(self.replace_lost_workers)?,
         };
         Ok(Decided { pool, setup: self.setup })
     }

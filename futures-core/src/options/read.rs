@@ -22,6 +22,9 @@ pub const OUT_OF_BAND: &str = "FUTURES_MPI_OUT_OF_BAND";
 /// After how long without movement a pool is reported, in seconds, if the program does not say it.
 pub const WATCHDOG: &str = "FUTURES_MPI_WATCHDOG";
 
+/// Whether lost workers are replaced, if the program does not say it.
+pub const REPLACE_LOST_WORKERS: &str = "FUTURES_MPI_REPLACE_LOST_WORKERS";
+
 /// The longest sleep of an idle process, if nobody says it: 0.001 s.
 pub const DEFAULT_BACKOFF: Duration = Duration::from_millis(1);
 
@@ -89,10 +92,18 @@ fn limit(given: Option<Duration>, option: &str, name: &str, default: Duration) -
 }
 
 pub(super) fn out_of_band(given: Option<bool>) -> Result<bool> {
-    let found = variable(OUT_OF_BAND)?.filter(|_| given.is_none());
+    choice(given, OUT_OF_BAND, true)
+}
+
+pub(super) fn replace_lost_workers(given: Option<bool>) -> Result<bool> {
+    choice(given, REPLACE_LOST_WORKERS, false)
+}
+
+fn choice(given: Option<bool>, name: &str, default: bool) -> Result<bool> {
+    let found = variable(name)?.filter(|_| given.is_none());
     let accepted = "0 or 1, or one of yes, no, true, false, on, off, y, n";
-    let found = found.map(|text| boolean(&text).ok_or_else(|| refuse(OUT_OF_BAND, &text, accepted))).transpose()?;
-    Ok(given.or(found).unwrap_or(true))
+    let found = found.map(|text| boolean(&text).ok_or_else(|| refuse(name, &text, accepted))).transpose()?;
+    Ok(given.or(found).unwrap_or(default))
 }
 
 /// After how long without movement a pool is reported; zero is never.

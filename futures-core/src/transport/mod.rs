@@ -41,14 +41,16 @@ pub enum Arrival {
     Frame(WorkerNumber, Frame),
     /// A worker is gone, with what is known of the reason; nothing more comes from it.
     Lost(WorkerNumber, String),
+    /// The worker that [`Transport::replace`] was asked for has come, with the next number, or will not, and why.
+    Joined(Result<WorkerNumber, String>),
 }
 
-/// The manager's end: moves frames to and from the workers numbered `0..workers()`.
+/// The manager's end: moves frames to and from the workers numbered `0..workers()`, and those that join later.
 ///
 /// Frames between the manager and one worker arrive whole, once, and in the order in which they were sent. Nothing is
 /// promised about the order between different workers. No method may block for longer than it takes to hand bytes over.
 pub trait Transport: Send {
-    /// How many workers there are.
+    /// How many workers there are, lost ones counted.
     fn workers(&self) -> usize;
 
     /// Takes a frame for `worker`; delivery may still be under way on return. Frames for lost workers are dropped.
@@ -56,6 +58,13 @@ pub trait Transport: Send {
 
     /// The next arrival, if there is one now.
     fn poll(&mut self) -> Option<Arrival>;
+
+    /// Begins to bring one more worker, in the place of one that is lost. Success is followed by one [`Arrival::Joined`],
+    /// at the latest when the limit has passed; an error says why this transport cannot.
+    fn replace(&mut self, limit: Duration) -> Result<(), String> {
+        let _ = limit;
+        Err("the workers of this pool cannot be replaced".to_owned())
+    }
 
     /// Ends the connection, after every worker has been told to stop; returns when the workers have let go or the limit
     /// has passed, then with what was still missing.

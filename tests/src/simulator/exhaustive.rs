@@ -130,7 +130,7 @@ struct Place<'a> {
 impl<'a> Place<'a> {
     fn new(tiny: &'a Tiny) -> Self {
         let clients = tiny.calls.len();
-        let mut world = World::new(&vec![1; tiny.workers as usize], &vec![None; clients], false);
+        let mut world = World::new(&vec![1; tiny.workers as usize], &vec![None; clients], false, false);
         world.attach(false);
         let (done, unseen, dying) = (Vec::new(), Vec::new(), Vec::new());
         let mut place = Place { tiny, world, made: vec![0; clients], done, unseen, dying, checked: false };

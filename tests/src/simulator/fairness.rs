@@ -36,6 +36,7 @@ pub fn few_beside_many(queued: u64, nanos: u64) -> Result<u64, String> {
         owning: false,
         boot: Boot::Good,
         boot_nanos: 0,
+        replacing: None,
         delay_nanos: DELAY_NANOS,
         turn_nanos: DELAY_NANOS,
         steps,

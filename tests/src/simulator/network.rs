@@ -17,6 +17,8 @@ pub(super) struct Network {
     shunned: BTreeSet<WorkerNumber>,
     /// Those of them that were given something to do all the same.
     misused: Vec<WorkerNumber>,
+    /// How many more workers were asked for since somebody last looked.
+    wanted: usize,
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +89,22 @@ impl Network {
         self.arrivals.push_back(Arrival::Lost(worker, reason.to_owned()));
     }
 
+    /// Lets the manager learn of one more worker, or why there is none.
+    pub(super) fn join(&mut self, comes: bool) -> Option<WorkerNumber> {
+        let number = WorkerNumber(self.links.len() as u32);
+        let brought = if comes { Ok(number) } else { Err("none comes; this is part of a simulation".to_owned()) };
+        if comes {
+            self.links.push(Link::default());
+        }
+        self.arrivals.push_back(Arrival::Joined(brought));
+        comes.then_some(number)
+    }
+
+    /// How many more workers were asked for since the last time.
+    pub(super) fn take_wanted(&mut self) -> usize {
+        std::mem::take(&mut self.wanted)
+    }
+
     /// The workers that were given something to do although the manager knew that they are of no use any more.
     pub(super) fn misused(&self) -> &[WorkerNumber] {
         &self.misused
@@ -133,9 +151,14 @@ impl Transport for SimulatedTransport {
         match &arrival {
             Arrival::Lost(worker, _) => drop(network.shunned.insert(*worker)),
             Arrival::Frame(worker, frame) if *frame == garbage() => drop(network.shunned.insert(*worker)),
-            Arrival::Frame(..) => {}
+            Arrival::Frame(..) | Arrival::Joined(_) => {}
         }
         Some(arrival)
+    }
+
+    fn replace(&mut self, _limit: Duration) -> Result<(), String> {
+        self.0.lock().wanted += 1;
+        Ok(())
     }
 
     fn close(self: Box<Self>, _limit: Duration) -> Result<(), String> {

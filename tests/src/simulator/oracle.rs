@@ -7,6 +7,9 @@ use futures_mpi_core::Error;
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
+/// So many attempts to replace a worker fail before there are no more.
+const ATTEMPTS: u32 = 5;
+
 /// How many calls ended in which way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -26,6 +29,8 @@ pub struct Tally {
     pub broken: u64,
     /// By being dropped; nobody has asked how.
     pub dropped: u64,
+    /// Executed by workers that had come in the place of lost ones, whatever became of them.
+    pub replaced: u64,
 }
 
 /// Says what is wrong, if anything is, or else what became of the calls.
@@ -33,7 +38,7 @@ pub(super) fn judge(world: &mut World) -> Result<Tally, String> {
     let executions = Executions::of(world);
     let misused = world.network().lock().misused().to_vec();
     require(misused.is_empty(), || format!("workers {misused:?} were given work after they were known to be lost"))?;
-    let mut tally = Tally::default();
+    let mut tally = Tally { replaced: executions.of_replacements, ..Tally::default() };
     for (number, call) in world.calls.calls.iter().enumerate() {
         let of_call = |wrong| format!("call {number} of client {}: {wrong}", call.client);
         if !call.future.done() {
@@ -88,11 +93,16 @@ impl AddAssign for Tally {
         self.refused += other.refused;
         self.broken += other.broken;
         self.dropped += other.dropped;
+        self.replaced += other.replaced;
     }
 }
 
 /// How each call was begun, by its token.
-struct Executions(BTreeMap<u64, Vec<Execution>>);
+struct Executions {
+    by_token: BTreeMap<u64, Vec<Execution>>,
+    /// How many were by workers that had come in the place of others.
+    of_replacements: u64,
+}
 
 impl Executions {
     fn of(world: &World) -> Self {
@@ -100,11 +110,12 @@ impl Executions {
         for execution in world.workers().iter().flat_map(|worker| worker.executions()) {
             by_token.entry(execution.token).or_default().push(*execution);
         }
-        Executions(by_token)
+        let of_replacements = world.replacements().map(|worker| worker.executions().len() as u64).sum();
+        Executions { by_token, of_replacements }
     }
 
     fn of_token(&self, token: u64) -> &[Execution] {
-        self.0.get(&token).map_or(&[], Vec::as_slice)
+        self.by_token.get(&token).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -162,8 +173,9 @@ impl Judge<'_> {
         } else if error.is_shutdown() {
             self.expected.refused
         } else {
-            let Mishaps { boot, abandoned, all, .. } = *self.mishaps;
-            (error.is_broken() || error.is_mpi()) && (boot || abandoned || all || self.expected.unfit)
+            let Mishaps { boot, abandoned, all, attempts_failed, .. } = *self.mishaps;
+            let deserted = all && attempts_failed.is_none_or(|failed| failed >= ATTEMPTS);
+            (error.is_broken() || error.is_mpi()) && (boot || abandoned || deserted || self.expected.unfit)
         }
     }
 }

@@ -9,6 +9,10 @@ const MILLI: u64 = 1_000_000;
 /// Preparations that take so long are given up.
 pub(super) const TOO_LONG: u64 = 100_000 * MILLI;
 
+/// The pauses of a series of failed attempts to replace a worker take no longer than that, where the manager looks at the
+/// time in growing steps.
+const SERIES_NANOS: u64 = 10_000 * MILLI;
+
 /// All that a run depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Plan {
@@ -25,6 +29,8 @@ pub(super) struct Plan {
     pub(super) boot: Boot,
     /// When the transport is there.
     pub(super) boot_nanos: u64,
+    /// How lost workers are replaced, if they are.
+    pub(super) replacing: Option<Replacing>,
     /// The longest delay of a frame.
     pub(super) delay_nanos: u64,
     /// The longest time that the manager takes to look at what has come.
@@ -43,6 +49,15 @@ pub(super) enum Boot {
     Silent(u32),
     /// One cannot work with this manager.
     Refuses(u32),
+}
+
+/// How workers come in the place of lost ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Replacing {
+    /// The longest time that it takes.
+    pub(super) nanos: u64,
+    /// How many of a hundred do not come.
+    pub(super) failing: u64,
 }
 
 /// On which terms a call is made.
@@ -119,6 +134,7 @@ impl Plan {
             owning: clients == 1 && random.percent(50),
             boot: Boot::Good,
             boot_nanos: random.magnitude(300 * MILLI),
+            replacing: replacing(&mut random),
             delay_nanos: random.magnitude(MILLI).max(1),
             turn_nanos: random.magnitude(MILLI / 10).max(1),
             steps: Vec::new(),
@@ -143,13 +159,28 @@ impl Plan {
         let work = calls + preparations.sum::<u64>();
         let last = self.steps.iter().map(|(time, _)| *time).max().unwrap_or(0);
         let pause = 2 * (self.delay_nanos + self.turn_nanos);
-        self.boot_nanos + last + work * slowest + pause * (20 + self.calls() + 2 * u64::from(self.clients))
+        let replacing = self.replacing.map_or(0, |replacing| self.faults() * (SERIES_NANOS + 5 * replacing.nanos));
+        self.boot_nanos + last + replacing + work * slowest + pause * (20 + self.calls() + 2 * u64::from(self.clients))
+    }
+
+    /// How many workers may be lost at most, but for those that replace others.
+    pub(super) fn faults(&self) -> u64 {
+        self.steps.iter().filter(|(_, step)| matches!(step, Step::Kill(_) | Step::Garble(_))).count() as u64
     }
 
     /// How many calls it makes at most, each try counted.
     pub(super) fn calls(&self) -> u64 {
         self.steps.iter().map(|(_, step)| step.calls()).sum()
     }
+}
+
+/// What becomes of lost workers: in most plans they are not replaced.
+fn replacing(random: &mut Random) -> Option<Replacing> {
+    if !random.percent(30) {
+        return None;
+    }
+    let failing = if random.percent(20) { 100 } else { random.magnitude(80) };
+    Some(Replacing { nanos: random.magnitude(300 * MILLI), failing })
 }
 
 /// What the workers of a pool of this size do for a client: nothing in most plans.
@@ -254,7 +285,9 @@ impl Steps<'_> {
     }
 
     fn fault(&mut self) -> Step {
-        let worker = self.random.below(u64::from(self.plan.workers)) as u32;
+        // Those that have come in the place of others have higher numbers.
+        let later = if self.plan.replacing.is_some() && self.random.percent(50) { 6 } else { 0 };
+        let worker = self.random.below(u64::from(self.plan.workers) + later) as u32;
         match self.random.below(20) {
             0 => Step::Abandon,
             1..4 => Step::Garble(worker),

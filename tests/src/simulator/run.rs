@@ -2,7 +2,7 @@
 
 use super::clock;
 use super::oracle::{self, Tally};
-use super::plan::{Boot, Plan, TOO_LONG};
+use super::plan::{Boot, Plan, Replacing, TOO_LONG};
 use super::random::Random;
 use super::trace::Trace;
 use super::world::{BOOT_LIMIT, Consequence, Reaction, World};
@@ -73,6 +73,8 @@ enum Event {
     Arrive(u32),
     /// The manager notices the death of a worker.
     Notice(u32),
+    /// An attempt to replace a worker ends: one comes, or not.
+    Join(bool),
 }
 
 struct Run<'a> {
@@ -99,7 +101,7 @@ impl<'a> Run<'a> {
         let workers = plan.workers as usize;
         let mut run = Run {
             plan,
-            world: World::new(&plan.slowness, &plan.preparations, plan.owning),
+            world: World::new(&plan.slowness, &plan.preparations, plan.owning, plan.replacing.is_some()),
             random: Random::new(plan.seed),
             queue: BinaryHeap::new(),
             added: 0,
@@ -155,7 +157,8 @@ impl<'a> Run<'a> {
     /// Lets everything happen that is in the queue, and what comes of it.
     fn drain(&mut self) -> Result<(), String> {
         let calls = self.plan.calls();
-        let links = u64::from(self.plan.workers) * u64::from(self.plan.clients + 2);
+        let links = self.world.workers().len() as u64 * u64::from(self.plan.clients + 2);
+        let links = links + 30 * self.plan.faults() * u64::from(self.plan.replacing.is_some());
         let most = 200 + 12 * calls + 10 * (links + self.plan.steps.len() as u64);
         while let Some(Reverse((time, _, event))) = self.queue.pop() {
             clock::set(time);
@@ -204,6 +207,12 @@ impl<'a> Run<'a> {
                 self.world.notice(worker);
                 self.ask_for_turn();
             }
+            Event::Join(comes) => {
+                self.world.join(comes);
+                self.last_down.resize(self.world.workers().len(), 0);
+                self.last_up.resize(self.world.workers().len(), 0);
+                self.ask_for_turn();
+            }
         }
     }
 
@@ -232,6 +241,17 @@ impl<'a> Run<'a> {
         self.turns += 1;
         self.world.turn(self.world.calls.len() < CHECKED_CALLS || self.turns.is_multiple_of(64));
         self.send_down();
+        self.bring_workers();
+    }
+
+    /// Sees to it that the workers come that the manager has asked for, or some of them.
+    fn bring_workers(&mut self) {
+        let wanted = self.world.network().lock().take_wanted();
+        let Some(Replacing { nanos, failing }) = self.plan.replacing else { return };
+        for _ in 0..wanted {
+            let (delay, comes) = (self.random.below(nanos + 1), !self.random.percent(failing));
+            self.add(clock::now() + delay, Event::Join(comes));
+        }
     }
 
     /// Sees to it that what the manager has sent comes to the workers.

@@ -26,6 +26,10 @@ pub(super) enum Entry {
     Arrived(u32, usize),
     /// The manager notices that a worker is gone.
     Noticed(u32),
+    /// A worker comes in the place of a lost one.
+    Joined(u32),
+    /// None comes in the place of a lost one.
+    NotJoined,
     /// The future of this number is done.
     Resolved(usize),
     /// The manager has closed its transport.
@@ -69,6 +73,8 @@ impl fmt::Display for Trace {
                 }
                 Entry::Arrived(worker, bytes) => writeln!(f, "{bytes} bytes arrive from worker {worker}")?,
                 Entry::Noticed(worker) => writeln!(f, "the manager notices that worker {worker} is gone")?,
+                Entry::Joined(worker) => writeln!(f, "worker {worker} comes in the place of a lost one")?,
+                Entry::NotJoined => writeln!(f, "no worker comes in the place of a lost one")?,
                 Entry::Resolved(call) => writeln!(f, "call {call} is done")?,
                 Entry::Closed => writeln!(f, "the manager has closed the transport")?,
             }

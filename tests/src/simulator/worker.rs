@@ -45,6 +45,11 @@ impl ModelledWorker {
         ModelledWorker { number, worker, slowness, life: Life::Working, free_at: 0, waiting, executions }
     }
 
+    /// Whether it is slower than the fastest.
+    pub(super) fn is_slow(&self) -> bool {
+        self.slowness > 1
+    }
+
     pub(super) fn life(&self) -> Life {
         self.life
     }

@@ -26,6 +26,8 @@ pub(super) struct World {
     stepper: Option<Stepper>,
     network: SharedNetwork,
     workers: Vec<ModelledWorker>,
+    /// How many workers there were at the beginning.
+    originals: usize,
     clients: Vec<Client>,
     pub(super) calls: Calls,
     pub(super) trace: Trace,
@@ -69,16 +71,18 @@ pub(super) struct Mishaps {
     pub(super) ended: bool,
     /// The workers that have died, or have sent what nobody can read.
     pub(super) workers: Vec<WorkerNumber>,
-    /// These are all workers.
+    /// These were all workers at some time.
     pub(super) all: bool,
+    /// How many attempts to replace a worker may have failed, if it is tried.
+    pub(super) attempts_failed: Option<u32>,
 }
 
 impl World {
     /// A pool with one worker for each slowness, and with clients that want these preparations.
-    pub(super) fn new(slowness: &[u64], clients: &[Option<Preparations>], owning: bool) -> Self {
+    pub(super) fn new(slowness: &[u64], clients: &[Option<Preparations>], owning: bool, replacing: bool) -> Self {
         clock::set(0);
         tasks::reset();
-        let pool = PoolOptions { boot_limit: BOOT_LIMIT, ..PoolOptions::default() };
+        let pool = PoolOptions { boot_limit: BOOT_LIMIT, replace_lost_workers: replacing, ..PoolOptions::default() };
         let (manager, stepper) = Stepper::detached(pool).expect("the task functions agree");
         let client = |(number, preparations): (u32, &Option<Preparations>)| {
             let options = options(number, *preparations);
@@ -99,7 +103,8 @@ impl World {
                 .collect(),
             calls: Calls::default(),
             trace: Trace::default(),
-            mishaps: Mishaps::default(),
+            mishaps: Mishaps { attempts_failed: replacing.then_some(0), ..Mishaps::default() },
+            originals: slowness.len(),
             next_token: 0,
         }
     }
@@ -169,6 +174,21 @@ impl World {
         self.add(Entry::Noticed(worker));
     }
 
+    /// Lets a worker come in the place of a lost one, or the manager learn that none comes.
+    pub(super) fn join(&mut self, comes: bool) {
+        if self.is_over() {
+            return;
+        }
+        let joined = self.network.lock().join(comes);
+        if let Some(number) = joined {
+            self.workers.push(ModelledWorker::new(number, 1));
+            self.add(Entry::Joined(number.0));
+        } else {
+            self.mishaps.attempts_failed = self.mishaps.attempts_failed.map(|failed| failed + 1);
+            self.add(Entry::NotJoined);
+        }
+    }
+
     /// Makes a worker one that never answers.
     pub(super) fn silence(&mut self, worker: u32) {
         self.mishaps.boot = true;
@@ -216,12 +236,12 @@ impl World {
         self.hear();
     }
 
-    /// Ends the connections of the workers that are left, after the pool has ended; returns those that did not stop
-    /// although nothing was wrong with them.
+    /// Ends the connections of the workers that are left, after the pool has ended; returns those that nobody has told to
+    /// stop.
     pub(super) fn hang_up(&mut self) -> Vec<u32> {
         let mut forgotten = Vec::new();
         for (number, worker) in (0..).zip(&mut self.workers) {
-            if worker.life() == Life::Working && !self.mishaps.workers.contains(&WorkerNumber(number)) {
+            if worker.life() == Life::Working {
                 forgotten.push(number);
             }
             worker.hang_up();
@@ -231,6 +251,11 @@ impl World {
 
     pub(super) fn workers(&self) -> &[ModelledWorker] {
         &self.workers
+    }
+
+    /// The workers that have come in the place of lost ones.
+    pub(super) fn replacements(&self) -> impl Iterator<Item = &ModelledWorker> {
+        self.workers.iter().skip(self.originals)
     }
 
     /// Makes all workers free, and the time the beginning, where time does not matter.
@@ -301,12 +326,18 @@ impl World {
     fn expected(&self, client: u32, token: u64, ending: Ending, terms: Terms) -> Expected {
         let Client { shut_down, preparations, .. } = self.clients[client as usize];
         let refused = self.mishaps.ended || shut_down;
-        // An initializer that does not end holds the workers up, and with them the preparations for others.
-        let held_up = self.clients.iter().any(|client| client.preparations.is_some_and(|all| all.nanos >= TOO_LONG));
-        let unfit = preparations.is_some_and(|all| all.failing.is_some() || held_up);
+        let unfit =
+            preparations.is_some_and(|own| own.failing.is_some() || own.nanos >= TOO_LONG || self.are_held_up());
         let prepared = preparations.map(|_| client);
         let (cancelled, cancelled_at, given_up) = (false, 0, false);
         Expected { token, ending, terms, refused, cancelled, cancelled_at, given_up, prepared, unfit }
+    }
+
+    /// Whether initializers that do not end may hold the workers up for longer than other executors have patience: one
+    /// alone comes back in time, at a worker that is not slow.
+    fn are_held_up(&self) -> bool {
+        let endless = self.clients.iter().filter(|client| client.preparations.is_some_and(|all| all.nanos >= TOO_LONG));
+        endless.count() > 1 || self.workers.iter().any(ModelledWorker::is_slow)
     }
 
     fn shut_down(&mut self, client: u32, cancel: bool) {
@@ -323,8 +354,12 @@ impl World {
         self.manager.end();
     }
 
+    fn works(&self, worker: u32) -> bool {
+        self.workers.get(worker as usize).is_some_and(|worker| worker.life() == Life::Working)
+    }
+
     fn kill(&mut self, worker: u32) -> Consequence {
-        if self.workers[worker as usize].life() != Life::Working {
+        if !self.works(worker) {
             return Consequence::Nothing;
         }
         self.mishap(WorkerNumber(worker));
@@ -334,7 +369,7 @@ impl World {
     }
 
     fn garble(&mut self, worker: u32) -> Consequence {
-        if self.workers[worker as usize].life() != Life::Working {
+        if !self.works(worker) {
             return Consequence::Nothing;
         }
         self.mishap(WorkerNumber(worker));
@@ -344,8 +379,10 @@ impl World {
 
     fn copy(&mut self, from: u32, to: u32) -> Consequence {
         // The last word of one that refuses would be that of another.
-        let work = [from, to].iter().all(|worker| self.workers[*worker as usize].life() == Life::Working);
-        if work && self.network.lock().copy_up(WorkerNumber(from), WorkerNumber(to), clock::now()) {
+        if self.works(from)
+            && self.works(to)
+            && self.network.lock().copy_up(WorkerNumber(from), WorkerNumber(to), clock::now())
+        {
             Consequence::Message(to)
         } else {
             Consequence::Nothing
@@ -355,7 +392,10 @@ impl World {
     fn mishap(&mut self, worker: WorkerNumber) {
         if !self.mishaps.workers.contains(&worker) {
             self.mishaps.workers.push(worker);
-            self.mishaps.all = self.mishaps.workers.len() == self.workers.len();
+            self.mishaps.all |= self.mishaps.workers.len() == self.workers.len();
+            if worker.index() >= self.originals {
+                self.mishaps.attempts_failed = self.mishaps.attempts_failed.map(|failed| failed + 1);
+            }
         }
         // What is lost before the pool is up breaks it.
         self.mishaps.boot |= !self.stepper.as_ref().is_some_and(Stepper::is_booted);

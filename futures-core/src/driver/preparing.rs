@@ -1,0 +1,252 @@
+//! What workers do for each executor before its first task: who has been told, who has answered, and who takes too long.
+//!
+//! A worker makes its preparations one after the other, behind the tasks that it was given before. The limit of each counts
+//! from when it could begin there: when what stands before it is done, or was given up. So an executor is broken by its own
+//! initializer only. A worker that another's initializer keeps for longer still is not waited for, and if there is no other
+//! worker, the error says whose initializer stands in the way.
+
+use super::Driver;
+use super::workers::Presence;
+use crate::codec::DecodeFailure;
+use crate::error::{Error, Kind};
+use crate::ids::{ClientNumber, TaskNumber, WorkerNumber};
+use crate::inbox::{Preparations, shut_down};
+use crate::message::{self, Prepared};
+use crate::scheduler::Event;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// How far the workers are with the preparations for a client.
+pub(super) struct Progress {
+    preparations: Preparations,
+    /// The workers that have been told, have not answered, and are waited for.
+    awaited: BTreeSet<WorkerNumber>,
+    /// Those that have not come to it in time, because of somebody else's preparations: they are not waited for.
+    stuck: BTreeSet<WorkerNumber>,
+}
+
+/// Preparations that a worker has been told of and has not answered; each engages it. It makes them in their order.
+pub(super) struct Pending {
+    client: ClientNumber,
+    /// When they could begin; none while the worker has something else to do before.
+    since: Option<Duration>,
+    /// Whether they have taken too long. The worker may still be at them.
+    given_up: bool,
+}
+
+/// The preparations of all workers that are limited in time, by the time when that is over.
+pub(super) type Deadlines = BTreeSet<(Duration, WorkerNumber, ClientNumber)>;
+
+impl Progress {
+    /// Tells who waits for the preparations why they will not be made; of no effect if they were.
+    pub(super) fn fail(&self, reason: &Error) {
+        self.preparations.boot.fail(reason);
+    }
+
+    /// Drops what is of no use any more when the client has ended.
+    pub(super) fn strip(&mut self) {
+        self.preparations.setup.strip();
+    }
+
+    /// What is prepared, in messages.
+    fn title(&self) -> String {
+        self.preparations.setup.title()
+    }
+}
+
+impl Driver {
+    /// Tells the workers that are there what a client wants of them.
+    pub(super) fn prepare(&mut self, number: ClientNumber, preparations: Preparations) {
+        let client = &mut self.clients[number.index()];
+        if client.drained || self.broken.is_some() {
+            let reason = self.broken.clone().unwrap_or_else(shut_down);
+            return preparations.boot.fail(&reason);
+        }
+        let (awaited, stuck) = (BTreeSet::new(), BTreeSet::new());
+        client.progress = Some(Box::new(Progress { preparations, awaited, stuck }));
+        for worker in 0..self.workers.len() {
+            if self.workers[worker].phase == Presence::Ready {
+                self.prepare_worker(number, WorkerNumber(worker as u32));
+            }
+        }
+        self.conclude(number);
+    }
+
+    /// Tells a worker that joins what every client wants of it, before it can be given a task.
+    pub(super) fn prepare_for_all(&mut self, worker: WorkerNumber) {
+        for number in 0..self.clients.len() as u32 {
+            self.prepare_worker(ClientNumber(number), worker);
+        }
+    }
+
+    fn prepare_worker(&mut self, number: ClientNumber, worker: WorkerNumber) {
+        if self.clients[number.index()].wanted().is_none() {
+            return;
+        }
+        // What it was given before comes before, and nothing else until it has answered.
+        self.send(worker);
+        self.handle(Event::Engage(worker));
+        let Some(progress) = self.clients[number.index()].wanted() else { return };
+        progress.awaited.insert(worker);
+        let frame = message::setup(number, &progress.preparations.setup);
+        if let Some(transport) = self.transport.as_mut() {
+            transport.send(worker, frame);
+        }
+        let pending = Pending { client: number, since: None, given_up: false };
+        self.workers[worker.index()].pending.push_back(pending);
+        self.pending += 1;
+        self.start_clock(worker);
+    }
+
+    /// Lets the time of the preparations begin that the worker is at, or would be at, if all that stands before them is done
+    /// or was given up.
+    pub(super) fn start_clock(&mut self, number: WorkerNumber) {
+        let worker = &mut self.workers[number.index()];
+        let Some(next) = worker.pending.iter_mut().find(|pending| !pending.given_up) else { return };
+        let late = self.late.range((number, TaskNumber(0))..=(number, TaskNumber(u64::MAX))).count();
+        if next.since.is_some() || worker.unanswered as usize > late {
+            return;
+        }
+        let Some(progress) = &self.clients[next.client.index()].progress else { return };
+        next.since = Some(self.now);
+        self.deadlines.insert((self.now.saturating_add(progress.preparations.limit), number, next.client));
+    }
+
+    /// A worker says how its preparations for a client have ended.
+    pub(super) fn prepared(&mut self, worker: WorkerNumber, answer: Prepared) -> Result<(), DecodeFailure> {
+        let number = answer.client;
+        if number.index() >= self.clients.len() {
+            return Err(DecodeFailure(format!("it is prepared for executor {number}, which does not exist")));
+        }
+        let pending = &mut self.workers[worker.index()].pending;
+        let Some(at) = pending.iter().position(|pending| pending.client == number) else { return Ok(()) };
+        let done = pending.remove(at);
+        done.into_iter().for_each(|done| self.forget_pending(worker, &done));
+        if let (Some(failure), Some(progress)) = (answer.failure, &self.clients[number.index()].progress) {
+            let name = progress.preparations.setup.initializer.as_ref().map(|initializer| initializer.name.clone());
+            let origin = self.origin_of(worker, name.unwrap_or_else(|| "setup".to_owned()));
+            self.break_client(number, Error::from_setup(failure, origin));
+        }
+        self.start_clock(worker);
+        // After the client was broken, so that the worker gets none of its tasks.
+        self.handle(Event::Release(worker));
+        self.conclude(number);
+        Ok(())
+    }
+
+    /// A worker that is gone is not waited for.
+    pub(super) fn excuse(&mut self, worker: WorkerNumber) {
+        for pending in std::mem::take(&mut self.workers[worker.index()].pending) {
+            self.forget_pending(worker, &pending);
+            self.conclude(pending.client);
+        }
+    }
+
+    /// Preparations that a worker had to make are not to be counted any more.
+    fn forget_pending(&mut self, worker: WorkerNumber, pending: &Pending) {
+        self.pending -= 1;
+        let Some(progress) = &mut self.clients[pending.client.index()].progress else { return };
+        progress.awaited.remove(&worker);
+        progress.stuck.remove(&worker);
+        if let Some(since) = pending.since {
+            let limit = progress.preparations.limit;
+            self.deadlines.remove(&(since.saturating_add(limit), worker, pending.client));
+        }
+    }
+
+    /// Says that a client is ready, if all that is wanted is done by those that are waited for.
+    pub(super) fn conclude(&mut self, number: ClientNumber) {
+        let booted = self.boot.is_decided() && self.broken.is_none();
+        let Some(progress) = self.clients[number.index()].wanted() else { return };
+        if !booted || !progress.awaited.is_empty() || progress.preparations.boot.is_decided() {
+            return;
+        }
+        let workers = self.workers.iter().filter(|worker| worker.phase == Presence::Ready).count();
+        if workers > progress.stuck.len() {
+            progress.preparations.boot.succeed(workers - progress.stuck.len());
+        } else if let Some(first) = progress.stuck.first().copied() {
+            let (title, limit) = (progress.title(), progress.preparations.limit.as_secs_f64());
+            let stuck: Vec<WorkerNumber> = progress.stuck.iter().copied().collect();
+            let (workers, obstacle) = (self.list(&stuck), self.obstacle(first));
+            let message =
+                format!("{title} could not begin at {workers} within {limit:.3} s: worker {first} {obstacle}");
+            self.break_client(number, Error::new(Kind::Broken, message));
+        }
+    }
+
+    /// What a worker is at that should have ended.
+    fn obstacle(&self, number: WorkerNumber) -> String {
+        let worker = &self.workers[number.index()];
+        if worker.unanswered > 0 {
+            return "still has a task that was given up".to_owned();
+        }
+        let first = worker.pending.front().and_then(|first| self.clients[first.client.index()].progress.as_deref());
+        let title = first.map_or_else(|| "something".to_owned(), Progress::title);
+        format!("still has {title} of another executor, which was given up")
+    }
+
+    /// Gives preparations up that take too long, and breaks the clients whose own they are.
+    pub(super) fn check_preparations(&mut self) {
+        let mut hanging = BTreeSet::new();
+        let mut hindered = BTreeSet::new();
+        while let Some((_, number, client)) = self.deadlines.first().copied().filter(|(time, ..)| *time <= self.now) {
+            self.deadlines.pop_first();
+            let worker = &mut self.workers[number.index()];
+            let Some(at) = worker.pending.iter().position(|pending| pending.client == client) else { continue };
+            worker.pending[at].given_up = true;
+            let own = at == 0 && worker.unanswered == 0;
+            if let Some(progress) = self.clients[client.index()].wanted() {
+                if own {
+                    hanging.insert(client);
+                } else {
+                    progress.awaited.remove(&number);
+                    progress.stuck.insert(number);
+                    hindered.insert(client);
+                }
+            }
+            self.start_clock(number);
+        }
+        hanging.into_iter().for_each(|client| self.break_hanging(client));
+        hindered.into_iter().for_each(|client| self.conclude(client));
+    }
+
+    /// Breaks a client whose preparations take too long by themselves.
+    fn break_hanging(&mut self, number: ClientNumber) {
+        let Some(progress) = self.clients[number.index()].wanted() else { return };
+        let limit = progress.preparations.limit;
+        let title = progress.title();
+        // Beside those whose time is up the others that have been at it for long: most of them began a moment later.
+        let mut waited = BTreeMap::new();
+        for worker in &progress.awaited {
+            let first = self.workers[worker.index()].pending.front().filter(|first| first.client == number);
+            if let Some(since) = first.and_then(|first| first.since) {
+                waited.insert(*worker, self.now.saturating_sub(since));
+            }
+        }
+        waited.retain(|_, waited| *waited * 2 > limit);
+        let longest = waited.values().max().copied().unwrap_or(limit);
+        let workers: Vec<WorkerNumber> = waited.into_keys().collect();
+        let message = format!("{title} did not end at {} within {:.3} s", self.list(&workers), longest.as_secs_f64());
+        self.break_client(number, Error::new(Kind::Broken, message));
+    }
+
+    /// What a worker without a task is busy with, for the watchdog.
+    pub(super) fn preparing(&self, number: WorkerNumber) -> Option<(String, Option<Duration>)> {
+        let first = self.workers[number.index()].pending.front()?;
+        let title = self.clients[first.client.index()].progress.as_ref()?.title();
+        Some((title, first.since))
+    }
+
+    /// Workers with their hosts, the first few by name.
+    fn list(&self, workers: &[WorkerNumber]) -> String {
+        const SHOWN: usize = 10;
+        let name = |worker: &WorkerNumber| format!("{worker} on {}", self.workers[worker.index()].host);
+        let names: Vec<String> = workers.iter().take(SHOWN).map(name).collect();
+        let plural = if workers.len() == 1 { "worker" } else { "workers" };
+        let mut text = format!("{plural} {}", names.join(", "));
+        if workers.len() > SHOWN {
+            text.push_str(&format!(" and {} more", workers.len() - SHOWN));
+        }
+        text
+    }
+}

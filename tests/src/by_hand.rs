@@ -1,0 +1,225 @@
+//! A pool that moves only when a test says so: the real manager and workers, over a transport without a network.
+
+use futures_mpi::Executor;
+use futures_mpi_core::engine::{
+    Arrival, Clock, Frame, Link, Manager, Next, Place, Stepper, Transport, Worker, WorkerNumber,
+};
+use futures_mpi_core::options::{CommonOptions, Decided, PoolOptions};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::Duration;
+
+/// Frames on their way.
+#[derive(Default)]
+struct Network {
+    to_workers: Vec<VecDeque<Frame>>,
+    arrivals: VecDeque<Arrival>,
+    /// How many more workers the manager has asked for.
+    wanted: usize,
+}
+
+#[derive(Clone)]
+struct SharedNetwork(Arc<Mutex<Network>>);
+
+impl SharedNetwork {
+    fn lock(&self) -> MutexGuard<'_, Network> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Transport for SharedNetwork {
+    fn workers(&self) -> usize {
+        self.lock().to_workers.len()
+    }
+
+    fn send(&mut self, worker: WorkerNumber, frame: Frame) {
+        self.lock().to_workers[worker.index()].push_back(frame);
+    }
+
+    fn poll(&mut self) -> Option<Arrival> {
+        self.lock().arrivals.pop_front()
+    }
+
+    fn replace(&mut self, _limit: Duration) -> Result<(), String> {
+        self.lock().wanted += 1;
+        Ok(())
+    }
+
+    fn close(self: Box<Self>, _limit: Duration) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// A worker's end.
+struct End(SharedNetwork, WorkerNumber);
+
+impl Link for End {
+    fn receive(&mut self) -> Option<Frame> {
+        self.0.lock().to_workers[self.1.index()].pop_front()
+    }
+
+    fn send(&mut self, frame: Frame) {
+        self.0.lock().arrivals.push_back(Arrival::Frame(self.1, frame));
+    }
+}
+
+struct Standstill;
+
+impl Clock for Standstill {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// A pool that moves only when the test says so.
+pub struct Pool {
+    network: SharedNetwork,
+    manager: Arc<Manager>,
+    stepper: Stepper,
+    options: PoolOptions,
+    /// An executor without wishes.
+    pub executor: Executor,
+    /// The others; dropped before the manager they would wait for it.
+    executors: Vec<Arc<Executor>>,
+    workers: Vec<Worker<'static, Standstill>>,
+    /// The time since the pool's start.
+    now: Duration,
+}
+
+impl Pool {
+    /// A pool whose workers are all there, an hour after its start.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub fn new(workers: usize) -> Self {
+        Self::with_options(workers, PoolOptions::default())
+    }
+
+    /// The same, which asks for new workers in the place of lost ones.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub fn replacing(workers: usize) -> Self {
+        Self::with_options(workers, PoolOptions { replace_lost_workers: true, ..PoolOptions::default() })
+    }
+
+    fn with_options(workers: usize, options: PoolOptions) -> Self {
+        let options = PoolOptions { boot_limit: Duration::from_secs(60), ..options };
+        let (manager, mut stepper) = Stepper::detached(options).expect("the functions agree");
+        let network = SharedNetwork(Arc::default());
+        network.lock().to_workers.resize_with(workers, VecDeque::new);
+        stepper.attach(Ok(Box::new(network.clone())));
+        let executor = Executor::sharing(Arc::clone(&manager), Decided::without_setup(options));
+        let made = (0..workers).map(|_| new_worker()).collect();
+        let (executors, now) = (Vec::new(), Duration::ZERO);
+        let mut pool = Pool { network, manager, stepper, options, executor, executors, workers: made, now };
+        pool.step();
+        (0..workers).for_each(|worker| pool.work(worker));
+        // It has been idle for so long that a clock that is looked at too seldom would show.
+        pool.now = Duration::from_secs(3600);
+        pool
+    }
+
+    /// A further executor, with options of its own.
+    ///
+    /// # Panics
+    ///
+    /// If they are not accepted.
+    pub fn executor(&mut self, set: impl FnOnce(&mut CommonOptions)) -> Arc<Executor> {
+        let mut options = CommonOptions::default();
+        options.boot_limit(self.options.boot_limit);
+        set(&mut options);
+        let decided = options.decide().expect("they are good");
+        let executor = Arc::new(Executor::sharing(Arc::clone(&self.manager), decided));
+        executor.bootup(false).expect("the pool has started");
+        self.executors.push(Arc::clone(&executor));
+        executor
+    }
+
+    /// How many workers are ready for an executor.
+    ///
+    /// # Panics
+    ///
+    /// If that is not decided, or they will never be.
+    pub fn workers_of(&self, executor: &Arc<Executor>) -> usize {
+        let (sender, answer) = mpsc::channel();
+        let executor = Arc::clone(executor);
+        thread::spawn(move || sender.send(executor.num_workers()));
+        let answer = answer.recv_timeout(Duration::from_secs(60)).expect("it is decided");
+        answer.expect("they are ready")
+    }
+
+    /// Lets the manager deal with what has come.
+    pub fn step(&mut self) {
+        self.stepper.step(self.now);
+        self.stepper.check();
+    }
+
+    /// Lets time pass, and the manager see it.
+    pub fn pass(&mut self, seconds: u64) {
+        self.now += Duration::from_secs(seconds);
+        self.step();
+    }
+
+    /// Lets a worker do what has come to it, and the manager take the answers.
+    ///
+    /// # Panics
+    ///
+    /// If the worker is told to stop.
+    pub fn work(&mut self, worker: usize) {
+        while self.work_once(worker) {}
+        self.step();
+    }
+
+    /// Lets a worker do what one frame says; whether there was one. The manager does not look at the answers.
+    ///
+    /// # Panics
+    ///
+    /// If the worker is told to stop.
+    pub fn work_once(&mut self, worker: usize) -> bool {
+        let mut link = End(self.network.clone(), WorkerNumber(worker as u32));
+        let frame = link.receive();
+        let any = frame.is_some();
+        if let Some(frame) = frame {
+            assert_eq!(self.workers[worker].take(frame, &mut link), Next::Continue);
+        }
+        any
+    }
+
+    /// How many frames wait for a worker.
+    pub fn waiting(&self, worker: usize) -> usize {
+        self.network.lock().to_workers[worker].len()
+    }
+
+    /// How many more workers the manager has asked for since this was last asked.
+    pub fn wanted(&self) -> usize {
+        std::mem::take(&mut self.network.lock().wanted)
+    }
+
+    /// Lets a worker come in the place of a lost one, with the next number, or none, for a reason.
+    pub fn join(&mut self, brought: Result<(), &str>) {
+        let mut network = self.network.lock();
+        let number = WorkerNumber(network.to_workers.len() as u32);
+        if brought.is_ok() {
+            network.to_workers.push(VecDeque::new());
+            self.workers.push(new_worker());
+        }
+        network.arrivals.push_back(Arrival::Joined(brought.map(|()| number).map_err(str::to_owned)));
+        drop(network);
+        self.step();
+    }
+
+    /// Lets the manager notice that a worker is gone.
+    pub fn lose(&mut self, worker: usize) {
+        let lost = Arrival::Lost(WorkerNumber(worker as u32), "a test says so".to_owned());
+        self.network.lock().arrivals.push_back(lost);
+        self.step();
+    }
+}
+
+fn new_worker() -> Worker<'static, Standstill> {
+    Worker::new(Place { host: "here", set_variable: None }, Standstill)
+}
