@@ -4,7 +4,7 @@ use crate::sys::{Communicator, MpiError};
 use futures_mpi_core::engine::{self, Kind};
 use futures_mpi_core::{Error, Result};
 use mpi::topology::SimpleCommunicator;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
@@ -39,6 +39,8 @@ pub struct WorkersCommunicator {
 ///
 /// # Errors
 ///
+/// For good, once a worker of the pool is lost, whether or not it was
+/// [replaced](crate::MpiPoolBuilder::replace_lost_workers); a call that has begun before waits for the lost one for ever.
 /// Outside of a task, in threads that a task has started, and in tasks of a
 /// [`ThreadPoolExecutor`](crate::ThreadPoolExecutor), whose workers are not processes.
 ///
@@ -70,6 +72,13 @@ pub struct WorkersCommunicator {
 /// ```
 pub fn get_comm_workers() -> Result<WorkersCommunicator> {
     let group = GROUP.with_borrow(Option::clone).ok_or_else(|| {
+        if BROKEN.get() {
+            return Error::new(
+                Kind::WorkerLost,
+                "the workers of this pool have no communicator any more: one of them is lost, and whatever they did \
+                 together would wait for it for ever. Open another executor for parallel tasks",
+            );
+        }
         Error::new(
             Kind::Configuration,
             "there is no communicator of workers here: `get_comm_workers` is for tasks that run on MPI processes, and is \
@@ -83,6 +92,9 @@ pub fn get_comm_workers() -> Result<WorkersCommunicator> {
 thread_local! {
     /// The workers of the pool that this thread serves.
     static GROUP: RefCell<Option<Rc<Group>>> = const { RefCell::new(None) };
+
+    /// Whether there is none because a worker of that pool is lost.
+    static BROKEN: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A communicator of workers in both its forms.
@@ -114,13 +126,21 @@ pub(crate) fn enter(workers: Communicator) {
     GROUP.set(Some(Group::new(workers)));
 }
 
+/// Takes the communicator from the tasks that this thread runs from now on: not all of its processes are there any more.
+pub(crate) fn break_up() {
+    // It is not freed, which would be for all of them together.
+    GROUP.set(None);
+    BROKEN.set(true);
+}
+
 /// Gives the tasks that this thread runs within `body` a communicator of their workers; then puts back what was there.
 ///
 /// Gives the communicator back, unless a task has kept it: then it may not be freed.
 pub(crate) fn within<T>(workers: Communicator, body: impl FnOnce() -> T) -> (T, Option<Communicator>) {
-    let before = GROUP.replace(Some(Group::new(workers)));
+    let before = (GROUP.replace(Some(Group::new(workers))), BROKEN.replace(false));
     let result = body();
-    let group = GROUP.replace(before);
+    let group = GROUP.replace(before.0);
+    BROKEN.set(before.1);
     let unused = group.and_then(Rc::into_inner).map(|group| group.communicator);
     (result, unused)
 }

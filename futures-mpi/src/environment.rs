@@ -317,6 +317,14 @@ pub(crate) fn lets_workers_live() -> bool {
     std::env::var_os(RECOVERY_VARIABLE).is_some_and(|value| value != "0")
 }
 
+/// The variable by which Open MPI 5 is told to let the others live when a process dies.
+const FAULT_TOLERANCE_VARIABLE: &str = "OMPI_MCA_mpi_ft_enable";
+
+/// Whether Open MPI 5 lets this process live when others die.
+pub(crate) fn tolerates_faults() -> bool {
+    std::env::var_os(FAULT_TOLERANCE_VARIABLE).is_some_and(|value| value != "0" && value != "false")
+}
+
 /// Whether this launcher does not end any more after it has refused to spawn; a non-zero exit status still ends it.
 pub(crate) fn launcher_waits_after_refusal(plan: &Plan) -> bool {
     !plan.singleton && matches!(plan.implementation, Implementation::OpenMpi { major: ..=4, .. })

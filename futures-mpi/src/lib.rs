@@ -64,6 +64,7 @@ mod environment;
 mod lifeline;
 mod link;
 mod pool;
+mod replacing;
 mod role;
 mod runtime;
 mod service;

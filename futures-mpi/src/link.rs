@@ -1,5 +1,6 @@
 //! The worker's end over MPI: waits with a backoff, and finishes what it sends before it computes on.
 
+use crate::comm_workers;
 use crate::lifeline::{Invitation, Line};
 use crate::stream::{self, Control, Incoming, Item};
 use crate::sys::{self, Communicator, MpiError, Sending, Source};
@@ -132,6 +133,7 @@ impl MpiLink {
             }
             match item {
                 Some(Item::Frame(frame)) => return Ok(Some(frame)),
+                Some(Item::Control(Control::Maimed)) => comm_workers::break_up(),
                 Some(Item::Control(control)) => {
                     self.end = Some(End::Told(control));
                     return Ok(None);

@@ -2,17 +2,21 @@
 
 use crate::environment;
 use crate::lifeline::{Reach, Setting};
+use crate::replacing::{self, Replacing};
 use crate::role::WorkerArgument;
-use crate::runtime::{self, Role};
+use crate::runtime::{self, Role, Runtime};
 use crate::service::{self, Address};
 use crate::spawn::{self, SpawnOptions};
+use crate::sys::ThreadLevel;
 use crate::transport::MpiTransport;
-use futures_mpi_core::engine::{Kind, Manager, Plan};
-use futures_mpi_core::options::{self, CommonOptions};
+use futures_mpi_core::engine::{Kind, Manager, Notify, Plan, Recipe, Transport};
+use futures_mpi_core::options::{self, CommonOptions, Decided};
 use futures_mpi_core::{Error, Executor, Result};
 use std::io;
 use std::ops::Deref;
 use std::path::PathBuf;
+use std::sync::Once;
+use std::time::Duration;
 
 /// An [`Executor`] whose workers are MPI processes.
 ///
@@ -117,6 +121,29 @@ impl MpiPoolBuilder {
         self
     }
 
+    /// Whether a worker that is lost is replaced by a new one, so that the pool keeps its size; if not set, the variable
+    /// `FUTURES_MPI_REPLACE_LOST_WORKERS` (0 or 1, `yes` or `no`, ...), else lost workers are not replaced.
+    ///
+    /// What the lost worker had begun fails as without this, or is tried again where the call allows it; everything else
+    /// waits for the new worker if there is no other. The new one runs the same program, with the same arguments and info, and
+    /// what the executor wants of its workers first, its [`initializer`](Self::initializer) among it, before its first task. Its
+    /// number is a new one. The pool is not broken while a worker is awaited.
+    ///
+    /// Each attempt may take as long as the [`boot_limit`](Self::boot_limit). One that fails is repeated after a pause; after
+    /// five in a row that have brought no worker that finishes a task, lost workers are not replaced any more, which is said on
+    /// standard error, and a pool that has no worker left is broken and says why.
+    ///
+    /// The workers of such a pool have [no communicator](crate::get_comm_workers) once one was lost.
+    ///
+    /// It depends on the MPI whether anything is left to be replaced: Open MPI 4 lets the others live if the program was
+    /// started alone, or by `mpiexec --enable-recovery`; Open MPI 5 by `mpiexec --with-ft ulfm` (not tested); MPICH does not.
+    /// Where it cannot work, in command line mode and with a [`service`](Self::service), this is said on standard error, once,
+    /// and the option has no effect. Below `MPI_THREAD_MULTIPLE` it is an error of `build`.
+    pub fn replace_lost_workers(mut self, wanted: bool) -> Self {
+        self.common.replace_lost_workers(wanted);
+        self
+    }
+
     /// Uses the workers of a group that was started on its own, instead of spawning some: by
     /// `mpiexec -n N PROGRAM --futures-mpi-serve=ADDRESS`, where the program is one with `#[futures_mpi::main]` and the same
     /// task functions as this one. `address` is the same text on both sides:
@@ -151,52 +178,107 @@ impl MpiPoolBuilder {
         let count = options::max_workers(self.max_workers)?;
         let backoff = self.common.backoff()?;
         let options = self.common.decide()?;
+        let replaces = options.pool.replace_lost_workers;
         let executor = match &runtime.role {
             Role::Worker => return Err(recursive()),
             _ if self.service.is_some() => {
+                if replaces {
+                    warn_of_no_replacement("the workers belong to a group that was started on its own");
+                }
                 let address = Address::parse(&self.service.unwrap_or_default())
                     .map_err(|message| Error::new(Kind::Configuration, message))?;
                 let limit = options.pool.boot_limit;
                 let recipe = Box::new(move |_: &_| service::transport(&address, limit));
-                let crowded = options::is_crowded(2);
-                let only_driver = runtime.started.only_driver();
-                let plan = Plan { recipe, backoff: Some(backoff), crowded, only_driver, options: options.pool };
-                let manager = Manager::new(plan)?;
-                runtime.remember(&manager);
-                Executor::owning(manager, options)
+                own_pool(runtime, recipe, (backoff, options::is_crowded(2)), options)?
             }
-            Role::Master(shared) => Executor::sharing(shared.clone(), options),
+            Role::Master(shared) => {
+                if replaces {
+                    warn_of_no_replacement("in command line mode the workers are ranks of the job");
+                }
+                Executor::sharing(shared.clone(), options)
+            }
             Role::Alone => {
                 let room = || environment::default_workers(runtime.started.universe_size(), 1);
                 let count = count.unwrap_or_else(room);
                 let crowded = options::is_crowded(count + 1);
                 let life_line = self.life_line.map_or_else(Setting::of_environment, Ok);
                 let life_line = life_line.map_err(|message| Error::new(Kind::Configuration, message))?;
-                let reach = if runtime.started.plan.one_node { Reach::OneHost } else { Reach::Network };
-                let recipe = Box::new(move |notify: &_| {
-                    let program =
-                        self.exe.map_or_else(std::env::current_exe, Ok).map_err(|error| no_program(&error))?;
-                    let arguments = self
-                        .args
-                        .into_iter()
-                        .chain([WorkerArgument { backoff, crowded, start_limit: options.pool.boot_limit }.to_string()])
-                        .collect();
-                    let spawn_options =
-                        SpawnOptions { program, arguments, count, info: self.mpi_info, limit: options.pool.boot_limit };
-                    let workers = spawn::spawn_workers(&runtime.started, spawn_options);
-                    let workers = workers.map_err(|message| Error::new(Kind::Broken, message))?;
-                    runtime.set_line(workers);
-                    let watch = runtime::watch(life_line, reach, notify);
-                    runtime::boxed(MpiTransport::spawned(workers).map(|transport| transport.with_life_line(watch)))
-                });
-                let only_driver = runtime.started.only_driver();
-                let plan = Plan { recipe, backoff: Some(backoff), crowded, only_driver, options: options.pool };
-                let manager = Manager::new(plan)?;
-                runtime.remember(&manager);
-                Executor::owning(manager, options)
+                let mut options = options;
+                if replaces {
+                    check_thread_level(runtime.started.level)?;
+                    if let Err(why) = replacing::check(&runtime.started, life_line != Setting::Off) {
+                        warn_of_no_replacement(&why);
+                        options.pool.replace_lost_workers = false;
+                    }
+                }
+                let workers = Workers {
+                    count,
+                    exe: self.exe,
+                    args: self.args,
+                    info: self.mpi_info,
+                    argument: WorkerArgument {
+                        backoff,
+                        crowded,
+                        start_limit: options.pool.boot_limit,
+                        replaces: false,
+                    },
+                    life_line,
+                    replaced: options.pool.replace_lost_workers,
+                };
+                let recipe = Box::new(move |notify: &_| workers.start(runtime, notify));
+                own_pool(runtime, recipe, (backoff, crowded), options)?
             }
         };
         Ok(MpiPoolExecutor { executor })
+    }
+}
+
+/// An executor with a pool of its own.
+fn own_pool(
+    runtime: &Runtime,
+    recipe: Recipe,
+    (backoff, crowded): (Duration, bool),
+    options: Decided,
+) -> Result<Executor> {
+    let only_driver = runtime.started.only_driver();
+    let plan = Plan { recipe, backoff: Some(backoff), crowded, only_driver, options: options.pool };
+    let manager = Manager::new(plan)?;
+    runtime.remember(&manager);
+    Ok(Executor::owning(manager, options))
+}
+
+/// The workers that a pool spawns.
+struct Workers {
+    count: usize,
+    exe: Option<PathBuf>,
+    args: Vec<String>,
+    info: Vec<(String, String)>,
+    argument: WorkerArgument,
+    life_line: Setting,
+    replaced: bool,
+}
+
+impl Workers {
+    /// Spawns them, in the manager's thread.
+    fn start(self, runtime: &'static Runtime, notify: &Notify) -> Result<Box<dyn Transport>> {
+        let program = self.exe.clone().map_or_else(std::env::current_exe, Ok).map_err(|error| no_program(&error))?;
+        let options = self.spawn_options(program.clone(), self.argument);
+        let workers = spawn::spawn_workers(&runtime.started, options);
+        let workers = workers.map_err(|message| Error::new(Kind::Broken, message))?;
+        runtime.set_line(workers);
+        let reach = if runtime.started.plan.one_node { Reach::OneHost } else { Reach::Network };
+        let watch = runtime::watch(self.life_line, reach, notify);
+        let transport = MpiTransport::spawned(workers).map(|transport| transport.with_life_line(watch));
+        if !self.replaced {
+            return runtime::boxed(transport);
+        }
+        let options = self.spawn_options(program, WorkerArgument { replaces: true, ..self.argument });
+        runtime::boxed(transport.map(|transport| Replacing::new(transport, &runtime.started, options)))
+    }
+
+    fn spawn_options(&self, program: PathBuf, argument: WorkerArgument) -> SpawnOptions {
+        let arguments = self.args.iter().cloned().chain([argument.to_string()]).collect();
+        SpawnOptions { program, arguments, count: self.count, info: self.info.clone(), limit: argument.start_limit }
     }
 }
 
@@ -206,6 +288,31 @@ impl Deref for MpiPoolExecutor {
     fn deref(&self) -> &Executor {
         &self.executor
     }
+}
+
+/// Replacing is asked for where it is impossible; said once.
+fn warn_of_no_replacement(why: &str) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        let name = options::REPLACE_LOST_WORKERS;
+        eprintln!("futures-mpi: lost workers are not replaced here ({name}, `replace_lost_workers`): {why}");
+    });
+}
+
+/// A worker is spawned while the pool goes on, which takes more than one thread that calls MPI.
+fn check_thread_level(level: ThreadLevel) -> Result<()> {
+    if level >= ThreadLevel::Multiple {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Configuration,
+        format!(
+            "lost workers can be replaced only if MPI gives MPI_THREAD_MULTIPLE, and it gives {level}: do not set {} to \
+             less, or leave `replace_lost_workers` and {} out",
+            environment::THREAD_LEVEL_VARIABLE,
+            options::REPLACE_LOST_WORKERS
+        ),
+    ))
 }
 
 fn no_program(error: &io::Error) -> Error {

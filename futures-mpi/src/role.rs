@@ -16,6 +16,8 @@ pub(crate) struct WorkerArgument {
     pub(crate) crowded: bool,
     /// How long its master waits for it to start.
     pub(crate) start_limit: Duration,
+    /// Whether it comes in the place of a lost one, alone in its world.
+    pub(crate) replaces: bool,
 }
 
 impl WorkerArgument {
@@ -29,13 +31,15 @@ impl WorkerArgument {
         let backoff = Duration::from_nanos(words.next()?.parse().ok()?);
         let crowded = words.next()?.parse().ok()?;
         let start_limit = Duration::from_millis(words.next()?.parse().ok()?);
-        words.next().is_none().then_some(WorkerArgument { backoff, crowded, start_limit })
+        let replaces = words.next()?.parse().ok()?;
+        words.next().is_none().then_some(WorkerArgument { backoff, crowded, start_limit, replaces })
     }
 }
 
 impl fmt::Display for WorkerArgument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{NAME}{},{},{}", self.backoff.as_nanos(), self.crowded, self.start_limit.as_millis())
+        let WorkerArgument { backoff, crowded, start_limit, replaces } = self;
+        write!(f, "{NAME}{},{crowded},{},{replaces}", backoff.as_nanos(), start_limit.as_millis())
     }
 }
 
@@ -49,6 +53,7 @@ mod tests {
             backoff: Duration::from_micros(1500),
             crowded: true,
             start_limit: Duration::from_secs(60),
+            replaces: false,
         };
         assert_eq!(WorkerArgument::parse(&argument.to_string()), Some(argument));
         assert_eq!(WorkerArgument::parse("--futures-mpi-worker="), None);

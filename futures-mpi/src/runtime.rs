@@ -124,14 +124,20 @@ fn begin() -> Result<Process, String> {
     if let (Some(argument), Some(parent)) = (argument, Communicator::parent()) {
         enter(started, Role::Worker).set_line(parent);
         parent.return_errors().map_err(failed)?;
-        comm_workers::enter(comm_workers::all_of(world).map_err(failed)?);
+        if argument.replaces {
+            comm_workers::break_up();
+        } else {
+            comm_workers::enter(comm_workers::all_of(world).map_err(failed)?);
+        }
         let link = MpiLink::to_parent(parent, argument.backoff, argument.crowded).map_err(failed)?;
         sys::end_after(None);
         return Ok(Process::Worker(Box::new(link)));
     }
     let options = CommonOptions::default();
     let backoff = options.backoff().map_err(|error| error.to_string())?;
-    let options = options.decide().map_err(|error| error.to_string())?;
+    let mut options = options.decide().map_err(|error| error.to_string())?;
+    // The ranks of a job cannot be replaced, which is said when an executor is made.
+    options.pool.replace_lost_workers = false;
     let life_line = Setting::of_environment()?;
     let size = usize::try_from(world.size().map_err(failed)?).unwrap_or(1);
     let crowded = options::is_crowded(size);
@@ -208,7 +214,7 @@ pub(crate) fn watch(setting: Setting, reach: Reach, notify: &Notify) -> Option<W
 }
 
 /// A transport as pools take it.
-pub(crate) fn boxed(transport: Result<MpiTransport, sys::MpiError>) -> Result<Box<dyn Transport>> {
+pub(crate) fn boxed<T: Transport + 'static>(transport: Result<T, sys::MpiError>) -> Result<Box<dyn Transport>> {
     match transport {
         Ok(transport) => Ok(Box::new(transport)),
         Err(error) => Err(Error::new(Kind::Broken, format!("the workers cannot be reached: {error}"))),

@@ -1,17 +1,25 @@
 //! Starts the workers: checks what can be checked before, spawns under a limit, and explains what went wrong.
 
+use crate::ending;
 use crate::environment::{self, Implementation};
 use crate::start::{self, Started};
 use crate::stream::{self, Control};
-use crate::sys::{self, Communicator, MpiError, ThreadLevel};
+use crate::sys::{self, Communicator, MpiError, Sending, ThreadLevel};
+use futures_mpi_core::engine::Backoff;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long workers that have come too late may take to go again.
+const HOME_LIMIT: Duration = Duration::from_secs(10);
+
+/// The longest pause between two looks whether they have heard that.
+const HOME_BACKOFF: Duration = Duration::from_millis(1);
 
 /// How many spawns were given up and may still be under way.
 static GIVEN_UP: AtomicUsize = AtomicUsize::new(0);
@@ -47,16 +55,22 @@ pub(crate) struct SpawnOptions {
 }
 
 /// Starts the workers with one `MPI_Comm_spawn` and returns the intercommunicator to them.
-pub(crate) fn spawn_workers(started: &Started, mut options: SpawnOptions) -> Result<Communicator, String> {
-    started.plan.spawning.clone().map_err(|why| format!("{why} (asked for: {})", asked(&options)))?;
-    options.info = started.plan.with_spawn_info(options.info);
-    check_executable(&options)?;
-    start::check_room(started, &options.info, options.count).map_err(|why| explain(started, &options, &why))?;
+pub(crate) fn spawn_workers(started: &Started, options: SpawnOptions) -> Result<Communicator, String> {
+    let options = checked(started, options)?;
     let asked = options.clone();
     match bounded("futures-mpi spawn", options.limit, move || spawn(&asked))? {
         Some(outcome) => outcome.map_err(|error| refused(started, &options, &error)),
         None => Err(explain_time_out(&options)),
     }
+}
+
+/// What can be known before MPI is asked.
+fn checked(started: &Started, mut options: SpawnOptions) -> Result<SpawnOptions, String> {
+    started.plan.spawning.clone().map_err(|why| format!("{why} (asked for: {})", asked(&options)))?;
+    options.info = started.plan.with_spawn_info(options.info);
+    check_executable(&options)?;
+    start::check_room(started, &options.info, options.count).map_err(|why| explain(started, &options, &why))?;
+    Ok(options)
 }
 
 /// Makes a call of MPI that brings workers and may never end, in a thread of its own; `None` when it has not ended within
@@ -69,23 +83,133 @@ pub(crate) fn bounded(
     if sys::thread_level() < ThreadLevel::Serialized {
         return Ok(Some(call()));
     }
-    // The hand-over is a meeting: either this side gets the workers, or the other learns that nobody wants them.
-    let (give, take) = mpsc::sync_channel(0);
-    let helper = thread::Builder::new().name(name.to_owned()).spawn(move || {
-        if let Err(mpsc::SendError(outcome)) = give.send(call()) {
-            dismiss(outcome);
-            GIVEN_UP.fetch_sub(1, Ordering::AcqRel);
+    Meeting::arrange(name, call)?.wait(limit)
+}
+
+/// A call of MPI that brings workers, in a thread of its own. The hand-over is a meeting: either this side gets the
+/// workers, or the other learns that nobody wants them.
+struct Meeting(Receiver<Result<Communicator, MpiError>>);
+
+impl Meeting {
+    fn arrange(
+        name: &str,
+        call: impl FnOnce() -> Result<Communicator, MpiError> + Send + 'static,
+    ) -> Result<Self, String> {
+        let (give, take) = mpsc::sync_channel(0);
+        let helper = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            if let Err(mpsc::SendError(outcome)) = give.send(call()) {
+                // There is nobody to report an error to.
+                let _ = outcome.map(|workers| send_home(workers, Instant::now() + HOME_LIMIT));
+                GIVEN_UP.fetch_sub(1, Ordering::AcqRel);
+            }
+        });
+        helper.map_err(|error| format!("no thread could be started to bring workers: {error}"))?;
+        Ok(Meeting(take))
+    }
+
+    /// What the call has brought; `None` when it has not ended within the limit, and is given up.
+    fn wait(self, limit: Duration) -> Result<Option<Result<Communicator, MpiError>>, String> {
+        match self.0.recv_timeout(limit) {
+            Ok(outcome) => Ok(Some(outcome)),
+            Err(RecvTimeoutError::Timeout) => {
+                self.give_up();
+                Ok(None)
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(helper_panicked()),
         }
-    });
-    helper.map_err(|error| format!("no thread could be started to bring workers: {error}"))?;
-    match take.recv_timeout(limit) {
-        Ok(outcome) => Ok(Some(outcome)),
-        Err(mpsc::RecvTimeoutError::Timeout) => {
-            // Before this side of the meeting is given up, so that the other can take it back.
-            GIVEN_UP.fetch_add(1, Ordering::AcqRel);
-            Ok(None)
+    }
+
+    /// What the call has brought, if it has ended.
+    fn look(&self) -> Option<Result<Result<Communicator, MpiError>, String>> {
+        match self.0.try_recv() {
+            Ok(outcome) => Some(Ok(outcome)),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Err(helper_panicked())),
         }
-        Err(mpsc::RecvTimeoutError::Disconnected) => Err("the thread that brings workers has panicked".to_owned()),
+    }
+
+    fn give_up(self) {
+        // Before this side of the meeting is given up, so that the other can take it back.
+        GIVEN_UP.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+fn helper_panicked() -> String {
+    "the thread that brings workers has panicked".to_owned()
+}
+
+/// A spawn that goes on beside everything else.
+pub(crate) struct Spawning {
+    meeting: Option<Meeting>,
+    started: &'static Started,
+    options: SpawnOptions,
+    deadline: Instant,
+}
+
+impl Spawning {
+    /// Begins it; MPI must give `MPI_THREAD_MULTIPLE`.
+    pub(crate) fn begin(started: &'static Started, options: SpawnOptions) -> Result<Self, String> {
+        let options = checked(started, options)?;
+        let asked = options.clone();
+        let meeting = Meeting::arrange("futures-mpi spawn", move || spawn(&asked))?;
+        let deadline = Instant::now() + options.limit;
+        Ok(Spawning { meeting: Some(meeting), started, options, deadline })
+    }
+
+    /// The outcome, once it is known; given up when the limit has passed.
+    pub(crate) fn look(&mut self) -> Option<Result<Communicator, String>> {
+        if let Some(met) = self.meeting.as_ref()?.look() {
+            self.meeting = None;
+            return Some(met.and_then(|outcome| self.judge(outcome)));
+        }
+        if Instant::now() < self.deadline {
+            return None;
+        }
+        self.meeting.take().into_iter().for_each(Meeting::give_up);
+        Some(Err(explain_time_out(&self.options)))
+    }
+
+    /// Sends the workers home that it brings within the limit, because nobody wants them any more.
+    pub(crate) fn settle(mut self, limit: Duration) -> Result<(), String> {
+        let Some(meeting) = self.meeting.take() else { return Ok(()) };
+        let deadline = Instant::now() + limit;
+        match meeting.wait(limit)? {
+            Some(Ok(workers)) => send_home(workers, deadline),
+            // Nobody wanted it, and it is not there.
+            Some(Err(_)) => Ok(()),
+            None => Err(explain_time_out(&SpawnOptions { limit, ..self.options.clone() })),
+        }
+    }
+
+    fn judge(&self, outcome: Result<Communicator, MpiError>) -> Result<Communicator, String> {
+        outcome.map_err(|error| refused(self.started, &self.options, &error))
+    }
+}
+
+impl Drop for Spawning {
+    /// Whoever drops it does not wait.
+    fn drop(&mut self) {
+        self.meeting.take().into_iter().for_each(Meeting::give_up);
+    }
+}
+
+/// Whether a worker that is lost can be replaced, as this program was started; if not, what to do.
+pub(crate) fn can_replace(started: &Started) -> Result<(), String> {
+    let plan = &started.plan;
+    match &plan.implementation {
+        // That there are no workers at all is said when they are to start.
+        _ if plan.spawning.is_err() => Ok(()),
+        Implementation::OpenMpi { major: ..=4, .. } if !environment::lets_workers_live() => Err(
+            "Open MPI ends the whole job when a worker is lost; start the program with mpiexec --enable-recovery -n 1"
+                .to_owned(),
+        ),
+        Implementation::OpenMpi { major: 5.., .. } if !environment::tolerates_faults() => Err(
+            "Open MPI ends the whole job when a worker is lost; start the program with mpiexec --with-ft ulfm -n 1, or \
+             set OMPI_MCA_mpi_ft_enable=1"
+                .to_owned(),
+        ),
+        Implementation::Mpich { .. } => Err(format!("{} ends the whole job when a worker is lost", plan.implementation)),
+        _ => Ok(()),
     }
 }
 
@@ -99,13 +223,21 @@ fn spawn(options: &SpawnOptions) -> Result<Communicator, MpiError> {
     spawned
 }
 
-/// Sends workers home that have come after their time.
-fn dismiss(outcome: Result<Communicator, MpiError>) {
-    let Ok(workers) = outcome else { return };
-    for rank in 0..workers.remote_size().unwrap_or(0) {
-        // One byte; it needs no attention to arrive, and there is nobody to report an error to.
-        drop(stream::send_control(workers, rank, Control::Leave));
+/// Sends workers home that nobody wants any more, and disconnects from them.
+fn send_home(workers: Communicator, deadline: Instant) -> Result<(), String> {
+    let ranks = 0..workers.remote_size().unwrap_or(0);
+    let mut sending: Vec<Sending> =
+        ranks.filter_map(|rank| stream::send_control(workers, rank, Control::Disconnect).ok()).collect();
+    let mut backoff = Backoff::new(HOME_BACKOFF, true);
+    // While this side disconnects, nothing that is still on its way to the other would move.
+    while !sending.is_empty() && Instant::now() < deadline {
+        sending.retain_mut(|sending| !matches!(sending.test(), Ok(true)));
+        backoff.wait();
     }
+    if !sending.is_empty() {
+        return Err("workers that have come too late do not answer".to_owned());
+    }
+    ending::disconnect(vec![workers], deadline)
 }
 
 /// MPI would hang, or end the whole job, on an executable that cannot be started.

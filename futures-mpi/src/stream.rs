@@ -44,10 +44,13 @@ pub(crate) enum Control {
     Leave,
     /// Manager to worker: end this process without finalising MPI, which would wait for a worker that is gone.
     LeaveAtOnce,
+    /// Manager to worker: another worker is gone, and nothing that all workers do together would ever end. No farewell.
+    Maimed,
 }
 
 /// By their bytes.
-const CONTROLS: [Control; 4] = [Control::Ready, Control::Disconnect, Control::Leave, Control::LeaveAtOnce];
+const CONTROLS: [Control; 5] =
+    [Control::Ready, Control::Disconnect, Control::Leave, Control::LeaveAtOnce, Control::Maimed];
 
 /// The largest part of a frame in this process.
 pub(crate) fn part_bytes() -> usize {

@@ -1,5 +1,7 @@
 //! The manager's end over MPI: one transport for workers that were spawned and for ranks of a common communicator.
 
+mod change;
+
 use crate::ending;
 use crate::lifeline::{Parting, Watch};
 use crate::stream::{self, Control, Incoming, Item};
@@ -55,6 +57,8 @@ pub(crate) struct MpiTransport {
     part_bytes: usize,
     /// Notices what MPI does not tell.
     life_line: Option<Watch>,
+    /// Whether a worker is lost.
+    maimed: bool,
 }
 
 /// One worker.
@@ -121,6 +125,7 @@ impl MpiTransport {
             ready: VecDeque::new(),
             part_bytes: stream::part_bytes(),
             life_line: None,
+            maimed: false,
         })
     }
 
@@ -167,6 +172,9 @@ impl MpiTransport {
         self.sending.retain(|(to, _)| *to != number);
         self.receiving.retain(|from| *from != number);
         self.ready.push_back(Arrival::Lost(number, reason.into()));
+        if !std::mem::replace(&mut self.maimed, true) {
+            self.tell_of_loss();
+        }
     }
 
     /// Frees what MPI has let go of: a few, or all that there are.

@@ -1,8 +1,11 @@
 //! A program that comes to harm as a test tells it to: in a task, in `main`, or from outside.
 //!
-//! usage: `faulty task MEANS`, `faulty main MEANS idle|busy`, `faulty watch`
+//! usage: `faulty task MEANS`, `faulty main MEANS idle|busy`, `faulty watch`, `faulty replace SCENE`
 
-use futures_mpi::{Error, MpiPoolExecutor, remote_task};
+use futures_mpi::{Error, MpiPoolExecutor, get_comm_workers, remote_task};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,9 +19,26 @@ fn sleep(millis: u64) {
     std::thread::sleep(Duration::from_millis(millis));
 }
 
+/// The process that it ran in.
 #[remote_task]
-fn process() -> u32 {
+fn process_after(millis: u64) -> u32 {
+    std::thread::sleep(Duration::from_millis(millis));
     std::process::id()
+}
+
+/// A parallel task.
+#[remote_task]
+fn meet() -> Result<(), Error> {
+    get_comm_workers().map(drop)
+}
+
+/// Takes its worker with it, unless it has done that before.
+#[remote_task]
+fn fall_once(mark: String) -> String {
+    if fs::OpenOptions::new().write(true).create_new(true).open(&mark).is_ok() {
+        come_to_harm("kill");
+    }
+    format!("there is a mark: {}", Path::new(&mark).exists())
 }
 
 /// A task that does not come back.
@@ -62,6 +82,9 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     match arguments[..] {
         ["task", means] => lose_a_worker(means)?,
         ["watch"] => let_a_task_take_long()?,
+        ["replace", "again-and-again"] => replace_again_and_again()?,
+        ["replace", "endlessly"] => replace_endlessly()?,
+        ["replace", "missing", program] => replace_by_a_missing_program(program)?,
         ["main", means, work] => return end_main(means, work == "busy"),
         _ => return Err(format!("there is no scene {arguments:?}").into()),
     }
@@ -79,6 +102,71 @@ fn lose_a_worker(means: &str) -> Result<(), Error> {
         Ok(squares) => println!("the others go on: {}", squares.iter().sum::<i64>()),
         Err(error) => println!("broken {}: {error}", error.is_broken()),
     }
+    Ok(())
+}
+
+/// Workers are lost one after the other, and the pool keeps its size.
+fn replace_again_and_again() -> Result<(), Error> {
+    let executor = MpiPoolExecutor::builder().replace_lost_workers(true).initializer(sleep::ID, 10).build()?;
+    let size = executor.num_workers()?;
+    executor.submit(meet::ID, ()).result()?;
+    for means in ["kill", "exit3", "abort"] {
+        let error = executor.submit(fall::ID, means).result().expect_err("the worker is lost");
+        println!("lost {}: {error}", error.is_worker_lost());
+        let squares: Result<Vec<i64>, Error> = executor.map(square::ID, 0..100).into_iter().collect();
+        println!("all others are done: {}", squares?.iter().sum::<i64>());
+        println!("as many as before: {}", share_of_work(&executor, size)? == size);
+    }
+    let mark = std::env::temp_dir().join(format!("futures-mpi-fall-{}", std::process::id()));
+    let again = executor.call(fall_once::ID).retries(1).submit(mark.to_string_lossy().into_owned()).result();
+    let _ = fs::remove_file(mark);
+    println!("tried again: {}", again?);
+    for _ in 0..4 * size {
+        let error = executor.submit(meet::ID, ()).result().expect_err("not all workers are there any more");
+        println!("no communicator: {error}");
+    }
+    executor.submit(fall::ID, "kill").result().expect_err("the worker is lost");
+    println!("the program ends while a worker is on its way");
+    Ok(())
+}
+
+/// Waits until so many processes share the work; how many do in the end.
+fn share_of_work(executor: &MpiPoolExecutor, size: usize) -> Result<usize, Error> {
+    let mut processes = BTreeSet::new();
+    for _ in 0..500 {
+        let calls = executor.map(process_after::ID, vec![5; 4 * size]);
+        processes = calls.into_iter().collect::<Result<_, Error>>()?;
+        if processes.len() == size {
+            break;
+        }
+    }
+    Ok(processes.len())
+}
+
+/// No worker survives its first task.
+fn replace_endlessly() -> Result<(), Error> {
+    let executor = MpiPoolExecutor::builder().replace_lost_workers(true).max_workers(1).build()?;
+    let mut lost = 0;
+    loop {
+        let error = executor.submit(fall::ID, "kill").result().expect_err("the worker is lost");
+        if error.is_broken() {
+            println!("broken after {lost}: {error}");
+            return Ok(());
+        }
+        lost += 1;
+    }
+}
+
+/// The program of the workers is not there any more when it is needed again.
+fn replace_by_a_missing_program(program: &str) -> Result<(), Error> {
+    let builder = MpiPoolExecutor::builder().replace_lost_workers(true).exe(program).max_workers(2);
+    let executor = builder.build()?;
+    println!("{} workers", executor.num_workers()?);
+    fs::remove_file(program).map_err(Error::other)?;
+    executor.submit(fall::ID, "kill").result().expect_err("the worker is lost");
+    println!("square {}", executor.submit(square::ID, 7).result()?);
+    executor.submit(fall::ID, "kill").result().expect_err("the worker is lost");
+    println!("broken: {}", executor.submit(square::ID, 7).result().expect_err("no worker is left"));
     Ok(())
 }
 
