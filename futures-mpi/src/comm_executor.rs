@@ -1,6 +1,7 @@
 //! An executor whose workers are processes of a communicator that the program has made itself.
 
 use crate::comm_workers;
+use crate::lifeline::{Reach, Setting};
 use crate::link::{MpiLink, Parting};
 use crate::runtime::{self, Role};
 use crate::sys::{self, Communicator, MpiError, ThreadLevel};
@@ -36,6 +37,14 @@ use std::time::Duration;
 /// a panic unwinds at the root, what is queued is cancelled, running tasks are waited for, and the workers go on with
 /// the program as they otherwise would; whether the program can, after what has happened to the root, is its own
 /// concern. An executor must have ended before MPI is finalised.
+///
+/// # When a process is lost
+///
+/// As for [`MpiPoolExecutor`](crate::MpiPoolExecutor): each worker keeps a life line to the root, by which a lost worker
+/// is named, with the task that it had, and a worker without its root ends, with status 1. The variable
+/// `FUTURES_MPI_LIFELINE` decides whether there are any, and where. MPI usually ends the job then; where it does not,
+/// because it was told to go on, the executor does, and the calls on the other workers return an error when it has ended;
+/// but `MPI_Finalize`, which is the program's to call, may wait for ever for the process that is lost.
 ///
 /// # Several of them
 ///
@@ -102,6 +111,7 @@ pub struct MpiCommExecutor {
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct MpiCommBuilder {
     common: CommonOptions,
+    life_line: Option<Setting>,
 }
 
 impl MpiCommExecutor {
@@ -141,6 +151,14 @@ impl MpiCommBuilder {
     futures_mpi_core::__executor_options!();
     futures_mpi_core::__backoff_option!();
 
+    /// Whether each worker keeps a life line to the root, as for
+    /// [`MpiPoolBuilder::life_line`](crate::MpiPoolBuilder::life_line); if not set, the variable `FUTURES_MPI_LIFELINE`
+    /// decides, else there are life lines.
+    pub fn life_line(mut self, wanted: bool) -> Self {
+        self.life_line = Some(if wanted { Setting::Automatic } else { Setting::Off });
+        self
+    }
+
     /// Makes the process with the rank `root` of `communicator` the master of a pool and all others its workers.
     ///
     /// To be called by all processes of the communicator, with the same root; see [`MpiCommExecutor::new`].
@@ -169,10 +187,10 @@ impl MpiCommBuilder {
         check_role(size)?;
         let pool = communicator.duplicate().map_err(failed)?;
         let backoff = self.common.backoff();
-        let own = backoff.and_then(|backoff| Ok((backoff, self.common.decide()?)));
+        let own = backoff.and_then(|backoff| Ok((backoff, self.common.decide()?, life_line(self.life_line)?)));
         match agree(pool, size, root, own) {
-            Ok((_, options)) if size == 1 => alone(pool, level, options).map(Some),
-            Ok((backoff, options)) => Part { pool, size, root, level, backoff, options }.play(),
+            Ok((_, options, _)) if size == 1 => alone(pool, level, options).map(Some),
+            Ok((backoff, options, life_line)) => Part { pool, size, root, level, backoff, options, life_line }.play(),
             Err(error) => {
                 // Every process comes here or none.
                 pool.free().map_err(failed)?;
@@ -206,20 +224,25 @@ struct Part {
     level: ThreadLevel,
     backoff: Duration,
     options: Decided,
+    life_line: Setting,
 }
 
 impl Part {
     /// Plays the part of this process: the master's begins, the worker's lasts until the end.
     fn play(self) -> Result<Option<MpiCommExecutor>> {
-        let Part { pool, size, root, level, backoff, options } = self;
+        let Part { pool, size, root, level, backoff, options, life_line } = self;
+        let reach = if pool.is_on_one_host().map_err(failed)? { Reach::OneHost } else { Reach::Network };
         let is_master = pool.rank().map_err(failed)? == root;
         let workers = comm_workers::divide(pool, is_master).map_err(failed)?;
         let crowded = options::is_crowded(usize::try_from(size).unwrap_or(1));
         match workers {
             None => {
                 runtime::warn_of_thread_level(level);
-                let transport = runtime::boxed(MpiTransport::shared(pool))?;
-                let recipe = move |_: &Notify| Ok(transport);
+                let transport = MpiTransport::shared(pool);
+                let recipe = move |notify: &Notify| {
+                    let watch = runtime::watch(life_line, reach, notify);
+                    runtime::boxed(transport.map(|transport| transport.with_life_line(watch)))
+                };
                 executor(recipe, Some(backoff), crowded, options).map(Some)
             }
             Some(workers) => work(MpiLink::new(pool, root, backoff, crowded), workers).map(|()| None),
@@ -273,6 +296,11 @@ fn executor(
     let manager = Manager::new(plan)?;
     manager.start();
     Ok(MpiCommExecutor { executor: Executor::owning(manager, options) })
+}
+
+/// Whether there are to be life lines, and where.
+fn life_line(given: Option<Setting>) -> Result<Setting> {
+    given.map_or_else(Setting::of_environment, Ok).map_err(|message| Error::new(Kind::Configuration, message))
 }
 
 fn check_mpi() -> Result<()> {

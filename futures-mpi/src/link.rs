@@ -1,7 +1,7 @@
 //! The worker's end over MPI: waits with a backoff, and finishes what it sends before it computes on.
 
 use crate::comm_workers;
-use crate::lifeline::{Invitation, Line};
+use crate::lifeline::{Fate, Invitation, Line};
 use crate::stream::{self, Control, Incoming, Item};
 use crate::sys::{self, Communicator, MpiError, Sending, Source};
 use futures_mpi_core::engine::Backoff;
@@ -30,6 +30,8 @@ pub(crate) struct MpiLink {
     end: Option<End>,
     /// The connection that ends this process when the manager's is gone.
     life_line: Option<Line>,
+    /// What becomes of this process then.
+    fate: Fate,
 }
 
 /// The longest sleep while the manager takes a frame: a socket's buffer lasts that long.
@@ -74,7 +76,13 @@ impl MpiLink {
             part_bytes: stream::part_bytes(),
             end: None,
             life_line: None,
+            fate: Fate::Ends,
         }
+    }
+
+    /// The same of a process that does not end with its manager by itself.
+    pub(crate) fn with_fate(self, fate: Fate) -> Self {
+        MpiLink { fate, ..self }
     }
 
     /// The error of MPI that ended this link.
@@ -148,7 +156,7 @@ impl MpiLink {
     /// Connects to the manager as it asks; a worker that cannot goes on without, and says so.
     fn join_life_line(&mut self, bytes: &[u8]) {
         let invitation = Invitation::from_bytes(bytes).ok_or_else(|| "its invitation cannot be read".to_owned());
-        match invitation.and_then(|invitation| Line::connect(&invitation)) {
+        match invitation.and_then(|invitation| Line::connect(&invitation, self.fate)) {
             Ok(line) => self.life_line = Some(line),
             Err(reason) => eprintln!(
                 "futures-mpi: a worker on {} goes on without a life line, so that it may not be noticed if it is lost: \

@@ -110,7 +110,7 @@ impl MpiPoolBuilder {
         self
     }
 
-    /// Whether each spawned worker keeps a life line to the master: a TCP connection on which nothing is sent, by whose
+    /// Whether each worker, spawned or of a [`service`](Self::service), keeps a life line to the master: a TCP connection on which nothing is sent, by whose
     /// end each of the two notices within a second that the other is gone. If not set, the variable
     /// `FUTURES_MPI_LIFELINE` decides: 0 for none, or the address of the network interface on which the master is to
     /// be reached; else there are life lines.
@@ -179,6 +179,8 @@ impl MpiPoolBuilder {
         let backoff = self.common.backoff()?;
         let options = self.common.decide()?;
         let replaces = options.pool.replace_lost_workers;
+        let life_line = self.life_line.map_or_else(Setting::of_environment, Ok);
+        let life_line = life_line.map_err(|message| Error::new(Kind::Configuration, message));
         let executor = match &runtime.role {
             Role::Worker => return Err(recursive()),
             _ if self.service.is_some() => {
@@ -188,7 +190,8 @@ impl MpiPoolBuilder {
                 let address = Address::parse(&self.service.unwrap_or_default())
                     .map_err(|message| Error::new(Kind::Configuration, message))?;
                 let limit = options.pool.boot_limit;
-                let recipe = Box::new(move |_: &_| service::transport(&address, limit));
+                let life_line = life_line?;
+                let recipe = Box::new(move |notify: &_| service::transport(&address, limit, life_line, notify));
                 own_pool(runtime, recipe, (backoff, options::is_crowded(2)), options)?
             }
             Role::Master(shared) => {
@@ -201,8 +204,7 @@ impl MpiPoolBuilder {
                 let room = || environment::default_workers(runtime.started.universe_size(), 1);
                 let count = count.unwrap_or_else(room);
                 let crowded = options::is_crowded(count + 1);
-                let life_line = self.life_line.map_or_else(Setting::of_environment, Ok);
-                let life_line = life_line.map_err(|message| Error::new(Kind::Configuration, message))?;
+                let life_line = life_line?;
                 let mut options = options;
                 if replaces {
                     check_thread_level(runtime.started.level)?;

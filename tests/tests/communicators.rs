@@ -1,6 +1,6 @@
 //! Executors on communicators of the program's own, and what workers do together on theirs.
 
-use futures_mpi_tests::harness::{self, Launch, Outcome};
+use futures_mpi_tests::harness::{self, Kind, Launch, Outcome};
 use std::time::Duration;
 
 const RANKS: &str = env!("CARGO_BIN_EXE_ranks");
@@ -49,6 +49,44 @@ fn communicators_without_common_workers_have_executors_at_once() {
 fn executors_follow_one_another_with_any_root() {
     for ranks in [1, 3] {
         expect_of_all(ranks, "in-turn", "all turns taken");
+    }
+}
+
+/// How often the launcher may be faster with its SIGKILL for the root than the root with its last words.
+const TRIES: usize = 5;
+
+/// Launches in which this MPI lets the others live when a process dies, if it can be told to.
+fn recovering(ranks: u32, scene: &str) -> Option<Launch> {
+    let recovers = harness::mpi().kind == Kind::OpenMpi && harness::mpi().version.0 == 4;
+    launch(ranks, scene).filter(|_| recovers).map(|launch| launch.launcher_arg("--enable-recovery"))
+}
+
+#[test]
+fn a_lost_rank_is_named_with_its_task() {
+    const NAMED: &str = "is lost: its process has ended; it had the task ranks::abort";
+    if launch(3, "lost").is_none() {
+        return;
+    }
+    let mut tries = (0..TRIES).filter_map(|_| launch(3, "lost")).map(|launch| launch.run());
+    let named = tries.find(|outcome| outcome.expect_failure().said(NAMED));
+    assert!(named.is_some(), "in {TRIES} tries nobody said {NAMED:?}");
+    // An executor goes on where MPI does.
+    if let Some(launch) = recovering(3, "lost") {
+        let outcome = launch.run();
+        outcome.expect_nothing_left_over().expect_said(NAMED).expect_said("lost true: ").expect_said("square 49");
+        outcome.expect_said("a worker hears: another worker of the pool is lost");
+    }
+}
+
+#[test]
+fn workers_do_not_outlive_their_root() {
+    if let Some(launch) = launch(3, "lost-root") {
+        launch.run().expect_failure().expect_said("square 49").expect_not_said("a worker goes on");
+    }
+    if let Some(launch) = recovering(3, "lost-root") {
+        let outcome = launch.run();
+        outcome.expect_nothing_left_over().expect_said("ends, because its master is gone");
+        outcome.expect_not_said("a worker goes on");
     }
 }
 

@@ -51,7 +51,7 @@ fn kills_at_random_moments_leave_nothing_behind() {
     if mpi.can_spawn {
         modes.extend([Mode::Alone, Mode::One]);
     }
-    // Without a life line a communicator's master does not notice a worker that mpiexec lets die.
+    // A program with an executor on a communicator finalises MPI itself, which may wait for a worker that mpiexec lets die.
     if mpi.can_spawn && mpi.kind == Kind::OpenMpi && mpi.version.0 == 4 {
         modes.push(Mode::OneRecovering);
     }

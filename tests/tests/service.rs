@@ -109,7 +109,8 @@ fn a_client_notices_that_its_group_is_lost() {
     let file = folder.join("place").display().to_string();
     let group = server.group(2, &file);
     let outcome = server.client(&group, "service-lost", &file).run();
-    outcome.expect_said("lost true: the worker was lost while it had the task: the group of workers has ended");
+    outcome.expect_said("is lost: its process has ended; it had the task actor::abort");
+    outcome.expect_said("lost true: the worker was lost while it had the task: ");
     outcome.expect_said("broken true: every worker is lost").expect_nothing_left_over();
     group.wait().expect_failure();
     server.end();

@@ -26,7 +26,7 @@ mod worker;
 pub(crate) use invitation::Invitation;
 pub(crate) use master::{Parting, Watch};
 pub(crate) use setting::{Reach, Setting};
-pub(crate) use worker::Line;
+pub(crate) use worker::{Fate, Line};
 
 /// The byte by which an end says that it goes, or has let the other go, so that what follows is no loss.
 const FAREWELL: u8 = b'f';

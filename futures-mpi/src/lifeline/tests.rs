@@ -95,12 +95,22 @@ fn strangers_are_not_let_in() {
 #[test]
 fn a_worker_connects_and_takes_leave() {
     let (mut watch, _woken) = watch();
-    let line = Line::connect(&watch.invitation(WorkerNumber(7))).expect("it is invited");
+    let line = Line::connect(&watch.invitation(WorkerNumber(7)), Fate::Ends).expect("it is invited");
     drop(line);
-    let again = Line::connect(&watch.invitation(WorkerNumber(8))).expect("it is invited");
+    let again = Line::connect(&watch.invitation(WorkerNumber(8)), Fate::Ends).expect("it is invited");
     assert_eq!(watch.lost(), None, "it took leave");
     watch.part(Parting::default());
     drop(again);
+}
+
+#[test]
+fn a_process_that_is_not_its_masters_stays() {
+    let (watch, _woken) = watch();
+    let line = Line::connect(&watch.invitation(WorkerNumber(7)), Fate::Stays).expect("it is invited");
+    drop(watch);
+    // This process is still there: it would have ended by now or soon.
+    std::thread::sleep(Duration::from_millis(50));
+    drop(line);
 }
 
 #[test]
@@ -108,7 +118,7 @@ fn a_worker_that_cannot_connect_says_what_it_tried() {
     let mut invitation = watch().0.invitation(WorkerNumber(7));
     invitation.host = "elsewhere".to_owned();
     let address = invitation.addresses[0];
-    let Err(error) = Line::connect(&invitation) else { panic!("nobody listens any more") };
+    let Err(error) = Line::connect(&invitation, Fate::Ends) else { panic!("nobody listens any more") };
     assert!(error.starts_with(&format!("the master on elsewhere cannot be reached ({address}: ")), "{error}");
 }
 

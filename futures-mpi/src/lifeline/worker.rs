@@ -19,8 +19,17 @@ const TOTAL_LIMIT: Duration = Duration::from_secs(5);
 /// The exit status of a worker whose master is gone.
 const ORPHAN_STATUS: i32 = 1;
 
-/// A connection to the master. While it is there, a thread ends this process when the master is gone; dropped, it lets
-/// the process live, and tells the master that this is no loss.
+/// What becomes of a process when its master is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It ends at once: it is there for its master alone, or its program cannot go on without it.
+    Ends,
+    /// It is somebody else's to end it.
+    Stays,
+}
+
+/// A connection to the master. While it is there, a thread ends this process when the master is gone, if that is its fate;
+/// dropped, it lets the process live, and tells the master that this is no loss.
 pub(crate) struct Line {
     stream: TcpStream,
     /// Whether the end of the connection is the end of this process.
@@ -29,11 +38,11 @@ pub(crate) struct Line {
 
 impl Line {
     /// Connects to the master that has sent the invitation, and watches it from then on; an error says what was tried.
-    pub(crate) fn connect(invitation: &Invitation) -> Result<Self, String> {
+    pub(crate) fn connect(invitation: &Invitation, fate: Fate) -> Result<Self, String> {
         let stream = reach(invitation)?;
         let failed = |error: io::Error| format!("the connection to the master cannot be watched: {error}");
         let mut watched = stream.try_clone().map_err(failed)?;
-        let armed = Arc::new(AtomicBool::new(true));
+        let armed = Arc::new(AtomicBool::new(fate == Fate::Ends));
         let (still_armed, number) = (Arc::clone(&armed), invitation.worker);
         let body = move || {
             let mut byte = [0];

@@ -3,10 +3,12 @@
 use super::address::{Address, Place};
 use super::line::{self, Answer, Wish};
 use crate::ending;
+use crate::lifeline::{Reach, Setting};
+use crate::runtime;
 use crate::spawn;
 use crate::sys::{self, Communicator};
 use crate::transport::MpiTransport;
-use futures_mpi_core::engine::{Arrival, Frame, Kind, Transport, WorkerNumber};
+use futures_mpi_core::engine::{Arrival, Frame, Kind, Notify, Transport, WorkerNumber};
 use futures_mpi_core::{Error, Result};
 use std::collections::VecDeque;
 use std::fs;
@@ -46,7 +48,12 @@ pub fn end_service(address: &str) -> Result<()> {
 }
 
 /// A transport to the workers of a group, which are all there within `limit`.
-pub(crate) fn transport(address: &Address, limit: Duration) -> Result<Box<dyn Transport>> {
+pub(crate) fn transport(
+    address: &Address,
+    limit: Duration,
+    life_line: Setting,
+    notify: &Notify,
+) -> Result<Box<dyn Transport>> {
     let broken = |message: String| Error::new(Kind::Broken, message);
     let deadline = Instant::now() + limit;
     let (line, answer) = ask(address, Wish::Join, deadline).map_err(broken)?;
@@ -68,6 +75,7 @@ pub(crate) fn transport(address: &Address, limit: Duration) -> Result<Box<dyn Tr
         None => return Err(broken(not_connected(address, &format!("it did not end within {limit:?}")))),
     };
     let inner = MpiTransport::spawned(workers).map_err(|error| broken(not_connected(address, &error.to_string())))?;
+    let inner = inner.with_life_line(runtime::watch(life_line, Reach::Network, notify));
     line.set_nonblocking(true).map_err(|error| broken(not_connected(address, &error.to_string())))?;
     let lost = VecDeque::new();
     Ok(Box::new(Client { inner: Box::new(inner), line, gone: false, lost, next_look: Instant::now() }))

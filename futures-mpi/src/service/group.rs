@@ -3,7 +3,8 @@
 use super::address::{Address, Place};
 use super::line::{self, Answer, Wish};
 use crate::comm_workers;
-use crate::link::MpiLink;
+use crate::lifeline::Fate;
+use crate::link::{MpiLink, Parting};
 use crate::sys::{self, Communicator, MpiError};
 use futures_mpi_core::engine::{self, Backoff};
 use std::collections::hash_map::RandomState;
@@ -71,11 +72,17 @@ pub(crate) fn serve(address: &Address, backoff: Duration, crowded: bool) -> Resu
         let port = desk.as_ref().and_then(|desk| desk.as_ref().ok()).map_or("", |desk| &desk.port);
         let client = control.accept(port).map_err(failed)?;
         let watch = visit.inspect(Watch::note_meeting);
-        let mut link = MpiLink::to_parent(client, backoff, crowded).map_err(failed)?;
+        // That its client is gone is noticed at the socket, and ends the whole group.
+        let mut link = MpiLink::to_parent(client, backoff, crowded).map_err(failed)?.with_fate(Fate::Stays);
         let place = engine::Place { host: &host, set_variable: Some(sys::set_variable_of_worker) };
         let limit = engine::serve(&mut link, place);
-        if let Err(message) = link.finish(limit) {
-            eprintln!("futures-mpi: a client has not gone cleanly: {message}");
+        match link.finish(limit) {
+            Ok(Parting::Whole) => {}
+            Ok(Parting::AtOnce) => {
+                desk.into_iter().flatten().for_each(Desk::close);
+                return Err("the group of workers ends: one of them is lost".to_owned());
+            }
+            Err(message) => eprintln!("futures-mpi: a client has not gone cleanly: {message}"),
         }
         watch.iter().for_each(Watch::note_end);
     }

@@ -16,6 +16,12 @@ fn square(n: i64) -> i64 {
     n * n
 }
 
+/// Ends its process.
+#[remote_task]
+fn abort() {
+    std::process::abort();
+}
+
 #[remote_task]
 fn sleep(millis: u64) {
     std::thread::sleep(Duration::from_millis(millis));
@@ -70,6 +76,8 @@ fn main() -> Result<(), Error> {
         "levels" => levels(&world)?,
         "panic" => panic_and_go_on(&world),
         "panic-through" => panic_through(&world)?,
+        "lost" => lose_a_rank(&world)?,
+        "lost-root" => lose_the_root(&world)?,
         "other-executors" => other_executors(),
         "intercommunicator" => intercommunicator(&world),
         _ => println!("there is no scene {scene:?}"),
@@ -203,6 +211,30 @@ fn panic_and_go_on(world: &SimpleCommunicator) {
     }));
     world.barrier();
     println!("panicked {}", outcome.is_err());
+}
+
+/// A task takes its process with it. Where MPI goes on, it is not finalised: it might wait for that process.
+fn lose_a_rank(world: &SimpleCommunicator) -> Result<(), Error> {
+    match MpiCommExecutor::new(world, 0) {
+        Ok(Some(executor)) => {
+            let error = executor.submit(abort::ID, ()).result().expect_err("its process ends");
+            println!("lost {}: {error}", error.is_worker_lost());
+            println!("square {}", executor.submit(square::ID, 7).result()?);
+        }
+        Ok(None) => println!("a worker goes on"),
+        Err(error) => println!("a worker hears: {error}"),
+    }
+    std::process::exit(3);
+}
+
+/// The root ends and leaves its workers alone.
+fn lose_the_root(world: &SimpleCommunicator) -> Result<(), Error> {
+    if let Some(executor) = MpiCommExecutor::new(world, 0)? {
+        println!("square {}", executor.submit(square::ID, 7).result()?);
+        std::process::abort();
+    }
+    println!("a worker goes on");
+    Ok(())
 }
 
 /// The same, and nobody catches it.
