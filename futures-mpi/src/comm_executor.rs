@@ -257,7 +257,7 @@ fn work(mut link: MpiLink, workers: Communicator) -> Result<()> {
     let place = Place { host: &host, set_variable: None };
     let (limit, unused) = comm_workers::within(workers, || engine::serve(&mut link, place));
     match link.finish(limit).map_err(|message| Error::new(Kind::Mpi, message))? {
-        Parting::Whole => {}
+        Parting::Whole | Parting::Unsure => {}
         Parting::AtOnce => return Err(Error::new(Kind::WorkerLost, "another worker of the pool is lost")),
     }
     // All workers come here, or MPI has failed before.

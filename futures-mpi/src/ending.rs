@@ -1,14 +1,16 @@
 //! The end of MPI in this process, and what stands in its way.
 
+use crate::environment;
 use crate::spawn;
 use crate::start::Started;
 use crate::sys::{self, Communicator, ThreadLevel};
 use std::io::{self, Write};
 use std::panic;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{OnceLock, mpsc};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Whether a process of this one's own world is gone, for which `MPI_Finalize` would wait.
 static WORLD_MAIMED: AtomicBool = AtomicBool::new(false);
@@ -56,8 +58,10 @@ pub(crate) fn note_silent_rank() {
     WORLD_HANGS.store(true, Ordering::Release);
 }
 
-/// Finalises MPI, unless it belongs to somebody else or would wait for what does not come.
-pub(crate) fn finalize(started: &Started) {
+/// Finalises MPI, unless it belongs to somebody else or would wait for what does not come. `failure`: the status with which
+/// this process is going to end, if that is no success. When the limit passes, because a process of the job is gone or
+/// hangs, this process ends by force.
+pub(crate) fn finalize(started: &Started, failure: Option<u8>, limit: Option<Duration>) {
     if started.owned && WORLD_HANGS.load(Ordering::Acquire) {
         say(
             "workers hang in an initializer or in a task that was given up, and would never let the job end; it is ended, \
@@ -65,11 +69,46 @@ pub(crate) fn finalize(started: &Started) {
         );
         sys::abort(1);
     }
-    let waits_in_vain = WORLD_MAIMED.load(Ordering::Acquire) || !spawn::can_finalize();
-    let may_finalize = started.owned && !waits_in_vain && !sys::is_finalized();
-    if may_finalize && let Err(error) = sys::finalize() {
+    let maimed = WORLD_MAIMED.load(Ordering::Acquire);
+    let ends_with_job = started.owned && maimed && !environment::lets_workers_live();
+    if let (true, Some(status)) = (ends_with_job, failure) {
+        // MPICH's launcher may overlook the status of a process that ends without MPI while it is ending the others.
+        let _ = io::stdout().flush();
+        sys::abort(i32::from(status));
+    }
+    let may_finalize = started.owned && !maimed && spawn::can_finalize() && !sys::is_finalized();
+    if !may_finalize {
+        return;
+    }
+    let world = Communicator::world();
+    let (rank, size) = (world.rank().unwrap_or(0), world.size().unwrap_or(1));
+    let late = move |limit: Duration| {
+        say(&format!(
+            "MPI_Finalize did not end within {limit:?} on rank {rank} of {size}: it waits for the other processes of the \
+             job, and one of them is gone or hangs; this process ends by force, with status 1"
+        ));
+        leave_at_once(1);
+    };
+    if let Err(error) = within(limit, sys::finalize, late) {
         eprintln!("futures-mpi: MPI did not end cleanly: {error}");
     }
+}
+
+/// Makes a call that nobody can interrupt; `late` is called, in another thread, if it has not ended within the limit.
+fn within<T>(limit: Option<Duration>, call: impl FnOnce() -> T, late: impl FnOnce(Duration) + Send + 'static) -> T {
+    let (done, wait) = mpsc::channel::<()>();
+    if let Some(limit) = limit {
+        let watch = thread::Builder::new().name("futures-mpi limit".to_owned()).spawn(move || {
+            if let Err(RecvTimeoutError::Timeout) = wait.recv_timeout(limit) {
+                late(limit);
+            }
+        });
+        // Without a thread there is no limit.
+        drop(watch);
+    }
+    let result = call();
+    drop(done);
+    result
 }
 
 /// Ends this process without MPI's part in it.
@@ -92,10 +131,37 @@ pub(crate) fn disconnect(communicators: Vec<Communicator>, deadline: Instant) ->
     if sys::thread_level() < ThreadLevel::Serialized {
         return all();
     }
+    let begin = Instant::now();
     let (done, outcome) = mpsc::channel();
     let helper = thread::Builder::new().name("futures-mpi disconnect".to_owned());
     let started = helper.spawn(move || drop(done.send(all())));
     started.map_err(|error| format!("no thread could be started to disconnect from the workers: {error}"))?;
     let time = deadline.saturating_duration_since(Instant::now());
-    outcome.recv_timeout(time).unwrap_or_else(|_| Err("disconnecting from the workers did not end in time".to_owned()))
+    outcome.recv_timeout(time).unwrap_or_else(|_| {
+        let waited = begin.elapsed().as_secs_f64();
+        Err(format!("the workers have said farewell, but MPI did not disconnect from them within {waited:.3} s"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_takes_too_long_is_told() {
+        let (told, heard) = mpsc::channel();
+        let limit = Duration::from_millis(1);
+        let call = move || heard.recv_timeout(Duration::from_secs(60)).expect("the limit passes");
+        let late = move |limit: Duration| told.send(limit).expect("the call waits for it");
+        assert_eq!(within(Some(limit), call, late), limit);
+    }
+
+    #[test]
+    fn a_call_that_ends_in_time_is_not() {
+        let (told, heard) = mpsc::channel::<Duration>();
+        let late = move |limit: Duration| told.send(limit).expect("somebody listens");
+        assert_eq!(within(Some(Duration::from_secs(60)), || 7, late), 7);
+        // The watching thread has ended without a word, and its end of the channel with it.
+        assert_eq!(heard.recv_timeout(Duration::from_secs(60)), Err(RecvTimeoutError::Disconnected));
+    }
 }

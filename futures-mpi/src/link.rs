@@ -40,8 +40,10 @@ const HANDING_OVER: Duration = Duration::from_micros(50);
 /// How a worker goes after its farewell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parting {
-    /// MPI can be finalised.
+    /// MPI can be finalised: all workers of the same world do so.
     Whole,
+    /// The same, but another worker of the same world may not do so for a while.
+    Unsure,
     /// Another worker of the same world is gone, and finalising MPI would wait for it.
     AtOnce,
 }
@@ -123,6 +125,7 @@ impl MpiLink {
                 Ok(Parting::Whole)
             }
             Some(End::Told(Control::LeaveAtOnce)) => Ok(Parting::AtOnce),
+            Some(End::Told(Control::Leave)) => Ok(Parting::Unsure),
             _ => Ok(Parting::Whole),
         }
     }

@@ -45,6 +45,8 @@ pub(crate) struct Runtime {
     pools: Mutex<Vec<Arc<Manager>>>,
     /// What the pool that came up last talks over; for measurements.
     line: Mutex<Option<Communicator>>,
+    /// How long MPI may take to end.
+    limit: Duration,
 }
 
 /// The part that a process plays under `#[futures_mpi::main]`.
@@ -122,7 +124,7 @@ fn begin() -> Result<Process, String> {
     let world = Communicator::world();
     let failed = |error: sys::MpiError| format!("the processes of this job cannot be connected: {error}");
     if let (Some(argument), Some(parent)) = (argument, Communicator::parent()) {
-        enter(started, Role::Worker).set_line(parent);
+        enter(started, Role::Worker, options::DEFAULT_SHUTDOWN_LIMIT).set_line(parent);
         parent.return_errors().map_err(failed)?;
         if argument.replaces {
             comm_workers::break_up();
@@ -138,15 +140,16 @@ fn begin() -> Result<Process, String> {
     let mut options = options.decide().map_err(|error| error.to_string())?;
     // The ranks of a job cannot be replaced, which is said when an executor is made.
     options.pool.replace_lost_workers = false;
+    let limit = options.pool.shutdown_limit;
     let life_line = Setting::of_environment()?;
     let size = usize::try_from(world.size().map_err(failed)?).unwrap_or(1);
     let crowded = options::is_crowded(size);
     if let Some(address) = service::address_of_this_process()? {
-        enter(started, Role::Worker);
+        enter(started, Role::Worker, limit);
         return Ok(Process::Service(address, backoff, crowded));
     }
     if size == 1 {
-        return Ok(Process::Master(enter(started, Role::Alone)));
+        return Ok(Process::Master(enter(started, Role::Alone, limit)));
     }
     // The pool talks on a communicator of its own, so that it never meets the program's messages.
     let pool = world.duplicate().map_err(failed)?;
@@ -155,7 +158,7 @@ fn begin() -> Result<Process, String> {
     let workers = comm_workers::divide(pool, is_master).map_err(failed)?;
     if !is_master {
         workers.into_iter().for_each(comm_workers::enter);
-        enter(started, Role::Worker).set_line(pool);
+        enter(started, Role::Worker, limit).set_line(pool);
         return Ok(Process::Worker(Box::new(MpiLink::new(pool, ROOT, backoff, crowded))));
     }
     let only_driver = started.only_driver();
@@ -171,7 +174,7 @@ fn begin() -> Result<Process, String> {
     };
     let manager = Manager::new(plan).map_err(|error| error.to_string())?;
     manager.start();
-    let runtime = enter(started, Role::Master(Arc::clone(&manager)));
+    let runtime = enter(started, Role::Master(Arc::clone(&manager)), limit);
     runtime.remember(&manager);
     runtime.set_line(pool);
     Ok(Process::Master(runtime))
@@ -191,9 +194,10 @@ pub(crate) fn warn_of_thread_level(level: ThreadLevel) {
     }
 }
 
-fn enter(started: Started, role: Role) -> &'static Runtime {
+fn enter(started: Started, role: Role, limit: Duration) -> &'static Runtime {
     ending::watch_exit(end_early);
-    RUNTIME.get_or_init(|| Runtime { started, role, pools: Mutex::new(Vec::new()), line: Mutex::new(None) })
+    let (pools, line) = (Mutex::new(Vec::new()), Mutex::new(None));
+    RUNTIME.get_or_init(|| Runtime { started, role, pools, line, limit })
 }
 
 /// The life lines of a pool, unless they are not wanted, or not to be had, which is said.
@@ -225,22 +229,22 @@ pub(crate) fn boxed<T: Transport + 'static>(transport: Result<T, sys::MpiError>)
 fn run_master<R: Termination>(runtime: &'static Runtime, body: fn() -> R) -> ExitCode {
     warn_of_thread_level(runtime.started.level);
     // A panic must not unwind out of here: MPI would be left as it is, and the other processes with it.
-    let status = match panic::catch_unwind(AssertUnwindSafe(|| body().report())) {
+    let (status, failure) = match panic::catch_unwind(AssertUnwindSafe(|| body().report())) {
         Ok(status) => {
             runtime.pools().iter().for_each(|pool| pool.end());
             runtime.pools().iter().for_each(|pool| pool.join());
-            status
+            (status, (status != ExitCode::SUCCESS).then_some(1))
         }
         Err(_) => {
             if !give_up(runtime, PANIC_LIMIT) {
                 eprintln!("futures-mpi: main has panicked while tasks are running; the job is ended");
                 sys::abort(i32::from(PANIC_STATUS));
             }
-            ExitCode::from(PANIC_STATUS)
+            (ExitCode::from(PANIC_STATUS), Some(PANIC_STATUS))
         }
     };
     ending::prepare();
-    ending::finalize(&runtime.started);
+    ending::finalize(&runtime.started, failure, Some(runtime.limit));
     if spawn::launcher_waits() {
         eprintln!(
             "futures-mpi: MPI has refused to spawn workers; mpiexec would now wait for ever for a program that succeeds, so \
@@ -261,7 +265,8 @@ fn end_early() {
         ending::say("the program has called `exit` while tasks are running; the job is ended, with status 1");
         sys::abort(1);
     }
-    ending::finalize(&runtime.started);
+    // The status is only known to the system.
+    ending::finalize(&runtime.started, None, Some(runtime.limit));
 }
 
 /// Gives up what the pools still have to do; whether they have ended in time.
@@ -281,11 +286,14 @@ fn run_worker(mut link: MpiLink) -> ExitCode {
     let served = panic::catch_unwind(AssertUnwindSafe(|| {
         let place = Place { host: &sys::processor_name(), set_variable: Some(sys::set_variable_of_worker) };
         let limit = engine::serve(&mut link, place);
-        link.finish(limit)
+        link.finish(limit).map(|parting| (parting, limit))
     }));
+    let mut limit = None;
     match served {
-        Ok(Ok(Parting::Whole)) => {}
-        Ok(Ok(Parting::AtOnce)) => ending::leave_at_once(0),
+        Ok(Ok((Parting::Whole, time))) => limit = Some(time),
+        // Others may still be at work, for as long as their master lives.
+        Ok(Ok((Parting::Unsure, _))) => {}
+        Ok(Ok((Parting::AtOnce, _))) => ending::leave_at_once(0),
         Ok(Err(message)) => eprintln!("futures-mpi: {message}"),
         Err(_) => {
             eprintln!("futures-mpi: a worker has panicked outside of a task; the job is ended");
@@ -294,7 +302,7 @@ fn run_worker(mut link: MpiLink) -> ExitCode {
     }
     ending::prepare();
     if let Some(runtime) = get() {
-        ending::finalize(&runtime.started);
+        ending::finalize(&runtime.started, None, limit);
     }
     ExitCode::SUCCESS
 }
@@ -314,7 +322,7 @@ fn run_service(address: &Address, backoff: Duration, crowded: bool) -> ExitCode 
         }
     };
     if let Some(runtime) = get() {
-        ending::finalize(&runtime.started);
+        ending::finalize(&runtime.started, None, Some(runtime.limit));
     }
     status
 }

@@ -77,7 +77,7 @@ pub(crate) fn serve(address: &Address, backoff: Duration, crowded: bool) -> Resu
         let place = engine::Place { host: &host, set_variable: Some(sys::set_variable_of_worker) };
         let limit = engine::serve(&mut link, place);
         match link.finish(limit) {
-            Ok(Parting::Whole) => {}
+            Ok(Parting::Whole | Parting::Unsure) => {}
             Ok(Parting::AtOnce) => {
                 desk.into_iter().flatten().for_each(Desk::close);
                 return Err("the group of workers ends: one of them is lost".to_owned());
