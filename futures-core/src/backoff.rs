@@ -1,18 +1,21 @@
 //! How a thread waits that must look for something again and again: briefly at full speed, then ever more lazily.
+//!
+//! A sleep is an eighth of what has been waited before, so that whoever is waited for is found late by an eighth at the
+//! most. Two sides that wait for each other in turn would otherwise each wait for the other's sleep, and both would soon
+//! sleep as long as they may. Between two looks nobody yields: on a core where something computes, the system gives the
+//! rest of its time slice to that, some milliseconds, while it lets one who has slept run at once.
 
 use std::time::Duration;
 
 /// Looks that follow one another at once.
-const SPINS: u32 = 500;
+const SPINS: u32 = 1000;
 
 /// The same where processes share cores: the one that is waited for may need this very core.
 const SPINS_CROWDED: u32 = 20;
 
-/// Looks after which other threads may run first.
-const YIELDS: u32 = 100;
-
-/// The first sleep; each further one is twice as long.
-const FIRST_SLEEP: Duration = Duration::from_micros(5);
+/// The first sleep, and by how much each further one is longer.
+const FIRST_SLEEP: Duration = Duration::from_micros(10);
+const GROWTH: u32 = 8;
 
 /// The pace of a thread that polls.
 #[derive(Debug, Clone)]
@@ -28,7 +31,7 @@ pub struct Backoff {
 pub enum Pause {
     /// Look again at once.
     Spin,
-    /// Let other threads run first.
+    /// Let other threads run first; where there are no sleeps.
     Yield,
     /// Sleep for this long.
     Sleep(Duration),
@@ -59,12 +62,11 @@ impl Backoff {
             self.looks += u32::from(self.spins != u32::MAX);
             return Pause::Spin;
         }
-        if self.longest.is_zero() || self.looks < self.spins + YIELDS {
-            self.looks += u32::from(!self.longest.is_zero());
+        if self.longest.is_zero() {
             return Pause::Yield;
         }
         let sleep = self.sleep.min(self.longest);
-        self.sleep = (self.sleep * 2).min(self.longest);
+        self.sleep = (self.sleep + self.sleep / GROWTH).min(self.longest);
         Pause::Sleep(sleep)
     }
 
@@ -83,20 +85,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_spins_then_yields_then_sleeps_up_to_the_longest() {
+    fn it_spins_and_then_sleeps_up_to_the_longest() {
         let longest = Duration::from_micros(12);
         let mut backoff = Backoff::new(longest, false);
-        let pauses: Vec<Pause> = (0..SPINS + YIELDS + 4).map(|_| backoff.pause()).collect();
-        let sleep = |micros| Pause::Sleep(Duration::from_micros(micros));
+        let pauses: Vec<Pause> = (0..SPINS + 4).map(|_| backoff.pause()).collect();
+        let sleep = |nanos| Pause::Sleep(Duration::from_nanos(nanos));
         assert_eq!(pauses[0], Pause::Spin);
-        assert_eq!(pauses[SPINS as usize], Pause::Yield);
-        assert_eq!(pauses[(SPINS + YIELDS) as usize..], [sleep(5), sleep(10), sleep(12), sleep(12)]);
+        assert_eq!(pauses[SPINS as usize - 1], Pause::Spin);
+        assert_eq!(pauses[SPINS as usize..], [sleep(10_000), sleep(11_250), sleep(12_000), sleep(12_000)]);
         backoff.reset();
         assert_eq!(backoff.pause(), Pause::Spin);
+    }
+
+    #[test]
+    fn without_sleeps_it_spins_and_gives_way_where_processes_share_cores() {
         let mut spinning = Backoff::new(Duration::ZERO, false);
         assert!((0..10_000).all(|_| spinning.pause() == Pause::Spin));
         let mut crowded = Backoff::new(Duration::ZERO, true);
         assert_eq!((0..10_000).filter(|_| crowded.pause() == Pause::Spin).count(), SPINS_CROWDED as usize);
         assert_eq!(crowded.pause(), Pause::Yield);
+    }
+
+    #[test]
+    fn a_sleep_is_a_small_part_of_the_wait() {
+        let mut backoff = Backoff::new(Duration::from_millis(1), true);
+        let mut waited = Duration::ZERO;
+        for _ in 0..SPINS_CROWDED + 1000 {
+            if let Pause::Sleep(duration) = backoff.pause() {
+                assert!(duration <= FIRST_SLEEP + waited / GROWTH, "{duration:?} after {waited:?}");
+                waited += duration;
+            }
+        }
+        assert_eq!(backoff.pause(), Pause::Sleep(Duration::from_millis(1)));
     }
 }
