@@ -80,7 +80,7 @@ impl Executor {
         let drained = Arc::new(Gate::default());
         let number = manager.inbox().open(Arc::clone(&drained));
         let closed = AtomicBool::new(false);
-        let limits = Limits::of(pool.out_of_band);
+        let limits = Limits { payload_bytes: pool.payload_limit_bytes, ..Limits::of(pool.out_of_band) };
         Executor { client: Arc::new(Client { manager, number, drained, closed, owns_pool, limits, preparation }) }
     }
 

@@ -106,7 +106,12 @@ impl Pool {
         Self::with_options(workers, PoolOptions { replace_lost_workers: true, ..PoolOptions::default() })
     }
 
-    fn with_options(workers: usize, options: PoolOptions) -> Self {
+    /// The same with any options but for the boot limit.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub fn with_options(workers: usize, options: PoolOptions) -> Self {
         let options = PoolOptions { boot_limit: Duration::from_secs(60), ..options };
         let (manager, mut stepper) = Stepper::detached(options).expect("the functions agree");
         let network = SharedNetwork(Arc::default());

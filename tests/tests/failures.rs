@@ -71,6 +71,16 @@ fn a_forgotten_executor_finishes_its_work() {
     }
 }
 
+/// MPI waits for it to initialise MPI, for ever.
+#[test]
+fn a_program_that_is_no_worker_fails_the_futures_at_the_limit() {
+    if let Some(launch) = alone("not-a-worker") {
+        let outcome = launch.env("FUTURES_MPI_BOOT_LIMIT", "1").run();
+        outcome.expect_success().expect_said("broken true: spawning 1 worker of /bin/true did not end within 1s");
+        outcome.expect_said("the program goes on");
+    }
+}
+
 #[test]
 fn a_worker_may_not_have_a_pool() {
     for outcome in in_every_mode("recursive") {

@@ -271,9 +271,10 @@ fn every_test_that_the_fault_matrix_names_exists() {
         sources.iter().any(|source| named(&source.path) && source.text.contains(&definition))
     };
     let names = matrix.text.split('`').filter_map(|word| word.split_once("::"));
-    let names: Vec<_> =
-        names.filter(|(file, _)| ["losses", "endings", "failures", "kills", "conformance"].contains(file)).collect();
-    assert!(names.len() > 25, "the matrix has more rows");
+    // Others are names of the library, of the standard library, and of a task in an example of what is said.
+    let of_file = |file: &str| file != "mem" && file.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let names: Vec<_> = names.filter(|(file, _)| of_file(file)).collect();
+    assert!(names.len() > 50, "the matrix has more rows");
     let missing: Vec<_> = names.iter().filter(|(file, function)| !exists(file, function)).collect();
     assert!(missing.is_empty(), "these tests do not exist: {missing:?}");
 }

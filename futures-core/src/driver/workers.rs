@@ -55,7 +55,7 @@ impl Driver {
             protocol: PROTOCOL,
             fingerprint: self.registry.fingerprint(),
             worker: number.0,
-            payload_limit_bytes: limits.payload_bytes as u64,
+            payload_limit_bytes: self.options.payload_limit_bytes as u64,
             inline_bytes: limits.inline_bytes as u64,
             shutdown_limit_ms: u64::try_from(self.options.shutdown_limit.as_millis()).unwrap_or(u64::MAX),
         };

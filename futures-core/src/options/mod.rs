@@ -11,7 +11,7 @@ pub use read::{MAX_WORKERS, OUT_OF_BAND, REPLACE_LOST_WORKERS, SHUTDOWN_LIMIT, W
 pub use read::{backoff, is_crowded, max_workers};
 
 use crate::attachments::Encoded;
-use crate::codec::Limits;
+use crate::codec::{Limits, PAYLOAD_LIMIT_BYTES};
 use crate::error::{Error, Kind, Result};
 use crate::payload;
 use crate::registry::Registry;
@@ -49,6 +49,8 @@ pub struct PoolOptions {
     pub watchdog: Option<Duration>,
     /// Whether lost workers are replaced.
     pub replace_lost_workers: bool,
+    /// The largest encoded arguments or results of a task, buffers included, in bytes.
+    pub payload_limit_bytes: usize,
 }
 
 /// The options of an executor, checked.
@@ -67,6 +69,7 @@ impl Default for PoolOptions {
             out_of_band: true,
             watchdog: None,
             replace_lost_workers: false,
+            payload_limit_bytes: PAYLOAD_LIMIT_BYTES,
         }
     }
 }
@@ -183,6 +186,7 @@ impl CommonOptions {
             out_of_band: read::out_of_band(self.out_of_band)?,
             watchdog: read::watchdog(self.watchdog)?,
             replace_lost_workers: read::replace_lost_workers(self.replace_lost_workers)?,
+            payload_limit_bytes: PAYLOAD_LIMIT_BYTES,
         };
         Ok(Decided { pool, setup: self.setup })
     }
