@@ -3,6 +3,7 @@
 use crate::attachments::Encoded;
 use crate::codec::{self, Limits};
 use crate::error::{Error, Kind, Origin};
+use crate::payload;
 use serde::de::DeserializeOwned;
 
 pub use crate::task::{
@@ -15,6 +16,11 @@ pub use std::vec::Vec;
 /// The entry that is registered under the name of `id`.
 pub fn entry<Args, Output>(id: TaskId<Args, Output>) -> Option<&'static TaskEntry> {
     inventory::iter::<TaskEntry>.into_iter().find(|entry| entry.name() == id.name())
+}
+
+/// Encodes arguments as a submission does; returns how many bytes they are.
+pub fn encode<Args, Output>(id: TaskId<Args, Output>, args: impl crate::IntoArgs<Args>) -> Result<usize, Error> {
+    payload::encode_arguments(id.name(), &args.into_args(), &Limits::default()).map(|payload| payload.bytes().len())
 }
 
 /// Calls a registered function in this thread, over bytes, as a worker does.

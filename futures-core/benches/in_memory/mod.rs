@@ -1,0 +1,145 @@
+//! A pool without threads and without waiting: the real executor, driver and worker code over a transport in memory.
+
+use futures_mpi_core::Executor;
+use futures_mpi_core::engine::{Arrival, Clock, Frame, Link, Place, Stepper, Transport, Worker, WorkerNumber};
+use futures_mpi_core::options::{CommonOptions, PoolOptions};
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// A pool whose master looks when it is told to, and whose workers work when they are.
+pub(super) struct Pool {
+    pub(super) executor: Executor,
+    /// None at the end.
+    stepper: Option<Stepper>,
+    network: Network,
+    /// All workers in one: they keep nothing between two frames.
+    worker: Worker<'static, Ticking>,
+    #[allow(dead_code, reason = "not every bench asks")]
+    clock: Ticking,
+    random: u64,
+}
+
+impl Pool {
+    /// A pool of so many workers, which say of each task that it has taken so long.
+    pub(super) fn new(workers: u32, task: Duration) -> Self {
+        let network = Network(Arc::default(), workers);
+        let (manager, mut stepper) = Stepper::detached(PoolOptions::default()).expect("the task functions agree");
+        stepper.attach(Ok(Box::new(network.clone())));
+        let executor = Executor::owning(manager, CommonOptions::default().decide().expect("nothing is set"));
+        let clock = Ticking { looks: Rc::default(), tick: task };
+        let worker = Worker::new(Place { host: "here", set_variable: None }, clock.clone());
+        Pool { executor, stepper: Some(stepper), network, worker, clock, random: 1 }
+    }
+
+    /// The master deals with all that has come.
+    pub(super) fn step(&mut self) {
+        self.stepper.as_mut().expect("it has not ended").step(Duration::ZERO);
+    }
+
+    /// Some workers, any, execute what they were sent; at most so many frames.
+    pub(super) fn work(&mut self, frames: usize) {
+        for _ in 0..frames {
+            let mut queues = self.network.lock();
+            // A linear congruence is random enough, and cheap. The factor is Knuth's, for MMIX.
+            self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let at = (u128::from(self.random) * queues.addressed.len() as u128) >> 64;
+            let Some(number) = queues.addressed.swap_remove_back(at as usize) else { return };
+            let frame = queues.down[number.index()].pop_front().expect("a worker is there once for each of its frames");
+            drop(queues);
+            let mut answers = Answers(Vec::new());
+            self.worker.take(frame, &mut answers);
+            let answers = answers.0.into_iter().map(|frame| Arrival::Frame(number, frame));
+            self.network.lock().up.extend(answers);
+        }
+    }
+
+    /// About how many tasks have been executed.
+    #[allow(dead_code, reason = "not every bench asks")]
+    pub(super) fn executed(&self) -> u64 {
+        self.clock.looks.get().into()
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.executor.shutdown(false, true);
+        while self.stepper.as_ref().is_some_and(|stepper| !stepper.is_finished()) {
+            self.step();
+            self.work(usize::MAX);
+        }
+        // The executor waits for that when it is dropped.
+        if let Some(stepper) = self.stepper.take() {
+            stepper.finish().expect("the transport has nothing against it");
+        }
+    }
+}
+
+/// The frames between a manager and its workers, and how many those are.
+#[derive(Clone)]
+struct Network(Arc<Mutex<Queues>>, u32);
+
+#[derive(Default)]
+struct Queues {
+    /// By worker.
+    down: Vec<VecDeque<Frame>>,
+    /// The workers that have frames, once for each.
+    addressed: VecDeque<WorkerNumber>,
+    up: VecDeque<Arrival>,
+}
+
+impl Network {
+    fn lock(&self) -> MutexGuard<'_, Queues> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Transport for Network {
+    fn workers(&self) -> usize {
+        self.1 as usize
+    }
+
+    fn send(&mut self, worker: WorkerNumber, frame: Frame) {
+        let mut queues = self.lock();
+        queues.addressed.push_back(worker);
+        let all = queues.down.len().max(worker.index() + 1);
+        queues.down.resize_with(all, VecDeque::new);
+        queues.down[worker.index()].push_back(frame);
+    }
+
+    fn poll(&mut self) -> Option<Arrival> {
+        self.lock().up.pop_front()
+    }
+
+    fn close(self: Box<Self>, _: Duration) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+struct Answers(Vec<Frame>);
+
+impl Link for Answers {
+    fn receive(&mut self) -> Option<Frame> {
+        None
+    }
+
+    fn send(&mut self, frame: Frame) {
+        self.0.push(frame);
+    }
+}
+
+/// A clock that goes on by as much at each look, so that each task has taken so long.
+#[derive(Clone)]
+struct Ticking {
+    looks: Rc<Cell<u32>>,
+    tick: Duration,
+}
+
+impl Clock for Ticking {
+    fn now(&self) -> Duration {
+        self.looks.set(self.looks.get() + 1);
+        self.tick * self.looks.get()
+    }
+}
