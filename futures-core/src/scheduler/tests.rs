@@ -344,6 +344,9 @@ struct History {
     workers: Vec<WorkerNumber>,
     joined: u32,
     engaged: Vec<WorkerNumber>,
+    clients: BTreeMap<TaskNumber, ClientNumber>,
+    /// Clients, and others that have had a queued task ever since the last time that the first was given a worker.
+    overtaken: BTreeSet<(ClientNumber, ClientNumber)>,
 }
 
 impl History {
@@ -356,6 +359,8 @@ impl History {
             workers: Vec::new(),
             joined: 0,
             engaged: Vec::new(),
+            clients: BTreeMap::new(),
+            overtaken: BTreeSet::new(),
         };
         history.handle(Open(A));
         history.handle(Open(B));
@@ -367,6 +372,7 @@ impl History {
         match step {
             Step::Submit(number) => {
                 self.submitted += 1;
+                self.clients.insert(task(self.submitted), client(number));
                 self.handle(Submit(client(number), task(self.submitted), FunctionNumber(u32::from(number / 2 % 3))));
             }
             Step::Cancel(which) => self.handle(Cancel(task(u64::from(which) % (self.submitted + 1)))),
@@ -437,9 +443,12 @@ impl History {
         let mut actions = Vec::new();
         self.scheduler.handle(event, &mut actions);
         self.scheduler.check();
+        let clients = (0..).map(ClientNumber).zip(&self.scheduler.clients);
+        let waiting: Vec<ClientNumber> = clients.filter(|(_, of)| of.queued > 0).map(|(number, _)| number).collect();
         for action in actions {
             match action {
                 Dispatch(worker, task) => {
+                    self.take_turn(self.clients[&task], &waiting);
                     assert!(self.workers.contains(&worker), "{worker} is there");
                     assert!(!self.engaged.contains(&worker), "{worker} has nothing else to do");
                     assert_eq!(self.running.insert(task, worker), None, "{task} is with one worker");
@@ -453,6 +462,15 @@ impl History {
                 Drained(_) => {}
             }
         }
+        self.overtaken.retain(|(_, other)| waiting.contains(other));
+    }
+
+    /// Nobody is given a second worker while somebody else waits for the first.
+    fn take_turn(&mut self, client: ClientNumber, waiting: &[ClientNumber]) {
+        let overtaken = self.overtaken.iter().find(|(first, _)| *first == client);
+        assert_eq!(overtaken, None, "clients take turns");
+        self.overtaken.retain(|(_, other)| *other != client);
+        self.overtaken.extend(waiting.iter().filter(|other| **other != client).map(|other| (client, *other)));
     }
 
     fn end(&mut self, task: TaskNumber) {
