@@ -1,6 +1,6 @@
 //! Runs of the simulator: many seeds, one seed, the same seed twice, and a soak by `SIM_SEEDS`.
 
-use futures_mpi_tests::simulator::{Tally, Tiny, explore, few_beside_many, simulate};
+use futures_mpi_tests::simulator::{Tally, Tiny, explore, few_beside_many, mixed_load, simulate};
 use std::env;
 
 /// So many seeds are run if nobody says otherwise.
@@ -72,6 +72,20 @@ fn a_long_queue_delays_nobody_else() {
     let short = few_beside_many(queued, 2_000).unwrap_or_else(|wrong| panic!("{wrong}"));
     println!("ten calls of 2 us beside {queued} are done after {} ns", short);
     assert!(short < 500_000, "the last of ten calls of 2 us was done after {short} ns");
+}
+
+/// One call in a hundred takes a thousand times as long, and is one of another function or of the same.
+#[test]
+fn a_mixed_load_ends_within_a_tenth_of_the_best_schedule() {
+    let calls = number("SIM_MIXED").unwrap_or(10_000);
+    for own_function in [true, false] {
+        for workers in [1, 2, 4, 8] {
+            let (taken, best) = mixed_load(workers, calls, own_function).unwrap_or_else(|wrong| panic!("{wrong}"));
+            let ratio = taken as f64 / best as f64;
+            println!("{workers} workers, long calls of their own function {own_function}: {ratio:.3} of the best");
+            assert!(ratio <= 1.1, "{workers} workers take {taken} ns where {best} ns would do");
+        }
+    }
 }
 
 fn number(variable: &str) -> Option<u64> {

@@ -19,6 +19,7 @@ mod calls;
 mod clock;
 mod exhaustive;
 mod fairness;
+mod mixed;
 mod network;
 mod oracle;
 mod plan;
@@ -32,6 +33,7 @@ mod world;
 
 pub use exhaustive::{Explored, Tiny, explore};
 pub use fairness::few_beside_many;
+pub use mixed::mixed_load;
 pub use oracle::Tally;
 use plan::Plan;
 pub use random::Random;

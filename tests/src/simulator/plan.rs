@@ -94,6 +94,7 @@ pub(super) enum Step {
         ending: Ending,
         count: u32,
         chunksize: u32,
+        terms: Terms,
     },
     /// The number chooses among the calls so far.
     Cancel(u64),
@@ -198,7 +199,8 @@ impl Step {
         match self {
             // Where nothing else happens, the manager looks at the time in growing steps.
             Step::Submit { nanos, terms, .. } => nanos * self.calls() + terms.longest_pause(),
-            Step::Map { nanos, .. } => nanos * self.calls(),
+            // Every chunk may have to rest.
+            Step::Map { nanos, count, terms, .. } => nanos * self.calls() + terms.longest_pause() * u64::from(*count),
             _ => 0,
         }
     }
@@ -206,7 +208,7 @@ impl Step {
     fn calls(&self) -> u64 {
         match self {
             Step::Submit { terms, .. } => 1 + u64::from(terms.retries),
-            Step::Map { count, .. } => u64::from(*count),
+            Step::Map { count, terms, .. } => u64::from(*count) * (1 + u64::from(terms.retries)),
             _ => 0,
         }
     }
@@ -259,7 +261,8 @@ impl Steps<'_> {
         };
         if self.random.percent(8) {
             let (count, chunksize) = (self.random.magnitude(100) as u32, self.random.between(1, 8) as u32);
-            return Step::Map { client, long: is_long, nanos, ending, count, chunksize };
+            let terms = self.terms(nanos * u64::from(chunksize));
+            return Step::Map { client, long: is_long, nanos, ending, count, chunksize, terms };
         }
         Step::Submit { client, long: is_long, nanos, ending, terms: self.terms(nanos) }
     }

@@ -206,8 +206,8 @@ impl World {
         self.add(Entry::Step(*step));
         match *step {
             Step::Submit { client, long, nanos, ending, terms } => self.submit(client, long, (nanos, ending), terms),
-            Step::Map { client, long, nanos, ending, count, chunksize } => {
-                self.map(client, long, (nanos, ending), count, chunksize);
+            Step::Map { client, long, nanos, ending, count, chunksize, terms } => {
+                self.map(client, long, (nanos, ending), (count, chunksize), terms);
             }
             Step::Cancel(which) => {
                 if let Some((number, cancelled)) = self.calls.cancel(which) {
@@ -309,16 +309,29 @@ impl World {
         self.add(Entry::Called(number, client));
     }
 
-    fn map(&mut self, client: u32, long: bool, (nanos, ending): (u64, Ending), count: u32, chunksize: u32) {
+    fn map(
+        &mut self,
+        client: u32,
+        long: bool,
+        (nanos, ending): (u64, Ending),
+        (count, chunksize): (u32, u32),
+        terms: Terms,
+    ) {
         let endings = (1..=count).map(|place| if place == count { ending } else { Ending::Value });
         let items: Vec<(u64, Ending)> = endings.map(|ending| (self.token(), ending)).collect();
         let function = if long { simulated_long::ID } else { simulated_short::ID };
         let arguments: Vec<Arguments> = items.iter().map(|(token, ending)| (*token, nanos, *ending as u8)).collect();
         // A wait for a result that is not there would be for ever; so it ends at once.
         let map = self.clients[client as usize].executor.map(function, arguments).timeout(Duration::ZERO);
-        let results = map.chunksize(chunksize as usize).into_iter();
-        let items =
-            items.into_iter().map(|(token, ending)| self.expected(client, token, ending, Terms::default())).collect();
+        let mut map = map.chunksize(chunksize as usize);
+        if terms != Terms::default() {
+            map = map.retries(terms.retries).retry_backoff(Duration::from_nanos(terms.backoff_nanos), Duration::MAX);
+        }
+        if terms.limit_nanos > 0 {
+            map = map.task_timeout(Duration::from_nanos(terms.limit_nanos));
+        }
+        let results = map.into_iter();
+        let items = items.into_iter().map(|(token, ending)| self.expected(client, token, ending, terms)).collect();
         self.calls.add_map(MapCalls::new(client, items, results));
     }
 
