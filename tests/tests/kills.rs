@@ -18,6 +18,8 @@ const KILLS: usize = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Alone,
+    /// The same, where lost workers are replaced.
+    AloneReplacing,
     /// `mpiexec -n 1`, with spawned workers.
     One,
     /// `mpiexec -n 1` of an Open MPI that is told to go on.
@@ -53,7 +55,7 @@ fn kills_at_random_moments_leave_nothing_behind() {
     }
     // A program with an executor on a communicator finalises MPI itself, which may wait for a worker that mpiexec lets die.
     if mpi.can_spawn && mpi.kind == Kind::OpenMpi && mpi.version.0 == 4 {
-        modes.push(Mode::OneRecovering);
+        modes.extend([Mode::OneRecovering, Mode::AloneReplacing]);
     }
     let pairs: Vec<(Mode, Victim)> = modes
         .into_iter()
@@ -96,7 +98,7 @@ fn wait_for_main(running: &mut Running) {
 /// A program alone has no launcher; a launcher that is told to go on reports no death of a master.
 fn makes_sense((mode, victim): (Mode, Victim)) -> bool {
     match (mode, victim) {
-        (Mode::Alone, Victim::Launcher) => false,
+        (Mode::Alone | Mode::AloneReplacing, Victim::Launcher) => false,
         (Mode::OneRecovering, victim) => victim == Victim::Worker,
         _ => true,
     }
@@ -119,6 +121,7 @@ fn reference() -> Vec<u8> {
 fn launch(mode: Mode) -> Launch {
     let launch = match mode {
         Mode::Alone => Launch::alone().clean_environment(),
+        Mode::AloneReplacing => Launch::alone().clean_environment().env("FUTURES_MPI_REPLACE_LOST_WORKERS", "1"),
         Mode::One => Launch::mpiexec(1),
         Mode::OneRecovering => Launch::mpiexec(1).launcher_arg("--enable-recovery"),
         Mode::Several | Mode::Communicator => Launch::mpiexec(3),

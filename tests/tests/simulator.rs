@@ -54,10 +54,21 @@ fn every_order_of_long_calls_in_a_tiny_pool() {
 /// Two workers, three calls of two clients, a cancellation, a death, a shutdown.
 fn every_order(nanos: u64) {
     let calls = vec![2, 1];
-    let tiny = Tiny { workers: 2, calls, nanos, cancelled: vec![1], killed: vec![1], shut_down: vec![(0, true)] };
+    let (cancelled, killed, shut_down) = (vec![1], vec![1], vec![(0, true)]);
+    let tiny = Tiny { workers: 2, calls, nanos, cancelled, killed, replaced: false, shut_down };
     let explored = explore(&tiny).unwrap_or_else(|wrong| panic!("{wrong}"));
     println!("{explored:?}");
     assert!(explored.ends > 500, "there are more ways to end: {explored:?}");
+}
+
+/// The only worker dies, and another comes in its place: nobody notices but the call that it had.
+#[test]
+fn every_order_of_a_death_and_a_replacement_in_a_tiny_pool() {
+    let (cancelled, killed, shut_down) = (vec![1], vec![0], vec![(0, true)]);
+    let tiny = Tiny { workers: 1, calls: vec![2, 1], nanos: 0, cancelled, killed, replaced: true, shut_down };
+    let explored = explore(&tiny).unwrap_or_else(|wrong| panic!("{wrong}"));
+    println!("{explored:?}");
+    assert!(explored.ends > 100, "there are more ways to end: {explored:?}");
 }
 
 /// Ten calls of one executor beside very many of another: both take turns, so that on four workers half of the places

@@ -26,6 +26,8 @@ pub struct Tiny {
     pub cancelled: Vec<u64>,
     /// The workers that die.
     pub killed: Vec<u32>,
+    /// Whether others come in their place.
+    pub replaced: bool,
     /// The clients that are shut down, and whether their queued tasks are cancelled.
     pub shut_down: Vec<(u32, bool)>,
 }
@@ -52,6 +54,8 @@ enum Choice {
     Deliver(u32),
     Arrive(u32),
     Notice(u32),
+    /// A worker comes in the place of a lost one.
+    Join,
 }
 
 /// Tries every order.
@@ -123,6 +127,8 @@ struct Place<'a> {
     /// What the manager has not looked at, in its order.
     unseen: Vec<Choice>,
     dying: Vec<u32>,
+    /// How many workers are to come in the place of lost ones.
+    wanted: usize,
     /// Whether the invariants are checked at every turn.
     checked: bool,
 }
@@ -130,10 +136,11 @@ struct Place<'a> {
 impl<'a> Place<'a> {
     fn new(tiny: &'a Tiny) -> Self {
         let clients = tiny.calls.len();
-        let mut world = World::new(&vec![1; tiny.workers as usize], &vec![None; clients], false, false);
+        let mut world = World::new(&vec![1; tiny.workers as usize], &vec![None; clients], false, tiny.replaced);
         world.attach(false);
         let (done, unseen, dying) = (Vec::new(), Vec::new(), Vec::new());
-        let mut place = Place { tiny, world, made: vec![0; clients], done, unseen, dying, checked: false };
+        let made = vec![0; clients];
+        let mut place = Place { tiny, world, made, done, unseen, dying, wanted: 0, checked: false };
         place.turn();
         place
     }
@@ -162,6 +169,7 @@ impl<'a> Place<'a> {
             }
         }
         choices.extend(self.dying.iter().map(|worker| Choice::Notice(*worker)));
+        choices.extend((self.wanted > 0 && !self.world.is_over()).then_some(Choice::Join));
         choices
     }
 
@@ -186,6 +194,11 @@ impl<'a> Place<'a> {
                 self.world.notice(worker);
                 self.turn();
             }
+            Choice::Join => {
+                self.wanted -= 1;
+                self.world.join(true);
+                self.turn();
+            }
         }
         self.world.rest();
     }
@@ -193,7 +206,10 @@ impl<'a> Place<'a> {
     fn turn(&mut self) {
         self.unseen.clear();
         self.world.turn(self.checked);
-        let sent = self.world.network().lock().take_sent();
+        let mut network = self.world.network().lock();
+        self.wanted += network.take_wanted();
+        let sent = network.take_sent();
+        drop(network);
         for worker in sent.into_iter().filter(|worker| !self.tiny.killed.contains(&worker.0)) {
             self.world.deliver(worker.0);
             self.world.rest();
@@ -214,7 +230,7 @@ impl<'a> Place<'a> {
         // What is asked of users in which order makes no difference, except as far as the manager has not seen it.
         let mut done = self.done.clone();
         done.sort_unstable();
-        self.world.fingerprint_with(&(done, &self.unseen, &self.dying))
+        self.world.fingerprint_with(&(done, &self.unseen, &self.dying, self.wanted))
     }
 
     /// Lets the pool end, and judges what became of the calls.

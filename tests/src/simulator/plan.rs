@@ -224,7 +224,12 @@ struct Steps<'a> {
 
 impl Steps<'_> {
     fn take(mut self) -> Vec<(u64, Step)> {
-        let faults = if self.random.percent(50) { self.random.magnitude(40) } else { 0 };
+        // Where workers are replaced, more of them can be lost before none is left.
+        let faults = match self.plan.replacing {
+            Some(_) => self.random.magnitude(200),
+            None if self.random.percent(50) => self.random.magnitude(40),
+            None => 0,
+        };
         let impatience = self.random.magnitude(100);
         let (short, long) = (self.random.magnitude(20_000), self.random.magnitude(20 * MILLI));
         let pause = self.random.magnitude(10 * MILLI);
