@@ -136,7 +136,8 @@ impl MpiPoolBuilder {
     /// The workers of such a pool have [no communicator](crate::get_comm_workers) once one was lost.
     ///
     /// It depends on the MPI whether anything is left to be replaced: Open MPI 4 lets the others live if the program was
-    /// started alone, or by `mpiexec --enable-recovery`; Open MPI 5 by `mpiexec --with-ft ulfm` (not tested); MPICH does not.
+    /// started alone, or by `mpiexec --enable-recovery`; Open MPI 5 by `mpiexec --with-ft ulfm`, or with
+    /// `OMPI_MCA_mpi_ft_enable=1` in the environment, but there all workers of the pool's start die together; MPICH does not.
     /// Where it cannot work, in command line mode and with a [`service`](Self::service), this is said on standard error, once,
     /// and the option has no effect. Below `MPI_THREAD_MULTIPLE` it is an error of `build`.
     pub fn replace_lost_workers(mut self, wanted: bool) -> Self {
