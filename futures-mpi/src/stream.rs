@@ -290,6 +290,9 @@ fn landing(memory: Memory, length: usize, new: bool) -> Landing {
 }
 
 #[cfg(test)]
+mod damage;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -1,0 +1,49 @@
+//! Tables of contents that nobody should have sent: they are errors, and take no memory that is not there.
+
+use super::*;
+
+/// A linear congruence with Knuth's factor for MMIX; its high bits are random enough.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((u128::from(self.0) * u128::from(end)) >> 64) as u64
+    }
+}
+
+#[test]
+fn random_tables_are_read_or_refused() {
+    let mut random = Random(1);
+    for _ in 0..10_000 {
+        let table: Vec<u8> = (0..random.below(60)).map(|_| random.below(256) as u8).collect();
+        match read_contents(&table) {
+            Ok(sections) => assert_eq!(sections.len() * Section::BYTES, table.len(), "it says all that is there"),
+            Err(text) => assert!(text.contains(&format!("{} bytes", table.len())), "it says what is wrong: {text}"),
+        }
+    }
+}
+
+#[test]
+fn a_cut_table_is_refused() {
+    let attachments = [1, 2, 4, 8, 16].map(|alignment| Memory::with_room(alignment, 0).map(Attachment::new));
+    let attachments = attachments.map(|attachment| attachment.expect("it takes no memory"));
+    let table = write_contents(77, &attachments);
+    assert_eq!(read_contents(&table).map(|sections| sections.len()), Ok(6));
+    for length in (0..table.len()).filter(|length| *length == 0 || !length.is_multiple_of(Section::BYTES)) {
+        assert!(read_contents(&table[..length]).is_err(), "{length} bytes of {}", table.len());
+    }
+}
+
+#[test]
+fn a_section_without_memory_for_it_is_an_error() {
+    for alignment in 0..=u8::MAX {
+        for length in [1 << 60, 1 << 63, u64::MAX - 15] {
+            let table = [[alignment].as_slice(), &length.to_le_bytes()].concat();
+            let sections = read_contents(&table).expect("it is a table");
+            assert_eq!(sections, [Section { alignment, length }]);
+            let reserved = reserve(usize::from(alignment), length as usize);
+            assert!(reserved.is_err(), "{length} bytes aligned to {alignment} bytes");
+        }
+    }
+}
