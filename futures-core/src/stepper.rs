@@ -15,6 +15,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Room for so many commands is kept; more came while nobody could drive, as at the start of a pool.
+const COMMANDS_KEPT: usize = 1024;
+
 /// The driver of a pool and the inbox that it serves.
 pub struct Stepper {
     driver: Driver,
@@ -99,6 +102,7 @@ impl Stepper {
         if any {
             self.driver.set_time(now());
             self.commands.drain(..).for_each(|command| self.driver.command(command));
+            self.commands.shrink_to(COMMANDS_KEPT);
         }
         any
     }

@@ -33,7 +33,8 @@ fn sleep(millis: u64) {
 
 /// Plays the scene that the command line names, `SCENE COUNT`, with executors of this kind.
 ///
-/// The scenes are `pools`, `side-by-side`, `shutdowns` and `queue`; what is counted are pools, executors and tasks.
+/// The scenes are `pools`, `side-by-side`, `shutdowns`, `queue` and `endless`; what is counted are pools, executors and
+/// tasks.
 ///
 /// # Errors
 ///
@@ -50,6 +51,7 @@ pub fn play(kind: Kind) -> Result<(), Box<dyn AnyError>> {
         "side-by-side" => repeat(ROUNDS, 0, |_| use_executors_at_once(&setting, count)),
         "shutdowns" => repeat(ROUNDS, 0, |round| shut_down_in_the_middle(&setting, count, round % 2 == 0)),
         "queue" => repeat(2, 0, |_| queue(&setting, count)),
+        "endless" => take_from_an_endless_map(&setting, count),
         _ => Err(format!("there is no scene {scene:?}").into()),
     }
 }
@@ -115,6 +117,20 @@ fn queue(setting: &Setting, count: usize) -> Result<(), Box<dyn AnyError>> {
     expect_squares(&futures)?;
     println!("at most {} MiB of memory were resident", memory_mib("VmHWM")?);
     Ok(())
+}
+
+/// The first results of a map over an endless iterator, which takes no more memory the further it goes.
+fn take_from_an_endless_map(setting: &Setting, count: usize) -> Result<(), Box<dyn AnyError>> {
+    let executor = setting.executor();
+    let mut squares = (0..).zip(executor.map(square::ID, 0..));
+    let mut take = |count: usize| {
+        let right = |(n, square): (i64, futures_mpi::Result<i64>)| square.is_ok_and(|square| square == n * n);
+        if squares.by_ref().take(count).all(right) { memory_mib("VmHWM") } else { Err(io::Error::other("it is wrong")) }
+    };
+    let early = take(count / 10)?;
+    let late = take(count)?;
+    println!("at most {early} MiB were resident after {} items, and {late} after {count} more", count / 10);
+    if late <= early + SPARE_MIB { Ok(()) } else { Err("the memory of a map grows".into()) }
 }
 
 /// An executor, a task for each worker that takes a few times as long as it takes to queue the others, and those.

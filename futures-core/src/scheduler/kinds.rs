@@ -23,7 +23,7 @@ pub(super) struct Kinds {
     numbers: BTreeMap<(ClientNumber, FunctionNumber), KindNumber>,
     /// Numbers of kinds that are of no use any more.
     free: Vec<KindNumber>,
-    /// The kind that was asked for last; mostly the next is the same.
+    /// The kind that was asked for last; mostly the next is the same. No client that is forgotten asks again.
     last: Option<(Kind, KindNumber)>,
 }
 
@@ -42,7 +42,6 @@ impl Kinds {
 
     /// A client submits nothing more and has no tasks: its kinds may be forgotten.
     pub(super) fn forget(&mut self, client: ClientNumber) {
-        self.last.take_if(|(last, _)| last.client == client);
         let of_client = (client, FunctionNumber(0))..=(client, FunctionNumber(u32::MAX));
         let old: Vec<_> = self.numbers.range(of_client).map(|(key, number)| (*key, *number)).collect();
         for (key, number) in old {
