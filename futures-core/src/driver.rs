@@ -304,6 +304,9 @@ impl Driver {
         };
         let worker = &mut self.workers[number.index()];
         if worker.outgoing.is_empty() {
+            if let Some(transport) = &mut self.transport {
+                worker.outgoing.bytes = transport.memory();
+            }
             self.unsent.push(number);
             if worker.unanswered == 0 {
                 self.urgent.push(number);
@@ -348,6 +351,9 @@ impl Driver {
                     self.reply(worker, &reply, attachments)?;
                 }
             }
+        }
+        if let Some(transport) = &mut self.transport {
+            transport.reuse(frame.bytes);
         }
         Ok(())
     }

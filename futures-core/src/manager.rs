@@ -9,6 +9,7 @@ use crate::seat::{Attendant, Manner};
 use crate::stepper::Stepper;
 use crate::transport::Transport;
 use crate::watchdog::Watchdog;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
@@ -49,6 +50,8 @@ pub struct Manager {
     registry: &'static Registry,
     options: PoolOptions,
     phase: Mutex<Phase>,
+    /// Whether there is nothing left to start, for a look without the lock.
+    started: AtomicBool,
 }
 
 enum Phase {
@@ -67,14 +70,16 @@ impl Manager {
         let registry = Registry::global()?;
         let options = plan.options;
         let phase = Mutex::new(Phase::Planned(plan));
-        Ok(Arc::new(Manager { inbox: Inbox::new(), boot: Arc::new(Boot::default()), registry, options, phase }))
+        let (inbox, boot, started) = (Inbox::new(), Arc::new(Boot::default()), AtomicBool::new(false));
+        Ok(Arc::new(Manager { inbox, boot, registry, options, phase, started }))
     }
 
     /// The handle of a pool that has no thread, see [`Stepper::detached`].
     pub(crate) fn detached(options: PoolOptions) -> Result<Arc<Self>> {
         let registry = Registry::global()?;
         let phase = Mutex::new(Phase::Over);
-        Ok(Arc::new(Manager { inbox: Inbox::new(), boot: Arc::new(Boot::default()), registry, options, phase }))
+        let (inbox, boot, started) = (Inbox::new(), Arc::new(Boot::default()), AtomicBool::new(true));
+        Ok(Arc::new(Manager { inbox, boot, registry, options, phase, started }))
     }
 
     pub(crate) fn inbox(&self) -> &Arc<Inbox> {
@@ -95,7 +100,11 @@ impl Manager {
 
     /// Starts the pool, unless it has been started or ended before.
     pub fn start(&self) {
+        if self.started.load(Ordering::Acquire) {
+            return;
+        }
         let mut phase = self.lock();
+        self.started.store(true, Ordering::Release);
         if !matches!(*phase, Phase::Planned(_)) {
             return;
         }

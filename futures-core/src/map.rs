@@ -23,6 +23,12 @@ const BYTES_AHEAD: usize = 64 << 20;
 /// So many tasks are submitted ahead whatever their size.
 const FEW_TASKS: usize = 64;
 
+/// While many tasks are made, or many results taken that are there, the pool is looked after once in so many tasks.
+const TASKS_PER_LOOK: usize = 16;
+
+/// The same in items, for chunks.
+const ITEMS_PER_LOOK: usize = 1024;
+
 /// The results of [`Executor::map`](crate::Executor::map) to be: options first, then iterate.
 ///
 /// # Examples
@@ -145,6 +151,7 @@ where
             next_chunk: 0,
             bytes_ahead: 0,
             front: None,
+            chunks_since_look: 0,
         };
         iter.submit_ahead();
         iter
@@ -179,6 +186,8 @@ pub struct MapIter<Args, T, I> {
     /// An error after which there is nothing more.
     last_word: Option<Error>,
     over: bool,
+    /// How many chunks have been taken out since the pool was last looked after.
+    chunks_since_look: usize,
 }
 
 /// Consecutive items, submitted as one task.
@@ -244,6 +253,7 @@ where
         if let Some(watch) = &self.watch {
             return self.ahead.remove(&watch.next(Some(self.client.manager().inbox()), self.deadline)?);
         }
+        self.look();
         let first = self.ahead.first_entry()?;
         if let Some(state) = &first.get().state
             && matches!(state.wait(self.deadline), Err(error) if error.is_timeout())
@@ -253,17 +263,29 @@ where
         Some(first.remove())
     }
 
+    /// Looks after the pool now and then, as long as what comes next is there already: taking results one after the other
+    /// waits for nothing, and the workers would have to.
+    fn look(&mut self) {
+        self.chunks_since_look += 1;
+        if self.chunks_since_look >= TASKS_PER_LOOK.min(ITEMS_PER_LOOK / self.chunksize) {
+            self.chunks_since_look = 0;
+            self.client.manager().inbox().look_after_door();
+        }
+    }
+
     /// Submits chunks until enough are on their way, once half of them have come back.
     fn submit_ahead(&mut self) {
         if self.over || self.ahead.len() > self.tasks_ahead / 2 {
             return;
         }
         let mut tasks = Vec::new();
+        let mut items = 0;
         while self.ahead.len() < self.tasks_ahead
             && (self.bytes_ahead < BYTES_AHEAD || self.ahead.len() < self.few_tasks)
         {
             let Some(chunk) = self.make_chunk(&mut tasks) else { break };
             self.bytes_ahead += chunk.bytes;
+            items += chunk.count;
             match (&self.watch, &chunk.state) {
                 (Some(watch), Some(state)) => state.watch(watch, self.next_chunk, false),
                 (Some(watch), None) => watch.report(self.next_chunk),
@@ -271,6 +293,12 @@ where
             }
             self.ahead.insert(self.next_chunk, chunk);
             self.next_chunk += 1;
+            if tasks.len() >= TASKS_PER_LOOK || items >= ITEMS_PER_LOOK {
+                // The workers begin with these, and get more, while the next are made.
+                self.client.submit_all(tasks.drain(..));
+                self.client.manager().inbox().look_after_door();
+                items = 0;
+            }
         }
         if !tasks.is_empty() {
             self.client.submit_all(tasks);

@@ -165,15 +165,19 @@ pub(crate) fn push_call(frame: &mut Frame, call: &Call<'_>, attachments: Vec<Att
     if bytes.is_empty() {
         bytes.push(TASKS);
     }
+    let mut header = [0; Call::HEADER];
+    header[0..8].copy_from_slice(&call.task.0.to_le_bytes());
+    header[8..12].copy_from_slice(&call.client.0.to_le_bytes());
+    header[12..20].copy_from_slice(&call.function.0.to_le_bytes());
+    header[20..24].copy_from_slice(&call.count.to_le_bytes());
+    header[24..28].copy_from_slice(&call.attachments.to_le_bytes());
+    header[28..36].copy_from_slice(&(call.arguments.len() as u64).to_le_bytes());
     bytes.reserve(Call::HEADER + call.arguments.len());
-    bytes.extend_from_slice(&call.task.0.to_le_bytes());
-    bytes.extend_from_slice(&call.client.0.to_le_bytes());
-    bytes.extend_from_slice(&call.function.0.to_le_bytes());
-    bytes.extend_from_slice(&call.count.to_le_bytes());
-    bytes.extend_from_slice(&call.attachments.to_le_bytes());
-    bytes.extend_from_slice(&(call.arguments.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&header);
     bytes.extend_from_slice(call.arguments);
-    frame.attachments.extend(attachments);
+    if !attachments.is_empty() {
+        frame.attachments.extend(attachments);
+    }
 }
 
 /// Appends a reply to a frame of replies; an empty frame is opened first. Its attachments are the caller's matter.
@@ -186,12 +190,14 @@ pub(crate) fn push_reply(frame: &mut Frame, reply: &Reply<'_>) {
         Results::All(payload) => (0, payload),
         Results::Mixed(payload) => (1, payload),
     };
+    let mut header = [0; Reply::HEADER];
+    header[0..8].copy_from_slice(&reply.task.0.to_le_bytes());
+    header[8..16].copy_from_slice(&reply.nanos.to_le_bytes());
+    header[16..20].copy_from_slice(&reply.attachments.to_le_bytes());
+    header[20] = mixed;
+    header[21..29].copy_from_slice(&(payload.len() as u64).to_le_bytes());
     bytes.reserve(Reply::HEADER + payload.len());
-    bytes.extend_from_slice(&reply.task.0.to_le_bytes());
-    bytes.extend_from_slice(&reply.nanos.to_le_bytes());
-    bytes.extend_from_slice(&reply.attachments.to_le_bytes());
-    bytes.push(mixed);
-    bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&header);
     bytes.extend_from_slice(payload);
 }
 
@@ -200,6 +206,9 @@ pub(crate) fn take_attachments(
     attachments: &mut impl ExactSizeIterator<Item = Attachment>,
     count: u32,
 ) -> Result<Vec<Attachment>, DecodeFailure> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
     if count as usize > attachments.len() {
         let left = attachments.len();
         return Err(DecodeFailure(format!("an envelope has {count} attachments and the frame only {left}")));

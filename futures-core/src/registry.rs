@@ -70,13 +70,18 @@ impl Registry {
 
     /// The function with this key.
     pub(crate) fn get(&self, key: TaskKey) -> Option<Registered> {
-        self.number(key).map(|number| self.tasks[number.index()].1)
+        self.number(key).map(|number| self.function(number))
     }
 
     /// The number of the function with this key: its place in the registry.
     pub(crate) fn number(&self, key: TaskKey) -> Option<FunctionNumber> {
         let at = self.tasks.binary_search_by_key(&key, |(key, _)| *key).ok()?;
         Some(FunctionNumber(at as u32))
+    }
+
+    /// The function with this number, which is one of this registry.
+    pub(crate) fn function(&self, number: FunctionNumber) -> Registered {
+        self.tasks[number.index()].1
     }
 
     /// A hash over all ids and signatures, equal in processes that can work together.

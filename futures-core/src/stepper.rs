@@ -56,20 +56,24 @@ impl Stepper {
     /// Deals with all that has come until now, `elapsed` after the pool's start; whether anything had come. Says nothing
     /// on standard error.
     pub fn step(&mut self, elapsed: Duration) -> bool {
-        let moved = self.advance(|| elapsed);
+        let moved = self.advance(|| elapsed, || false);
         let notices = std::mem::take(self.notices()).into_iter();
         notices.filter(|notice| !matches!(notice, Notice::Say(_))).for_each(Notice::tell);
         moved
     }
 
-    /// The same, with a clock that is looked at only if need be; keeps to itself whom to tell.
-    pub(crate) fn advance(&mut self, now: impl Fn() -> Duration) -> bool {
+    /// The same, with a clock that is looked at only if need be; keeps to itself whom to tell. Takes in no more when
+    /// `enough` holds.
+    pub(crate) fn advance(&mut self, now: impl Fn() -> Duration, enough: impl Fn() -> bool) -> bool {
         let mut moved = self.take_commands(&now);
         if self.driver.needs_time() {
             self.driver.set_time(now());
         }
         while self.driver.receive() {
             moved = true;
+            if enough() {
+                break;
+            }
         }
         if !self.driver.is_calm() && !self.driver.is_finished() {
             self.driver.set_time(now());

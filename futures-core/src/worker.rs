@@ -1,12 +1,13 @@
 //! The worker's side: one loop, the same on a thread and on an MPI rank.
 
 mod clients;
+mod pace;
 
 use crate::attachments::Encoded;
 use crate::codec::{DecodeFailure, Limits};
 use crate::error::Result;
 use crate::globals::Window;
-use crate::ids::ClientNumber;
+use crate::ids::{ClientNumber, FunctionNumber};
 use crate::memory::Attachment;
 use crate::message::{self, Call, Envelopes, Hello, PROTOCOL, Prepared, Ready, Refused, Reply, Results, ToWorker};
 use crate::options::DEFAULT_SHUTDOWN_LIMIT;
@@ -15,9 +16,11 @@ use crate::setup::Setup;
 use crate::task::{self, Failure, FailureKind, Input, Output};
 use crate::transport::{Frame, Link};
 use clients::Clients;
+use pace::Paces;
 use std::time::{Duration, Instant};
 
-/// Replies are held back for at most this long while more tasks are at hand.
+/// Replies are held back for at most this long while more tasks are at hand, as long as these keep to the pace that their
+/// functions have shown.
 const REPLY_DELAY: Duration = Duration::from_micros(100);
 
 /// Replies are sent when so many bytes of them have come together.
@@ -74,6 +77,9 @@ pub struct Worker<'a, C> {
     limits: Limits,
     shutdown_limit: Duration,
     clients: Clients,
+    paces: Paces,
+    /// Scratch for what a task returns.
+    encoded: Encoded,
     clock: C,
 }
 
@@ -86,6 +92,8 @@ impl<'a, C: Clock> Worker<'a, C> {
             limits: Limits::default(),
             shutdown_limit: DEFAULT_SHUTDOWN_LIMIT,
             clients: Clients::default(),
+            paces: Paces::default(),
+            encoded: Encoded::default(),
             clock,
         }
     }
@@ -106,6 +114,7 @@ impl<'a, C: Clock> Worker<'a, C> {
             ToWorker::Tasks(calls) => self.execute(calls, frame.attachments, link)?,
             ToWorker::Stop => return Ok(Next::Stop),
         }
+        link.reuse(frame.bytes);
         Ok(Next::Continue)
     }
 
@@ -139,15 +148,15 @@ impl<'a, C: Clock> Worker<'a, C> {
 
     /// Runs the tasks of a frame; replies of short tasks travel together.
     fn execute<'f>(
-        &self,
+        &mut self,
         calls: Envelopes<'f, Call<'f>>,
         attachments: Vec<Attachment>,
         link: &mut impl Link,
     ) -> Result<(), Refused> {
         let registry = self.registry()?;
         let mut attachments = attachments.into_iter();
-        let mut replies = Frame::default();
-        let mut encoded = Encoded::default();
+        let mut replies = Frame::from(link.memory());
+        let encoded = &mut self.encoded;
         let window = Window::open();
         let (mut shown, mut limits) = (None, self.limits);
         let mut begin = self.clock.now();
@@ -164,9 +173,18 @@ impl<'a, C: Clock> Worker<'a, C> {
                 limits = self.clients.limits(call.client).unwrap_or(self.limits);
             }
             let buffers = message::take_attachments(&mut attachments, call.attachments).map_err(damaged)?;
+            let function = registry.number(call.function);
+            if !replies.is_empty() && !function.is_some_and(|function| self.paces.is_short(function)) {
+                // What is done does not wait for what may take long.
+                send(&mut replies, link);
+                sent = begin;
+            }
             encoded.clear();
-            let mixed = run(registry, &call, buffers, &mut encoded, limits);
+            let mixed = run(registry, function, &call, buffers, encoded, limits);
             let end = self.clock.now();
+            if let Some(function) = function {
+                self.paces.see(function, end - begin);
+            }
             let mut nanos = u64::try_from((end - begin).as_nanos()).unwrap_or(u64::MAX);
             if task::has_taken_worker_alone() {
                 nanos = nanos.max(task::ALONE_NANOS);
@@ -180,13 +198,16 @@ impl<'a, C: Clock> Worker<'a, C> {
             message::push_reply(&mut replies, &reply);
             replies.attachments.append(&mut encoded.attachments);
             if replies.len_bytes() >= REPLY_BYTES || end - sent >= REPLY_DELAY {
-                link.send(std::mem::take(&mut replies));
+                send(&mut replies, link);
                 sent = end;
             }
             begin = end;
         }
         if !replies.is_empty() {
             link.send(replies);
+        }
+        if encoded.bytes.capacity() > REPLY_BYTES {
+            *encoded = Encoded::default();
         }
         Ok(())
     }
@@ -196,24 +217,32 @@ impl<'a, C: Clock> Worker<'a, C> {
     }
 }
 
+/// Sends the replies so far, and begins anew.
+fn send(replies: &mut Frame, link: &mut impl Link) {
+    let next = link.memory().into();
+    link.send(std::mem::replace(replies, next));
+}
+
 /// Executes the calls of a task and writes their results; returns whether they are written as mixed items, because one
 /// of them has failed.
 fn run(
     registry: &Registry,
+    function: Option<FunctionNumber>,
     call: &Call<'_>,
     attachments: Vec<Attachment>,
     encoded: &mut Encoded,
     limits: Limits,
 ) -> bool {
-    let Some(function) = registry.get(call.function) else {
+    let Some(function) = function.map(|number| registry.function(number)) else {
         let failure = Failure::new(FailureKind::Unknown, registry.unknown(&format!("with key {:x}", call.function.0)));
         (0..call.count).for_each(|_| message::push_item(&mut encoded.bytes, Err(&failure)));
         return true;
     };
     let function = function.entry().call();
     let mut input = Input::new(call.arguments, attachments);
-    let mut record = Record { encoded, ends: Vec::new(), mixed: false };
-    for _ in 0..call.count {
+    let mut record = Record { encoded, ends: Vec::new(), left: call.count, mixed: false };
+    while record.left > 0 {
+        record.left -= 1;
         record.add(|encoded| task::catch(|| function(&mut input, &mut Output::new(encoded, limits))));
     }
     record.mixed
@@ -222,8 +251,10 @@ fn run(
 /// The results of a task as they come: values alone until a call fails, items from then on.
 struct Record<'a> {
     encoded: &'a mut Encoded,
-    /// Where each value ends, as long as there are values alone.
+    /// Where each value ends, as long as there are values alone and more calls to come.
     ends: Vec<usize>,
+    /// How many calls are to come.
+    left: u32,
     mixed: bool,
 }
 
@@ -239,6 +270,7 @@ impl Record<'_> {
             return message::push_item(&mut self.encoded.bytes, result.as_ref().map(|()| value.bytes.as_slice()));
         }
         match call(self.encoded) {
+            Ok(()) if self.left == 0 => {}
             Ok(()) => self.ends.push(self.encoded.bytes.len()),
             Err(failure) => {
                 self.turn_into_items();

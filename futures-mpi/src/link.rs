@@ -2,8 +2,8 @@
 
 use crate::comm_workers;
 use crate::lifeline::{Fate, Invitation, Line};
-use crate::stream::{self, Control, Incoming, Item};
-use crate::sys::{self, Communicator, MpiError, Sending, Source};
+use crate::stream::{self, Control, Incoming, Item, Outgoing, Spare};
+use crate::sys::{self, Communicator, Mailbox, MpiError, Sending, Source};
 use futures_mpi_core::engine::Backoff;
 use futures_mpi_core::engine::{Frame, Link, Recycler};
 use std::sync::Arc;
@@ -17,8 +17,11 @@ pub(crate) struct MpiLink {
     communicator: Communicator,
     /// The rank of the manager.
     root: i32,
+    /// Where letters arrive; none before the first look, and after the farewell.
+    mailbox: Option<Mailbox>,
     incoming: Incoming,
     sending: Vec<Sending>,
+    spare: Spare,
     /// While there is nothing to do.
     idle: Backoff,
     /// While a frame arrives or a large one leaves, which moves only while this process looks: never asleep.
@@ -70,8 +73,10 @@ impl MpiLink {
         MpiLink {
             communicator,
             root,
-            incoming: Incoming::new(&Arc::<Recycler>::default()),
+            mailbox: None,
+            incoming: Incoming::new(communicator, root, &Arc::<Recycler>::default()),
             sending: Vec::new(),
+            spare: Spare::default(),
             idle: Backoff::new(backoff, crowded),
             moving: Backoff::new(Duration::ZERO, true),
             handing_over: Backoff::new(backoff.min(HANDING_OVER), crowded),
@@ -99,24 +104,13 @@ impl MpiLink {
     /// process that spawned this one is closed, if that process can close it too. Otherwise this worker just goes, and
     /// an error says why.
     pub(crate) fn finish(mut self, limit: Duration) -> Result<Parting, String> {
-        let deadline = Instant::now() + limit;
-        if let Some(text) = self.error() {
-            return Err(text.to_owned());
-        }
-        if self.end.is_none() {
-            let ready = stream::send_control(self.communicator, self.root, Control::Ready);
-            self.sending.push(ready.map_err(|error| error.to_string())?);
-        }
-        self.idle.reset();
-        while !matches!(self.end, Some(End::Told(_))) || !self.sending.is_empty() {
-            match self.advance_sends().and_then(|()| self.look()) {
-                Ok(Some(_)) => {}
-                Ok(None) if Instant::now() >= deadline => {
-                    return Err(format!("the manager did not say farewell within {limit:?}"));
-                }
-                Ok(None) => self.idle.wait(),
-                Err(error) => return Err(error),
-            }
+        let told = self.say_farewell(Instant::now() + limit);
+        if let Some(mailbox) = self.mailbox.take() {
+            // Nobody else sends to it, and what a manager sends after its last word is of no interest.
+            let closed = mailbox.close().map_err(|error| error.to_string());
+            told.and(closed.map(drop))?;
+        } else {
+            told?;
         }
         match self.end {
             // The manager disconnects too, as soon as it has said so.
@@ -130,6 +124,35 @@ impl MpiLink {
         }
     }
 
+    /// Waits until the manager has said how to go and has taken everything, or until the deadline.
+    fn say_farewell(&mut self, deadline: Instant) -> Result<(), String> {
+        if let Some(text) = self.error() {
+            return Err(text.to_owned());
+        }
+        if self.end.is_none() {
+            self.outgoing().control(Control::Ready).map_err(|error| error.to_string())?;
+        }
+        self.idle.reset();
+        while !matches!(self.end, Some(End::Told(_))) || !self.sending.is_empty() {
+            match self.advance_sends().and_then(|()| self.look()) {
+                Ok(Some(_)) => {}
+                Ok(None) if Instant::now() >= deadline => {
+                    return Err("the manager did not say farewell in time".to_owned());
+                }
+                Ok(None) => self.idle.wait(),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The way to the manager.
+    fn outgoing(&mut self) -> Outgoing<'_, impl FnMut(Sending)> {
+        let (communicator, rank, part) = (self.communicator, self.root, self.part_bytes);
+        let under_way = &mut self.sending;
+        Outgoing { communicator, rank, part, spare: &mut self.spare, keep: move |sending| under_way.push(sending) }
+    }
+
     /// The next frame, if there is one now.
     fn look(&mut self) -> Result<Option<Frame>, String> {
         loop {
@@ -138,9 +161,8 @@ impl MpiLink {
                 if self.incoming.is_busy() {
                     return Ok(None);
                 }
-                let message = self.communicator.probe(Source::Rank(self.root)).map_err(|error| error.to_string())?;
-                let Some(message) = message else { return Ok(None) };
-                item = self.incoming.accept(message)?;
+                let Some(letter) = self.next_letter().map_err(|error| error.to_string())? else { return Ok(None) };
+                item = self.incoming.accept(letter)?;
             }
             match item {
                 Some(Item::Frame(frame)) => return Ok(Some(frame)),
@@ -154,6 +176,14 @@ impl MpiLink {
                 None => {}
             }
         }
+    }
+
+    fn next_letter(&mut self) -> Result<Option<Vec<u8>>, MpiError> {
+        let mailbox = match &mut self.mailbox {
+            Some(mailbox) => mailbox,
+            none => none.insert(stream::open_mailbox(self.communicator, Source::Rank(self.root))?),
+        };
+        Ok(mailbox.look(|| self.spare.take())?.map(|(_, letter)| letter))
     }
 
     /// Connects to the manager as it asks; a worker that cannot goes on without, and says so.
@@ -180,6 +210,19 @@ impl MpiLink {
             }
         });
         failed.map_or(Ok(()), Err)
+    }
+
+    /// Waits until MPI has let go of everything.
+    fn hand_over(&mut self, large: bool) -> Result<(), String> {
+        self.handing_over.reset();
+        self.moving.reset();
+        loop {
+            self.advance_sends()?;
+            if self.sending.is_empty() {
+                return Ok(());
+            }
+            if large { self.moving.wait() } else { self.handing_over.wait() }
+        }
     }
 
     fn fail(&mut self, error: String) {
@@ -209,20 +252,19 @@ impl Link for MpiLink {
             return;
         }
         let large = frame.len_bytes() >= stream::LARGE_BYTES;
-        let sent = stream::send_frame(self.communicator, self.root, frame, self.part_bytes, &mut self.sending);
-        let mut outcome = sent.map_err(|error| error.to_string()).and_then(|()| self.advance_sends());
-        self.handing_over.reset();
-        self.moving.reset();
-        while outcome.is_ok() && !self.sending.is_empty() {
-            if large {
-                self.moving.wait()
-            } else {
-                self.handing_over.wait()
-            }
-            outcome = self.advance_sends();
+        let mut outcome = self.outgoing().frame(frame).map_err(|error| error.to_string());
+        if outcome.is_ok() && !self.sending.is_empty() {
+            outcome = self.hand_over(large);
         }
         if let Err(error) = outcome {
             self.fail(error);
         }
+    }
+    fn memory(&mut self) -> Vec<u8> {
+        self.spare.take()
+    }
+
+    fn reuse(&mut self, bytes: Vec<u8>) {
+        self.spare.put(bytes);
     }
 }

@@ -65,6 +65,14 @@ impl Transport for Replacing {
         Ok(())
     }
 
+    fn memory(&mut self) -> Vec<u8> {
+        self.inner.memory()
+    }
+
+    fn reuse(&mut self, bytes: Vec<u8>) {
+        self.inner.reuse(bytes);
+    }
+
     fn close(mut self: Box<Self>, limit: Duration) -> Result<(), String> {
         let deadline = Instant::now() + limit;
         // A worker that comes too late is sent home; MPI could not be finalised while it is still coming.

@@ -4,7 +4,7 @@ use crate::ending;
 use crate::environment::{self, Implementation};
 use crate::start::{self, Started};
 use crate::stream::{self, Control};
-use crate::sys::{self, Communicator, MpiError, Sending, ThreadLevel};
+use crate::sys::{self, Communicator, MpiError, ThreadLevel};
 use futures_mpi_core::engine::Backoff;
 use std::fmt::Write as _;
 use std::fs;
@@ -226,8 +226,11 @@ fn spawn(options: &SpawnOptions) -> Result<Communicator, MpiError> {
 /// Sends workers home that nobody wants any more, and disconnects from them.
 fn send_home(workers: Communicator, deadline: Instant) -> Result<(), String> {
     let ranks = 0..workers.remote_size().unwrap_or(0);
-    let mut sending: Vec<Sending> =
-        ranks.filter_map(|rank| stream::send_control(workers, rank, Control::Disconnect).ok()).collect();
+    let mut sending = Vec::new();
+    for rank in ranks {
+        // Whom it does not reach is missed when this side disconnects.
+        let _ = stream::send_word(workers, rank, Control::Disconnect, |under_way| sending.push(under_way));
+    }
     let mut backoff = Backoff::new(HOME_BACKOFF, true);
     // While this side disconnects, nothing that is still on its way to the other would move.
     while !sending.is_empty() && Instant::now() < deadline {

@@ -1,12 +1,15 @@
-//! Frames over MPI messages: tags, the splitting of large frames and their reassembly, the same at both ends.
+//! Frames over MPI messages: letters and parts, the splitting of large frames and their reassembly, the same at both ends.
 //!
-//! A frame of up to one part and without attachments is one message with the tag [`FRAME`]. Any other is a table of
-//! contents, with the tag [`CONTENTS`]: the length and the alignment of each section, of which the first is the frame's
-//! bytes and the others its attachments; then the sections' parts with the tag [`PART`], which are received straight
-//! into the final memory of each section. An empty section has no parts. A byte with the tag [`CONTROL`] is part of the
-//! farewell; a manager's first message may have the tag [`INVITATION`]. MPI keeps the order of messages between two processes.
+//! Everything begins with a letter, a message of up to [`LETTER_BYTES`] with the tag [`LETTER`], whose last byte says what
+//! it is. Letters are all that is looked for: each end has a receive for them posted ahead. A small frame without
+//! attachments is one letter. Any other is announced by a letter with its table of contents, the length and the
+//! alignment of each section, of which the first is the frame's bytes and the others its attachments; then the sections
+//! follow as parts, messages with the tag [`PART`], which are received straight into the final memory of each section. An
+//! empty section has no parts. A table that is too long for a letter is itself sent as parts, announced by its length.
+//!
+//! MPI keeps the order of the letters between two processes, and that of the parts.
 
-use crate::sys::{Communicator, Landing, Load, Message, MpiError, Receiving, Sending};
+use crate::sys::{Communicator, Landing, Load, Mailbox, MpiError, Receiving, Sending, Sent, Source};
 use futures_mpi_core::engine::{Attachment, Frame, Memory, Recycler};
 use std::collections::VecDeque;
 use std::env;
@@ -15,8 +18,11 @@ use std::sync::Arc;
 /// The largest part of a frame: well below what a C integer counts.
 const PART_BYTES: usize = 1 << 30;
 
-/// Makes parts smaller, so that tests need no large frames.
+/// Makes parts and letters smaller, so that tests need no large frames.
 const PART_BYTES_VARIABLE: &str = "FUTURES_MPI_TEST_PART_BYTES";
+
+/// The longest letter: it is copied once, which costs less than a message until about here.
+const LETTER_BYTES: usize = 1 << 16;
 
 /// From this length on, the memory for a frame is taken in huge pages where the system has them.
 const HUGE_BYTES: usize = 4 << 20;
@@ -24,14 +30,18 @@ const HUGE_BYTES: usize = 4 << 20;
 /// From this length on, a frame moves in many steps, each of which may need both processes to look.
 pub(crate) const LARGE_BYTES: usize = 1 << 20;
 
-const FRAME: i32 = 1;
-const CONTENTS: i32 = 2;
-const PART: i32 = 3;
-const CONTROL: i32 = 4;
-const INVITATION: i32 = 5;
+/// How much memory of frames that were dealt with is kept for others.
+const SPARE: usize = 16;
 
-/// The longest invitation: more is no invitation.
-const INVITATION_BYTES_MAX: usize = 1 << 16;
+const LETTER: i32 = 1;
+const PART: i32 = 2;
+
+// The kinds of letters.
+const FRAME: u8 = 1;
+const CONTENTS: u8 = 2;
+const CONTENTS_AS_PARTS: u8 = 3;
+const CONTROL: u8 = 4;
+const INVITATION: u8 = 5;
 
 /// The bytes of the farewell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,28 +68,102 @@ pub(crate) fn part_bytes() -> usize {
     chosen.map_or(PART_BYTES, |bytes: usize| bytes.clamp(1, PART_BYTES))
 }
 
-/// Sends a frame to `rank`: what is under way is added to `sent`, in order.
-pub(crate) fn send_frame(
+/// Waits for the letters of one process, or of all.
+pub(crate) fn open_mailbox(communicator: Communicator, source: Source) -> Result<Mailbox, MpiError> {
+    Mailbox::open(communicator, source, LETTER, LETTER_BYTES)
+}
+
+/// Memory of frames that were dealt with, for others.
+#[derive(Default)]
+pub(crate) struct Spare(Vec<Vec<u8>>);
+
+impl Spare {
+    /// Empty memory.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        self.0.pop().unwrap_or_default()
+    }
+
+    /// Takes memory back; what is in it is of no interest.
+    pub(crate) fn put(&mut self, mut bytes: Vec<u8>) {
+        if self.0.len() < SPARE && (1..=LETTER_BYTES).contains(&bytes.capacity()) {
+            bytes.clear();
+            self.0.push(bytes);
+        }
+    }
+}
+
+/// What leaves a process, on its way to `rank`.
+pub(crate) struct Outgoing<'a, K> {
+    pub(crate) communicator: Communicator,
+    pub(crate) rank: i32,
+    /// The largest part.
+    pub(crate) part: usize,
+    /// Memory that MPI has let go of.
+    pub(crate) spare: &'a mut Spare,
+    /// Is given what is under way, in order.
+    pub(crate) keep: K,
+}
+
+impl<K: FnMut(Sending)> Outgoing<'_, K> {
+    /// Sends a frame.
+    pub(crate) fn frame(mut self, frame: Frame) -> Result<(), MpiError> {
+        let Frame { bytes, attachments } = frame;
+        if attachments.is_empty() && self.fits(bytes.len()) {
+            return self.letter(bytes, FRAME);
+        }
+        let contents = write_contents(bytes.len(), &attachments);
+        if self.fits(contents.len()) {
+            self.letter(contents, CONTENTS)?;
+        } else {
+            self.letter((contents.len() as u64).to_le_bytes().to_vec(), CONTENTS_AS_PARTS)?;
+            self.section(Load::Bytes(contents))?;
+        }
+        if !bytes.is_empty() {
+            self.section(Load::Bytes(bytes))?;
+        }
+        let mut attachments = attachments.into_iter().filter(|attachment| attachment.len_bytes() > 0);
+        attachments.try_for_each(|attachment| self.section(Load::Attachment(attachment)))
+    }
+
+    /// Sends one byte of the farewell.
+    pub(crate) fn control(mut self, control: Control) -> Result<(), MpiError> {
+        self.letter(vec![control as u8], CONTROL)
+    }
+
+    /// Sends the invitation to the life line.
+    pub(crate) fn invitation(mut self, text: String) -> Result<(), MpiError> {
+        self.letter(text.into_bytes(), INVITATION)
+    }
+
+    /// Whether so many bytes go into a letter.
+    fn fits(&self, length: usize) -> bool {
+        length < LETTER_BYTES && length <= self.part
+    }
+
+    fn letter(&mut self, mut bytes: Vec<u8>, kind: u8) -> Result<(), MpiError> {
+        bytes.push(kind);
+        match self.communicator.send_bytes(bytes, self.rank, LETTER)? {
+            Sent::Done(bytes) => self.spare.put(bytes),
+            Sent::UnderWay(sending) => (self.keep)(sending),
+        }
+        Ok(())
+    }
+
+    fn section(&mut self, load: Load) -> Result<(), MpiError> {
+        (self.keep)(self.communicator.send(load, self.part, self.rank, PART)?);
+        Ok(())
+    }
+}
+
+/// Sends one byte of the farewell to somebody with whom there is nothing else to be done; `keep` is given what is under
+/// way.
+pub(crate) fn send_word(
     communicator: Communicator,
     rank: i32,
-    frame: Frame,
-    part: usize,
-    sent: &mut impl Extend<Sending>,
+    word: Control,
+    keep: impl FnMut(Sending),
 ) -> Result<(), MpiError> {
-    let Frame { bytes, attachments } = frame;
-    if attachments.is_empty() && bytes.len() <= part {
-        sent.extend([communicator.send(Load::Bytes(bytes), part, rank, FRAME)?]);
-        return Ok(());
-    }
-    let contents = write_contents(bytes.len(), &attachments);
-    sent.extend([communicator.send(Load::Bytes(contents), usize::MAX, rank, CONTENTS)?]);
-    if !bytes.is_empty() {
-        sent.extend([communicator.send(Load::Bytes(bytes), part, rank, PART)?]);
-    }
-    for attachment in attachments.into_iter().filter(|attachment| attachment.len_bytes() > 0) {
-        sent.extend([communicator.send(Load::Attachment(attachment), part, rank, PART)?]);
-    }
-    Ok(())
+    Outgoing { communicator, rank, part: PART_BYTES, spare: &mut Spare::default(), keep }.control(word)
 }
 
 /// A section of a frame: its bytes, or one of its attachments.
@@ -116,16 +200,6 @@ fn read_contents(contents: &[u8]) -> Result<VecDeque<Section>, String> {
     Ok(sections.iter().map(read).collect())
 }
 
-/// Sends one byte of the farewell.
-pub(crate) fn send_control(communicator: Communicator, rank: i32, control: Control) -> Result<Sending, MpiError> {
-    communicator.send(Load::Bytes(vec![control as u8]), 1, rank, CONTROL)
-}
-
-/// Sends the invitation to the life line.
-pub(crate) fn send_invitation(communicator: Communicator, rank: i32, text: String) -> Result<Sending, MpiError> {
-    communicator.send(Load::Bytes(text.into_bytes()), INVITATION_BYTES_MAX, rank, INVITATION)
-}
-
 /// What a peer has sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Item {
@@ -139,14 +213,15 @@ pub(crate) enum Item {
 
 /// What comes from one peer, in order.
 ///
-/// Invariants: one message is received at a time; `waiting` is empty unless one is; `partial` is `None` while its
-/// memory is with `active`.
+/// One part is received at a time.
 pub(crate) struct Incoming {
-    active: Option<(Receiving, i32)>,
-    waiting: VecDeque<Message>,
-    /// The section that is under way of a frame in sections.
-    partial: Option<Landing>,
-    /// The sections that are to come after it.
+    communicator: Communicator,
+    rank: i32,
+    /// The part that is under way, and what becomes of its section.
+    active: Option<(Receiving, Purpose)>,
+    /// Letters that have come meanwhile.
+    letters: VecDeque<Vec<u8>>,
+    /// The sections that are to come after the one that is under way.
     sections: VecDeque<Section>,
     /// Those that are there.
     whole: Vec<Memory>,
@@ -154,92 +229,109 @@ pub(crate) struct Incoming {
     recycler: Arc<Recycler>,
 }
 
+/// What is received as parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// The table of contents of a frame.
+    Contents,
+    /// A section of it.
+    Section,
+}
+
 impl Incoming {
     /// Nothing yet.
-    pub(crate) fn new(recycler: &Arc<Recycler>) -> Self {
+    pub(crate) fn new(communicator: Communicator, rank: i32, recycler: &Arc<Recycler>) -> Self {
         Incoming {
+            communicator,
+            rank,
             active: None,
-            waiting: VecDeque::new(),
-            partial: None,
+            letters: VecDeque::new(),
             sections: VecDeque::new(),
             whole: Vec::new(),
             recycler: Arc::clone(recycler),
         }
     }
 
-    /// Whether a message is being received, so that [`advance`](Self::advance) may bring something.
+    /// Whether something has begun to come, so that [`advance`](Self::advance) may bring something.
     pub(crate) fn is_busy(&self) -> bool {
-        self.active.is_some()
+        self.active.is_some() || !self.letters.is_empty()
     }
 
-    /// Takes the next message of the peer; gives what is whole by then.
-    pub(crate) fn accept(&mut self, message: Message) -> Result<Option<Item>, String> {
+    /// Takes the next letter of the peer; gives what is whole by then.
+    pub(crate) fn accept(&mut self, letter: Vec<u8>) -> Result<Option<Item>, String> {
         if self.is_busy() {
-            self.waiting.push_back(message);
-        } else {
-            self.begin(message)?;
+            self.letters.push_back(letter);
+        } else if let Some(item) = self.read(letter)? {
+            return Ok(Some(item));
         }
         self.advance()
     }
 
     /// Gives the next thing that is whole by now.
     pub(crate) fn advance(&mut self) -> Result<Option<Item>, String> {
-        while let Some((receiving, tag)) = &mut self.active {
-            let Some(landing) = receiving.test().map_err(|error| error.to_string())? else { return Ok(None) };
-            let tag = *tag;
-            self.active = None;
-            let item = self.finish(tag, landing)?;
-            if let Some(next) = self.waiting.pop_front() {
-                self.begin(next)?;
-            }
+        loop {
+            let item = if let Some((receiving, purpose)) = &mut self.active {
+                let purpose = *purpose;
+                let part = receiving.test().map_err(|error| error.to_string())?;
+                let Some((landing, length)) = part else { return Ok(None) };
+                self.active = None;
+                self.take_part(landing, length, purpose)?
+            } else if let Some(letter) = self.letters.pop_front() {
+                self.read(letter)?
+            } else {
+                return Ok(None);
+            };
             if item.is_some() {
                 return Ok(item);
             }
         }
-        Ok(None)
     }
 
-    /// Starts to receive a message.
-    fn begin(&mut self, message: Message) -> Result<(), String> {
-        let (tag, length) = (message.tag, message.length);
-        let landing = match tag {
-            FRAME => reserve(1, length)?,
-            CONTENTS if self.partial.is_none() => reserve(1, length)?,
-            CONTROL if length == 1 => reserve(1, length)?,
-            INVITATION if length <= INVITATION_BYTES_MAX => reserve(1, length)?,
-            PART => match self.partial.take() {
-                Some(landing) if length > 0 && length <= landing.missing() => landing,
-                _ => return Err(format!("an unexpected part of a frame arrived, of {length} bytes")),
-            },
-            _ => return Err(format!("an unexpected message arrived, with the tag {tag} and {length} bytes")),
-        };
-        let receiving = message.receive(landing).map_err(|error| error.to_string())?;
-        self.active = Some((receiving, tag));
-        Ok(())
+    /// Makes something of a part, which has added `length` bytes.
+    fn take_part(&mut self, landing: Landing, length: usize, purpose: Purpose) -> Result<Option<Item>, String> {
+        if length == 0 {
+            return Err("an empty part of a frame arrived".to_owned());
+        }
+        if landing.missing() > 0 {
+            self.receive(landing, purpose)?;
+            return Ok(None);
+        }
+        match purpose {
+            Purpose::Contents => self.sections = read_contents(&bytes_of(landing))?,
+            Purpose::Section => self.whole.push(landing.finish()),
+        }
+        self.next_section()
     }
 
-    /// Makes something of a received message.
-    fn finish(&mut self, tag: i32, landing: Landing) -> Result<Option<Item>, String> {
-        match tag {
-            FRAME => Ok(Some(Item::Frame(bytes_of(landing).into()))),
-            PART if landing.missing() > 0 => {
-                self.partial = Some(landing);
+    /// Makes something of a letter.
+    fn read(&mut self, mut letter: Vec<u8>) -> Result<Option<Item>, String> {
+        match letter.pop() {
+            Some(FRAME) => Ok(Some(Item::Frame(letter.into()))),
+            Some(CONTENTS) => {
+                self.sections = read_contents(&letter)?;
+                self.next_section()
+            }
+            Some(CONTENTS_AS_PARTS) => {
+                let length =
+                    letter.as_slice().try_into().ok().and_then(|bytes| u64::from_le_bytes(bytes).try_into().ok());
+                let length = length.filter(|length| *length > 0);
+                let length = length.ok_or("a table of contents of an unreadable length is announced")?;
+                self.receive(reserve(1, length)?, Purpose::Contents)?;
                 Ok(None)
             }
-            PART => {
-                self.whole.push(landing.finish());
-                self.next_section()
-            }
-            CONTENTS => {
-                self.sections = read_contents(&bytes_of(landing))?;
-                self.next_section()
-            }
-            INVITATION => Ok(Some(Item::Invitation(bytes_of(landing)))),
-            _ => match bytes_of(landing)[..] {
+            Some(CONTROL) => match letter[..] {
                 [byte] if usize::from(byte) < CONTROLS.len() => Ok(Some(Item::Control(CONTROLS[usize::from(byte)]))),
                 ref bytes => Err(format!("unexpected bytes of farewell arrived: {bytes:?}")),
             },
+            Some(INVITATION) => Ok(Some(Item::Invitation(letter))),
+            kind => Err(format!("a letter of the unknown kind {kind:?} arrived, of {} bytes", letter.len())),
         }
+    }
+
+    fn receive(&mut self, landing: Landing, purpose: Purpose) -> Result<(), String> {
+        let receiving = self.communicator.receive(landing, self.rank, PART).map_err(|error| error.to_string())?;
+        self.active = Some((receiving, purpose));
+        Ok(())
     }
 
     /// Makes room for the next section, or gives the frame when there is none.
@@ -254,7 +346,7 @@ impl Incoming {
                 landing(memory, length, new)
             };
             if length > 0 {
-                self.partial = Some(landing);
+                self.receive(landing, Purpose::Section)?;
                 return Ok(None);
             }
             self.whole.push(landing.finish());

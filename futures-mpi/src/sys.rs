@@ -7,18 +7,20 @@
 #![allow(unsafe_code)]
 
 mod groups;
+mod messages;
 mod ports;
 mod process;
 mod raw;
 
 pub(crate) use groups::adopt;
+use messages::Request;
+pub(crate) use messages::{Landing, Load, Mailbox, Receiving, Sending, Sent};
 pub(crate) use ports::{close_port, look_up, open_port, publish, unpublish};
 
-use futures_mpi_core::engine::{Attachment, Memory};
-use mpi::ffi::{self, MPI_Comm, MPI_Info, MPI_Message, MPI_Request, MPI_Status};
+use mpi::ffi::{self, MPI_Comm, MPI_Info};
 use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_void};
 use std::fmt;
-use std::mem::{self, ManuallyDrop, MaybeUninit};
+use std::mem::{self, MaybeUninit};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
@@ -257,6 +259,17 @@ pub(crate) enum Source {
     Rank(i32),
 }
 
+impl Source {
+    /// As MPI wants it.
+    fn rank(self) -> c_int {
+        match self {
+            // SAFETY: a constant of the library.
+            Source::Any => unsafe { ffi::RSMPI_ANY_SOURCE },
+            Source::Rank(rank) => rank,
+        }
+    }
+}
+
 /// A communicator or an intercommunicator: a name, copied freely and never closed by a destructor.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Communicator(MPI_Comm);
@@ -414,74 +427,6 @@ impl Communicator {
         // SAFETY: as for `disconnect`.
         check(serialized(|| unsafe { ffi::MPI_Comm_free(&mut handle) }))
     }
-
-    /// Starts to send a load to `rank`, as messages of at most `part` bytes; an empty one is one message.
-    pub(crate) fn send(self, load: Load, part: usize, rank: i32, tag: i32) -> Result<Sending, MpiError> {
-        let mut sending =
-            Sending { load: ManuallyDrop::new(load), request: Request::none(), others: Vec::new(), finished: false };
-        let part = part.clamp(1, c_int::MAX as usize);
-        let mut start = 0;
-        loop {
-            let all = sending.load.bytes();
-            let bytes = &all[start..all.len().min(start + part)];
-            let length = bytes.len() as c_int;
-            let mut request = Request::none();
-            // SAFETY: the bytes stay where they are until the request has completed: `Sending` owns them, or shares
-            // them with others who cannot change what is shared, and forgets them if it is dropped before.
-            let code = serialized(|| unsafe {
-                ffi::MPI_Isend(
-                    bytes.as_ptr().cast::<c_void>(),
-                    length,
-                    ffi::RSMPI_UINT8_T,
-                    rank,
-                    tag,
-                    self.0,
-                    &mut request.0,
-                )
-            });
-            check(code)?;
-            if start == 0 {
-                sending.request = request;
-            } else {
-                sending.others.push(request);
-            }
-            start += part;
-            if start >= sending.load.bytes().len() {
-                return Ok(sending);
-            }
-        }
-    }
-
-    /// Takes the next message from `source`, of any tag, out of the queue, if one is there.
-    pub(crate) fn probe(self, source: Source) -> Result<Option<Message>, MpiError> {
-        let mut found = 0;
-        let mut status = MaybeUninit::<MPI_Status>::uninit();
-        let mut length = 0;
-        // SAFETY: all places are valid to write to; the status is read only if a message was found, after which it is
-        // filled.
-        let (code, raw) = serialized(|| unsafe {
-            let mut raw = ffi::RSMPI_MESSAGE_NULL;
-            let source = match source {
-                Source::Any => ffi::RSMPI_ANY_SOURCE,
-                Source::Rank(rank) => rank,
-            };
-            let mut code =
-                ffi::MPI_Improbe(source, ffi::RSMPI_ANY_TAG, self.0, &mut found, &mut raw, status.as_mut_ptr());
-            if code == 0 && found != 0 {
-                code = ffi::MPI_Get_count(status.as_ptr(), ffi::RSMPI_UINT8_T, &mut length);
-            }
-            (code, raw)
-        });
-        check(code)?;
-        if found == 0 {
-            return Ok(None);
-        }
-        // SAFETY: a message was found, so the status was filled.
-        let status = unsafe { status.assume_init() };
-        let length = usize::try_from(length)
-            .map_err(|_| MpiError::of_argument("a message arrived whose length is not a number of bytes"))?;
-        Ok(Some(Message { raw, source: status.MPI_SOURCE, tag: status.MPI_TAG, length }))
-    }
 }
 
 fn c_string(bytes: &[u8]) -> Result<CString, MpiError> {
@@ -537,201 +482,5 @@ impl Drop for Info {
                 ffi::MPI_Info_free(&mut self.0);
             }
         });
-    }
-}
-
-/// An operation under way; null when it has completed.
-struct Request(MPI_Request);
-
-// SAFETY: a handle is a name that MPI accepts from every thread, and this one is used by its owner only.
-unsafe impl Send for Request {}
-
-impl Request {
-    fn none() -> Self {
-        // SAFETY: a constant of the library.
-        Request(unsafe { ffi::RSMPI_REQUEST_NULL })
-    }
-
-    /// Whether the operation has completed; then the handle is null.
-    fn test(&mut self) -> Result<bool, MpiError> {
-        let mut done = 0;
-        // SAFETY: the handle is null or valid.
-        check(serialized(|| unsafe { ffi::MPI_Test(&mut self.0, &mut done, ffi::RSMPI_STATUS_IGNORE) }))?;
-        Ok(done != 0)
-    }
-}
-
-/// What is sent: bytes of our own, or memory that others hold as well.
-pub(crate) enum Load {
-    Bytes(Vec<u8>),
-    Attachment(Attachment),
-}
-
-impl Load {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Load::Bytes(bytes) => bytes,
-            Load::Attachment(attachment) => attachment.memory().bytes(),
-        }
-    }
-}
-
-/// A send under way, which holds its bytes. Dropped unfinished, it forgets them: MPI may still read there.
-pub(crate) struct Sending {
-    load: ManuallyDrop<Load>,
-    request: Request,
-    others: Vec<Request>,
-    finished: bool,
-}
-
-impl Sending {
-    /// Whether MPI has let go of the bytes. After an error the bytes are never given back.
-    pub(crate) fn test(&mut self) -> Result<bool, MpiError> {
-        if !self.finished {
-            while let Some(request) = self.others.last_mut() {
-                if !request.test()? {
-                    return Ok(false);
-                }
-                self.others.pop();
-            }
-            self.finished = self.request.test()?;
-        }
-        Ok(self.finished)
-    }
-}
-
-impl Drop for Sending {
-    fn drop(&mut self) {
-        if self.finished {
-            // SAFETY: this is the destructor, and MPI has completed every request on these bytes.
-            unsafe { ManuallyDrop::drop(&mut self.load) }
-        }
-    }
-}
-
-/// Memory into which messages are received, one behind the other.
-///
-/// Invariants: the memory has room for `total` bytes; the first `filled` of them have been received.
-pub(crate) struct Landing {
-    memory: Memory,
-    total: usize,
-    filled: usize,
-}
-
-impl Landing {
-    /// For `total` bytes, for which `memory` must have room.
-    ///
-    /// # Panics
-    ///
-    /// If it has not.
-    pub(crate) fn new(memory: Memory, total: usize) -> Self {
-        assert!(memory.room_bytes() >= total, "memory has no room for {total} bytes");
-        Landing { memory, total, filled: 0 }
-    }
-
-    /// How many bytes are to come.
-    pub(crate) fn missing(&self) -> usize {
-        self.total - self.filled
-    }
-
-    /// Asks for huge pages behind the room of large memory: touching 64 MiB for the first time in small pages takes
-    /// longer than copying them. A wish, which the system may ignore.
-    pub(crate) fn advise_huge_pages(&mut self) {
-        const PAGE: usize = 4096;
-        let (total, room) = (self.total, self.start());
-        let skipped = room.addr().next_multiple_of(PAGE) - room.addr();
-        let end = (room.addr() + total) & !(PAGE - 1);
-        if room.addr() + skipped < end {
-            // SAFETY: the pages lie wholly within memory that is ours, and the advice changes none of their contents.
-            unsafe {
-                let pages = room.add(skipped);
-                libc::madvise(pages.cast::<c_void>(), end - pages.addr(), libc::MADV_HUGEPAGE);
-            }
-        }
-    }
-
-    /// The memory with all that was received.
-    ///
-    /// # Panics
-    ///
-    /// If something is missing.
-    pub(crate) fn finish(mut self) -> Memory {
-        assert!(self.missing() == 0, "{} bytes have not been received", self.missing());
-        let bytes = self.total;
-        // SAFETY: MPI has written the first `total` bytes, for which there is room, and integers have no bytes that
-        // are not values. A length that is no multiple of the alignment loses its last bytes.
-        unsafe {
-            match &mut self.memory {
-                Memory::Align1(vector) => vector.set_len(bytes),
-                Memory::Align2(vector) => vector.set_len(bytes / 2),
-                Memory::Align4(vector) => vector.set_len(bytes / 4),
-                Memory::Align8(vector) => vector.set_len(bytes / 8),
-                Memory::Align16(vector) => vector.set_len(bytes / 16),
-            }
-        }
-        self.memory
-    }
-
-    fn start(&mut self) -> *mut u8 {
-        match &mut self.memory {
-            Memory::Align1(vector) => vector.as_mut_ptr(),
-            Memory::Align2(vector) => vector.as_mut_ptr().cast(),
-            Memory::Align4(vector) => vector.as_mut_ptr().cast(),
-            Memory::Align8(vector) => vector.as_mut_ptr().cast(),
-            Memory::Align16(vector) => vector.as_mut_ptr().cast(),
-        }
-    }
-}
-
-/// A message that was taken out of MPI's queue and is not received yet.
-pub(crate) struct Message {
-    raw: MPI_Message,
-    /// The rank of its sender.
-    pub(crate) source: i32,
-    /// Its tag.
-    pub(crate) tag: i32,
-    /// Its length in bytes.
-    pub(crate) length: usize,
-}
-
-// SAFETY: as for `Request`.
-unsafe impl Send for Message {}
-
-impl Message {
-    /// Starts to receive the bytes behind those that have landed before; there must be room for them.
-    pub(crate) fn receive(mut self, mut landing: Landing) -> Result<Receiving, MpiError> {
-        if landing.missing() < self.length {
-            return Err(MpiError::of_argument("a message is longer than its buffer"));
-        }
-        let mut request = Request::none();
-        // SAFETY: `length` bytes of memory are there, owned by `Receiving` until the request has completed, and
-        // forgotten if it is dropped before. They need no initial value, because only MPI touches them.
-        let code = serialized(|| unsafe {
-            let room = landing.start().add(landing.filled);
-            let length = self.length as c_int;
-            ffi::MPI_Imrecv(room.cast::<c_void>(), length, ffi::RSMPI_UINT8_T, &mut self.raw, &mut request.0)
-        });
-        let receiving = Receiving { landing: ManuallyDrop::new(landing), length: self.length, request };
-        check(code).map(|()| receiving)
-    }
-}
-
-/// A receive under way, which owns its memory. Dropped unfinished, it forgets it: MPI may still write there.
-pub(crate) struct Receiving {
-    landing: ManuallyDrop<Landing>,
-    length: usize,
-    request: Request,
-}
-
-impl Receiving {
-    /// The memory with the new bytes, once they are there.
-    pub(crate) fn test(&mut self) -> Result<Option<Landing>, MpiError> {
-        if !self.request.test()? {
-            return Ok(None);
-        }
-        let empty = Landing { memory: Memory::Align1(Vec::new()), total: 0, filled: 0 };
-        let mut landing = ManuallyDrop::into_inner(mem::replace(&mut self.landing, ManuallyDrop::new(empty)));
-        landing.filled += mem::take(&mut self.length);
-        Ok(Some(landing))
     }
 }

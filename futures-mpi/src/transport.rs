@@ -1,13 +1,15 @@
 //! The manager's end over MPI: one transport for workers that were spawned and for ranks of a common communicator.
 
 mod change;
+mod reception;
 
 use crate::ending;
 use crate::lifeline::{Parting, Watch};
-use crate::stream::{self, Control, Incoming, Item};
-use crate::sys::{Communicator, MpiError, Sending, Source};
+use crate::stream::{self, Control, Incoming, Item, Outgoing, Spare};
+use crate::sys::{Communicator, MpiError, Sending};
 use futures_mpi_core::engine::Backoff;
 use futures_mpi_core::engine::{Arrival, Frame, Recycler, Transport, WorkerNumber};
+use reception::Reception;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::thread;
@@ -49,9 +51,11 @@ pub(crate) struct MpiTransport {
     next_sending: usize,
     /// Until when large frames that leave are stayed with.
     attended_until: Option<Instant>,
-    /// The workers from which a message is being received.
+    /// The workers from which a frame is being received.
     receiving: Vec<WorkerNumber>,
     ready: VecDeque<Arrival>,
+    /// The memory of small frames.
+    spare: Spare,
     /// The memory of attachments.
     recycler: Arc<Recycler>,
     part_bytes: usize,
@@ -75,8 +79,7 @@ struct Channel {
     communicator: Communicator,
     /// The worker with each rank.
     workers: Vec<Option<WorkerNumber>>,
-    /// After an error, each rank is asked for itself, so that an error has a name.
-    one_by_one: bool,
+    reception: Reception,
 }
 
 impl MpiTransport {
@@ -105,14 +108,17 @@ impl MpiTransport {
                     let spawned = communicator.is_intercommunicator()?;
                     let size = if spawned { communicator.remote_size()? } else { communicator.size()? };
                     let workers = vec![None; usize::try_from(size).unwrap_or(0)];
-                    channels.push(Channel { communicator: *communicator, workers, one_by_one: false });
+                    channels.push(Channel { communicator: *communicator, workers, reception: Reception::Closed });
                     channels.len() - 1
                 }
             };
             channels[index].workers[*rank as usize] = Some(number);
         }
         let recycler = Arc::new(Recycler::default());
-        let worker = |peer| Worker { peer, incoming: Incoming::new(&recycler), lost: false, leaving: false };
+        let worker = |peer: Peer| {
+            let incoming = Incoming::new(peer.communicator, peer.rank, &recycler);
+            Worker { peer, incoming, lost: false, leaving: false }
+        };
         Ok(MpiTransport {
             workers: peers.into_iter().map(worker).collect(),
             recycler,
@@ -123,6 +129,7 @@ impl MpiTransport {
             attended_until: None,
             receiving: Vec::new(),
             ready: VecDeque::new(),
+            spare: Spare::default(),
             part_bytes: stream::part_bytes(),
             life_line: None,
             maimed: false,
@@ -141,11 +148,18 @@ impl MpiTransport {
     /// Asks a worker to connect its life line.
     fn invite(&mut self, number: WorkerNumber) {
         let Some(watch) = &self.life_line else { return };
-        let peer = self.workers[number.index()].peer;
-        match stream::send_invitation(peer.communicator, peer.rank, watch.invitation(number).to_string()) {
-            Ok(sending) => self.sending.push((number, sending)),
-            Err(error) => self.lose(number, format!("sending to the worker failed: {error}")),
+        let text = watch.invitation(number).to_string();
+        if let Err(error) = self.outgoing(number).invitation(text) {
+            self.lose(number, format!("sending to the worker failed: {error}"));
         }
+    }
+
+    /// The way to a worker.
+    fn outgoing(&mut self, number: WorkerNumber) -> Outgoing<'_, impl FnMut(Sending)> {
+        let Peer { communicator, rank } = self.workers[number.index()].peer;
+        let under_way = &mut self.sending;
+        let keep = move |sending| under_way.push((number, sending));
+        Outgoing { communicator, rank, part: self.part_bytes, spare: &mut self.spare, keep }
     }
 
     /// Takes in what the life lines have noticed.
@@ -168,7 +182,7 @@ impl MpiTransport {
             ending::note_lost_rank();
         }
         // Bytes that MPI may still touch are not freed: that is what these destructors see to.
-        worker.incoming = Incoming::new(&self.recycler);
+        worker.incoming = Incoming::new(worker.peer.communicator, worker.peer.rank, &self.recycler);
         self.sending.retain(|(to, _)| *to != number);
         self.receiving.retain(|from| *from != number);
         self.ready.push_back(Arrival::Lost(number, reason.into()));
@@ -203,52 +217,6 @@ impl MpiTransport {
             self.attended_until = None;
         }
         leaving
-    }
-
-    /// Looks at one communicator, until something is whole or nothing more is there.
-    fn probe(&mut self, index: usize) -> Option<Arrival> {
-        loop {
-            let channel = &mut self.channels[index];
-            if channel.one_by_one {
-                return self.probe_one_by_one(index);
-            }
-            match channel.communicator.probe(Source::Any) {
-                Ok(None) => return None,
-                Ok(Some(message)) => {
-                    let Some(number) = channel.workers.get(message.source as usize).copied().flatten() else {
-                        continue;
-                    };
-                    let arrival = self.accept(number, |incoming| incoming.accept(message));
-                    if arrival.is_some() {
-                        return arrival;
-                    }
-                }
-                // Only a look at each shows whose error it is.
-                Err(_) => channel.one_by_one = true,
-            }
-        }
-    }
-
-    /// Looks at one communicator on which something has gone wrong before.
-    fn probe_one_by_one(&mut self, index: usize) -> Option<Arrival> {
-        for rank in 0..self.channels[index].workers.len() {
-            let Some(number) = self.channels[index].workers[rank] else { continue };
-            if self.workers[number.index()].lost {
-                continue;
-            }
-            let arrival = match self.channels[index].communicator.probe(Source::Rank(rank as i32)) {
-                Ok(None) => None,
-                Ok(Some(message)) => self.accept(number, |incoming| incoming.accept(message)),
-                Err(error) => {
-                    self.lose(number, format!("receiving from the worker failed: {error}"));
-                    self.ready.pop_front()
-                }
-            };
-            if arrival.is_some() {
-                return arrival;
-            }
-        }
-        None
     }
 
     /// Lets what comes from one worker go on.
@@ -317,29 +285,23 @@ impl MpiTransport {
     /// Tells the workers of each communicator how to go; returns the communicators to disconnect.
     fn dismiss(&mut self) -> Vec<Communicator> {
         let mut intact = Vec::new();
-        for channel in &self.channels {
-            let numbers = || channel.workers.iter().flatten().copied();
+        for index in 0..self.channels.len() {
+            let numbers: Vec<WorkerNumber> = self.channels[index].workers.iter().flatten().copied().collect();
+            let is_lost = |number: &WorkerNumber| self.workers[number.index()].lost;
             // Disconnecting from a process that is gone, or does not come, can block for ever.
-            let whole = numbers().all(|number| {
-                let worker = &self.workers[number.index()];
-                worker.leaving && !worker.lost
-            });
-            let maimed = numbers().any(|number| self.workers[number.index()].lost);
-            let word = match (whole, maimed) {
+            let whole = numbers.iter().all(|number| self.workers[number.index()].leaving && !is_lost(number));
+            let word = match (whole, numbers.iter().any(is_lost)) {
                 (true, _) => Control::Disconnect,
                 (false, false) => Control::Leave,
                 (false, true) => Control::LeaveAtOnce,
             };
-            for number in numbers() {
-                let worker = &self.workers[number.index()];
-                if !worker.lost
-                    && let Ok(sending) = stream::send_control(channel.communicator, worker.peer.rank, word)
-                {
-                    self.sending.push((number, sending));
-                }
+            let present: Vec<WorkerNumber> = numbers.into_iter().filter(|number| !is_lost(number)).collect();
+            for number in present {
+                // Whom it does not reach waits until its own limit.
+                let _ = self.outgoing(number).control(word);
             }
             if whole {
-                intact.push(channel.communicator);
+                intact.push(self.channels[index].communicator);
             }
         }
         intact
@@ -352,8 +314,7 @@ impl Transport for MpiTransport {
     }
 
     fn send(&mut self, number: WorkerNumber, frame: Frame) {
-        let Worker { peer, lost, .. } = self.workers[number.index()];
-        if lost {
+        if self.workers[number.index()].lost {
             return;
         }
         let length = frame.len_bytes();
@@ -362,8 +323,7 @@ impl Transport for MpiTransport {
             let begin = self.attended_until.map_or(now, |until| until.max(now));
             self.attended_until = Some(begin + Duration::from_micros((length / SLOWEST) as u64));
         }
-        let mut sent = Outbox { number, sending: &mut self.sending };
-        if let Err(error) = stream::send_frame(peer.communicator, peer.rank, frame, self.part_bytes, &mut sent) {
+        if let Err(error) = self.outgoing(number).frame(frame) {
             self.lose(number, format!("sending to the worker failed: {error}"));
         }
     }
@@ -373,13 +333,15 @@ impl Transport for MpiTransport {
         if let Some(arrival) = self.ready.pop_front() {
             return Some(arrival);
         }
-        self.advance_sends(SENDS_PER_POLL);
+        if !self.sending.is_empty() {
+            self.advance_sends(SENDS_PER_POLL);
+        }
         let mut since = None;
         loop {
-            for turn in 0..self.channels.len() {
-                let index = (self.next_channel + turn) % self.channels.len();
-                if let Some(arrival) = self.probe(index) {
-                    self.next_channel = index + 1;
+            for _ in 0..self.channels.len() {
+                let index = self.next_channel;
+                self.next_channel = if index + 1 < self.channels.len() { index + 1 } else { 0 };
+                if let Some(arrival) = self.look(index) {
                     return Some(arrival);
                 }
             }
@@ -408,6 +370,7 @@ impl Transport for MpiTransport {
         // Those that were waited for in vain are not waited for again.
         let grace = deadline.max(Instant::now() + Duration::from_millis(200));
         self.attend(if missing.is_empty() { deadline } else { grace }, |this| this.sending.is_empty());
+        self.end_reception();
         let disconnected = ending::disconnect(intact, deadline.max(Instant::now() + Duration::from_secs(1)));
         if let Some(watch) = self.life_line.take() {
             let workers = (0..).map(WorkerNumber).zip(&self.workers);
@@ -424,21 +387,11 @@ impl Transport for MpiTransport {
         let names: Vec<String> = missing.iter().map(WorkerNumber::to_string).collect();
         Err(format!("these workers have not let go within {limit:?}: {}", names.join(", ")))
     }
-}
+    fn memory(&mut self) -> Vec<u8> {
+        self.spare.take()
+    }
 
-/// Where the sends of one worker go; those that are complete at once are not kept.
-struct Outbox<'a> {
-    number: WorkerNumber,
-    sending: &'a mut Vec<(WorkerNumber, Sending)>,
-}
-
-impl Extend<Sending> for Outbox<'_> {
-    fn extend<T: IntoIterator<Item = Sending>>(&mut self, sent: T) {
-        for mut sending in sent {
-            // An error shows again at the next look, where it can be reported.
-            if !matches!(sending.test(), Ok(true)) {
-                self.sending.push((self.number, sending));
-            }
-        }
+    fn reuse(&mut self, bytes: Vec<u8>) {
+        self.spare.put(bytes);
     }
 }

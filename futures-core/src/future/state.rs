@@ -9,7 +9,7 @@ use crate::inbox::{Command, Inbox};
 use crate::parker::{Awaited, Parker, Sleepers};
 use crate::payload::Outcome;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
@@ -28,11 +28,15 @@ pub(crate) enum Phase {
 /// The shared state of a future.
 ///
 /// Invariants: `outcome` is set before the phase becomes `Finished`, and never otherwise; the phase is final before
-/// `listeners` are looked at for the last time, so that whoever finds it not final under the lock will be told.
+/// `listeners` are looked at for the last time, so that whoever finds it not final under the lock will be told. Whoever
+/// comes to listen says so in `heard` before he looks at the phase, and whoever ends the future looks there after it is
+/// final: one of them sees the other.
 pub(crate) struct State {
     task: TaskNumber,
     inbox: Arc<Inbox>,
     phase: AtomicU8,
+    /// Whether there may be listeners; most futures have none, and are spared the lock.
+    heard: AtomicBool,
     outcome: OnceLock<Outcome>,
     /// Boxed, because most futures have none.
     listeners: Mutex<Option<Box<Listeners>>>,
@@ -94,6 +98,7 @@ impl State {
             task,
             inbox,
             phase: AtomicU8::new(Phase::Pending as u8),
+            heard: AtomicBool::new(false),
             outcome: OnceLock::new(),
             listeners: Mutex::new(None),
         })
@@ -109,7 +114,7 @@ impl State {
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        match self.phase.load(Ordering::Acquire) {
+        match self.phase.load(Ordering::SeqCst) {
             0 => Phase::Pending,
             1 => Phase::Running,
             2 => Phase::Finished,
@@ -140,9 +145,11 @@ impl State {
 
     /// The same, and leaves it to the caller to tell wakers and callbacks.
     pub(crate) fn finish_quietly(&self, outcome: Outcome, notices: &mut Vec<Notice>) {
-        self.start();
+        if self.phase() == Phase::Pending {
+            self.start();
+        }
         if self.phase() == Phase::Running && self.outcome.set(outcome).is_ok() {
-            self.phase.store(Phase::Finished as u8, Ordering::Release);
+            self.phase.store(Phase::Finished as u8, Ordering::SeqCst);
             self.notify(notices);
         }
     }
@@ -154,7 +161,7 @@ impl State {
 
     /// Says from which futures this one is derived, instead of those before; `false` if it is done already.
     pub(crate) fn derive_from(&self, sources: Vec<Arc<State>>) -> bool {
-        let mut listeners = self.lock();
+        let mut listeners = self.listen();
         let open = !self.is_done();
         if open {
             listeners.get_or_insert_default().sources = sources;
@@ -189,13 +196,16 @@ impl State {
 
     /// Settles, and leaves it to the caller to tell wakers and callbacks.
     fn notify(&self, notices: &mut Vec<Notice>) {
+        if !self.heard.load(Ordering::SeqCst) {
+            return;
+        }
         let callbacks = self.settle(notices).callbacks;
         notices.extend(callbacks.into_iter().map(|callback| Notice::Call(Arc::clone(&self.inbox), callback)));
     }
 
     /// Calls `callback` when the future is done: now, if it is.
     pub(crate) fn add_callback(&self, callback: Callback) {
-        let mut listeners = self.lock();
+        let mut listeners = self.listen();
         if self.is_done() {
             drop(listeners);
             callbacks::run(callback);
@@ -209,7 +219,7 @@ impl State {
     /// Reports to `watch` by this token when the future is done: now, if it is. `relying` says that whoever looks at
     /// the watch does not drive this future's pool.
     pub(crate) fn watch(&self, watch: &Arc<Watch>, token: usize, relying: bool) {
-        let mut listeners = self.lock();
+        let mut listeners = self.listen();
         if self.is_done() {
             drop(listeners);
             watch.report(token);
@@ -225,7 +235,7 @@ impl State {
     /// The outcome if there is one; otherwise `waker` will be told.
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<&Outcome, Error>> {
         if !self.is_done() {
-            let mut listeners = self.lock();
+            let mut listeners = self.listen();
             if !self.is_done() {
                 let listeners = listeners.get_or_insert_default();
                 if !listeners.wakers.iter().any(|known| known.will_wake(waker)) {
@@ -255,7 +265,7 @@ impl State {
     }
 
     fn advance(&self, from: Phase, to: Phase) -> bool {
-        self.phase.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.phase.compare_exchange(from as u8, to as u8, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
     /// Calls all who sleep and reports to watches; wakers are added to `notices`, and the rest is returned.
@@ -271,6 +281,13 @@ impl State {
         Settled { callbacks, sources }
     }
 
+    /// The listeners, for somebody who may become one.
+    fn listen(&self) -> MutexGuard<'_, Option<Box<Listeners>>> {
+        let listeners = self.lock();
+        self.heard.store(true, Ordering::SeqCst);
+        listeners
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Box<Listeners>>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -282,7 +299,7 @@ impl Awaited for State {
     }
 
     fn enroll(&self, parker: &Arc<Parker>) -> bool {
-        let mut listeners = self.lock();
+        let mut listeners = self.listen();
         let waits = !self.is_done();
         if waits {
             listeners.get_or_insert_default().sleepers.add(parker);

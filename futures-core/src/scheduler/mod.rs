@@ -162,7 +162,29 @@ impl Scheduler {
         }
         self.estimates.enter(function);
         let kind = self.kinds.number(Kind { client: number, function });
-        self.enqueue(number, task, kind);
+        if !self.dispatch_at_once(number, task, kind, actions) {
+            self.enqueue(number, task, kind);
+        }
+    }
+
+    /// Gives a new task out if nothing is queued and a worker has room for it, as [`dispatch`](Self::dispatch) would do; it
+    /// spares a lone task the queue.
+    fn dispatch_at_once(
+        &mut self,
+        client: ClientNumber,
+        task: TaskNumber,
+        kind: KindNumber,
+        actions: &mut Vec<Action>,
+    ) -> bool {
+        if !self.turns.is_empty() {
+            return false;
+        }
+        let nanos = self.estimates.nanos(self.kinds.get(kind).function);
+        let Some((worker, _)) = self.workers.first().filter(|(_, room)| room.admits(nanos)) else { return false };
+        self.workers.hold(worker, Held { task, kind, nanos });
+        self.clients[client.index()].dispatched += 1;
+        actions.push(Action::Dispatch(worker, task));
+        true
     }
 
     /// Puts a task at the end of its client's queue.

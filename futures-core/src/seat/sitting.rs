@@ -44,11 +44,16 @@ impl Sitting<'_> {
 
     /// Deals with all that has come; whether anything had.
     pub(super) fn look(&mut self) -> bool {
+        self.look_until(|| false)
+    }
+
+    /// Deals with what has come, until it is `enough`; whether anything had come.
+    fn look_until(&mut self, enough: impl Fn() -> bool) -> bool {
         let rings = self.inbox.seat().rings.load(Ordering::SeqCst);
         let driven = self.driven();
         driven.heard = rings;
         let begin = driven.begin;
-        driven.stepper.advance(|| begin.elapsed())
+        driven.stepper.advance(|| begin.elapsed(), enough)
     }
 
     pub(super) fn submit(mut self, commands: impl Iterator<Item = Command>) {
@@ -68,7 +73,8 @@ impl Sitting<'_> {
         let notified = manner.backoff.is_none();
         let mut looks = 0;
         loop {
-            let moved = self.look();
+            // What an announcing transport has announced is dealt with at once, or nobody would look for it.
+            let moved = self.look_until(|| !notified && target.is_done());
             if !self.driven().stepper.notices().is_empty() {
                 self.tell();
                 if self.guard.is_none() {
@@ -148,11 +154,12 @@ impl Sitting<'_> {
             notices.append(driven.stepper.notices());
             let (heard, finished) = (driven.heard, driven.stepper.is_finished());
             let timed = driven.stepper.has_timers();
+            if !self.attendant {
+                // Nobody else writes there now.
+                seat.drives.store(seat.drives.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            }
             seat.taken.store(false, Ordering::SeqCst);
             drop(guard);
-            if !self.attendant {
-                seat.drives.fetch_add(1, Ordering::Relaxed);
-            }
             // What was left at the door meanwhile had no chance to find the seat free.
             if self.inbox.has_commands()
                 && let Some(mut again) = self.inbox.sit(self.attendant)

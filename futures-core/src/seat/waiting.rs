@@ -128,7 +128,8 @@ impl Inbox {
         if !matches!(*guard, Station::Open(_)) {
             return None;
         }
-        seat.taken.store(true, Ordering::SeqCst);
+        // Who does not see it yet does no more than to try in vain.
+        seat.taken.store(true, Ordering::Release);
         Some(Sitting { inbox: self, guard: Some(guard), panicking: thread::panicking(), attendant })
     }
 }

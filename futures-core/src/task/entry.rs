@@ -96,7 +96,8 @@ pub struct Input<'a> {
 
 impl<'a> Input<'a> {
     pub(crate) fn new(bytes: &'a [u8], attachments: Vec<Attachment>) -> Self {
-        Input { bytes, attachments: attachments.into_iter().map(Some).collect(), damaged: None }
+        let attachments = if attachments.is_empty() { Vec::new() } else { attachments.into_iter().map(Some).collect() };
+        Input { bytes, attachments, damaged: None }
     }
 
     /// Whether every argument has been taken.

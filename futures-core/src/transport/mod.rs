@@ -66,16 +66,36 @@ pub trait Transport: Send {
         Err("the workers of this pool cannot be replaced".to_owned())
     }
 
+    /// Empty memory for the bytes of a frame, perhaps with room.
+    fn memory(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Takes back the memory of a frame that has been dealt with, for another one.
+    fn reuse(&mut self, bytes: Vec<u8>) {
+        drop(bytes);
+    }
+
     /// Ends the connection, after every worker has been told to stop; returns when the workers have let go or the limit
     /// has passed, then with what was still missing.
     fn close(self: Box<Self>, limit: Duration) -> Result<(), String>;
 }
 
-/// The worker's end: two methods, blocking.
+/// The worker's end: two methods, blocking, and two for transports that use the memory of frames again.
 pub trait Link {
     /// The next frame from the manager; `None` when there will be none, because the manager is gone.
     fn receive(&mut self) -> Option<Frame>;
 
     /// Sends a frame to the manager.
     fn send(&mut self, frame: Frame);
+
+    /// Empty memory for the bytes of a frame, perhaps with room.
+    fn memory(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Takes back the memory of a frame that has been dealt with, for another one.
+    fn reuse(&mut self, bytes: Vec<u8>) {
+        drop(bytes);
+    }
 }

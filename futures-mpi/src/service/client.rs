@@ -128,6 +128,14 @@ impl Transport for Client {
         self.lost.pop_front()
     }
 
+    fn memory(&mut self) -> Vec<u8> {
+        self.inner.memory()
+    }
+
+    fn reuse(&mut self, bytes: Vec<u8>) {
+        self.inner.reuse(bytes);
+    }
+
     fn close(mut self: Box<Self>, limit: Duration) -> Result<(), String> {
         if self.gone {
             // Nobody is there to say farewell to, and MPI would wait for them.

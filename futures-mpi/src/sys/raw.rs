@@ -24,12 +24,8 @@ impl Communicator {
         let mut status = MaybeUninit::<MPI_Status>::uninit();
         // SAFETY: there is room for `length` bytes until the call returns; the status is valid to write to.
         let code = serialized(|| unsafe {
-            let source = match source {
-                Source::Any => ffi::RSMPI_ANY_SOURCE,
-                Source::Rank(rank) => rank,
-            };
             let bytes = bytes.as_mut_ptr().cast::<c_void>();
-            ffi::MPI_Recv(bytes, length, ffi::RSMPI_UINT8_T, source, TAG, self.0, status.as_mut_ptr())
+            ffi::MPI_Recv(bytes, length, ffi::RSMPI_UINT8_T, source.rank(), TAG, self.0, status.as_mut_ptr())
         });
         check(code)?;
         // SAFETY: the receive has succeeded, so the status was filled.

@@ -1,0 +1,116 @@
+//! How letters are received: from all workers of a communicator at once, and after an error from each apart.
+
+use super::MpiTransport;
+use crate::stream;
+use crate::sys::{Mailbox, Source};
+use futures_mpi_core::engine::{Arrival, WorkerNumber};
+
+/// How letters are received over a communicator.
+pub(super) enum Reception {
+    /// Not yet, or not any more.
+    Closed,
+    /// From whoever sends one.
+    Common(Mailbox),
+    /// From each worker apart, after an error, so that the next one has a name.
+    Apart(Vec<(WorkerNumber, Mailbox)>),
+}
+
+impl MpiTransport {
+    /// Looks at one communicator, until something is whole or nothing more is there.
+    pub(super) fn look(&mut self, index: usize) -> Option<Arrival> {
+        loop {
+            let channel = &mut self.channels[index];
+            let looked = match &mut channel.reception {
+                Reception::Common(mailbox) => mailbox.look(|| self.spare.take()),
+                Reception::Apart(_) => return self.look_apart(index),
+                closed => match stream::open_mailbox(channel.communicator, Source::Any) {
+                    Ok(mailbox) => {
+                        *closed = Reception::Common(mailbox);
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                },
+            };
+            match looked {
+                Ok(None) => return None,
+                Ok(Some((rank, letter))) => {
+                    let arrival = self.take_letter(index, rank, letter);
+                    if arrival.is_some() {
+                        return arrival;
+                    }
+                }
+                // Only a look at each shows whose error it is.
+                Err(_) => self.part_reception(index),
+            }
+        }
+    }
+
+    /// Takes in a letter from this rank.
+    fn take_letter(&mut self, index: usize, rank: i32, letter: Vec<u8>) -> Option<Arrival> {
+        let number = self.channels[index].workers.get(rank as usize).copied().flatten()?;
+        self.accept(number, |incoming| incoming.accept(letter))
+    }
+
+    /// Receives from each worker apart from now on.
+    fn part_reception(&mut self, index: usize) {
+        let channel = &mut self.channels[index];
+        let before = std::mem::replace(&mut channel.reception, Reception::Closed);
+        let left = match before {
+            Reception::Common(mailbox) => mailbox.close().ok().flatten(),
+            _ => None,
+        };
+        let (communicator, numbers) = (channel.communicator, channel.workers.clone());
+        let mut apart = Vec::new();
+        for (rank, number) in (0..).zip(numbers) {
+            let Some(number) = number.filter(|number| !self.workers[number.index()].lost) else { continue };
+            match stream::open_mailbox(communicator, Source::Rank(rank)) {
+                Ok(mailbox) => apart.push((number, mailbox)),
+                Err(error) => self.lose(number, format!("receiving from the worker failed: {error}")),
+            }
+        }
+        self.channels[index].reception = Reception::Apart(apart);
+        if let Some((rank, letter)) = left {
+            let arrival = self.take_letter(index, rank, letter);
+            self.ready.extend(arrival);
+        }
+    }
+
+    /// Looks at one communicator on which something has gone wrong before.
+    fn look_apart(&mut self, index: usize) -> Option<Arrival> {
+        let mut at = 0;
+        loop {
+            let Reception::Apart(apart) = &mut self.channels[index].reception else { return None };
+            let (number, mailbox) = apart.get_mut(at)?;
+            let number = *number;
+            if self.workers[number.index()].lost {
+                apart.swap_remove(at);
+                continue;
+            }
+            let arrival = match mailbox.look(|| self.spare.take()) {
+                Ok(None) => None,
+                Ok(Some((_, letter))) => self.accept(number, |incoming| incoming.accept(letter)),
+                Err(error) => {
+                    self.lose(number, format!("receiving from the worker failed: {error}"));
+                    self.ready.pop_front()
+                }
+            };
+            if arrival.is_some() {
+                return arrival;
+            }
+            at += 1;
+        }
+    }
+
+    /// Receives nothing more.
+    pub(super) fn end_reception(&mut self) {
+        for channel in &mut self.channels {
+            let mailboxes = match std::mem::replace(&mut channel.reception, Reception::Closed) {
+                Reception::Closed => Vec::new(),
+                Reception::Common(mailbox) => vec![mailbox],
+                Reception::Apart(apart) => apart.into_iter().map(|(_, mailbox)| mailbox).collect(),
+            };
+            // What MPI does not let go of is left to it.
+            mailboxes.into_iter().for_each(|mailbox| drop(mailbox.close()));
+        }
+    }
+}
