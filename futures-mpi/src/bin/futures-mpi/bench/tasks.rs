@@ -36,9 +36,9 @@ pub(super) fn processor_nanos_here() -> Result<u64, String> {
     Ok(threads.flatten().filter_map(|thread| of_thread(thread.path())).sum())
 }
 
-/// A picture of a Julia set: enough to do for some tenths of a second.
-pub(super) const LINES: u32 = 400;
-const POINTS: u32 = 800;
+/// The picture of the example julia: enough to do for some tenths of a second.
+pub(super) const LINES: u32 = 960;
+const POINTS: u32 = 1280;
 
 /// The steps of z² + c, c = 0.65 i, that the points of a line of the picture take until they are far away, all together.
 #[remote_task(id = "futures-mpi/bench/julia_line")]
@@ -49,8 +49,8 @@ pub(super) fn julia_line(line: u32) -> u64 {
 
 fn steps(mut re: f64, mut im: f64) -> u64 {
     let mut steps = 0;
-    while re * re + im * im < 9.0 && steps < 254 {
-        (re, im) = (re * re - im * im, 2.0 * re * im + 0.65);
+    while re.hypot(im) < 3.0 && steps < 254 {
+        (re, im) = (re * re - im * im, re * im + im * re + 0.65);
         steps += 1;
     }
     steps
