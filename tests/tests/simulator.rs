@@ -79,10 +79,10 @@ fn a_long_queue_delays_nobody_else() {
     let long = few_beside_many(queued, 1_000_000).unwrap_or_else(|wrong| panic!("{wrong}"));
     println!("ten calls of 1 ms beside {queued} are done after {} ns", long);
     assert!(long < 7_000_000, "the last of ten calls of 1 ms was done after {long} ns");
-    // Short calls are sent ahead of their execution, by about 0.2 ms.
+    // Short calls are sent ahead of their execution, by about 0.5 ms.
     let short = few_beside_many(queued, 2_000).unwrap_or_else(|wrong| panic!("{wrong}"));
     println!("ten calls of 2 us beside {queued} are done after {} ns", short);
-    assert!(short < 500_000, "the last of ten calls of 2 us was done after {short} ns");
+    assert!(short < 1_000_000, "the last of ten calls of 2 us was done after {short} ns");
 }
 
 /// One call in a hundred takes a thousand times as long, and is one of another function or of the same.

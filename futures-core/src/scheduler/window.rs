@@ -4,7 +4,7 @@ use crate::ids::FunctionNumber;
 use std::num::NonZeroU32;
 
 /// How much estimated work a worker may hold: enough to be busy while a message travels there and back.
-pub(super) const HELD_NANOS: u32 = 200_000;
+pub(super) const HELD_NANOS: u32 = 500_000;
 
 /// The most tasks that a worker may hold.
 pub(super) const HELD_TASKS: usize = 1024;
