@@ -387,6 +387,7 @@ impl Transport for MpiTransport {
         let names: Vec<String> = missing.iter().map(WorkerNumber::to_string).collect();
         Err(format!("these workers have not let go within {limit:?}: {}", names.join(", ")))
     }
+
     fn memory(&mut self) -> Vec<u8> {
         self.spare.take()
     }

@@ -3,12 +3,14 @@
 //! What a program says comes first, then the environment variable, then the default. What was wrong is kept until the
 //! executor is built, so that builders can be written as chains.
 
+mod cores;
 mod methods;
 mod read;
 
+pub use cores::is_crowded;
 pub use read::{BACKOFF, BOOT_LIMIT, DEFAULT_BACKOFF, DEFAULT_BOOT_LIMIT, DEFAULT_SHUTDOWN_LIMIT};
 pub use read::{MAX_WORKERS, OUT_OF_BAND, REPLACE_LOST_WORKERS, SHUTDOWN_LIMIT, WATCHDOG};
-pub use read::{backoff, is_crowded, max_workers};
+pub use read::{backoff, max_workers};
 
 use crate::attachments::Encoded;
 use crate::codec::{Limits, PAYLOAD_LIMIT_BYTES};

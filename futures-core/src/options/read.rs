@@ -127,11 +127,6 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// Whether so many processes are more than this machine has cores, if they all run on it.
-pub fn is_crowded(processes: usize) -> bool {
-    processes > std::thread::available_parallelism().map_or(1, usize::from)
-}
-
 fn accept_workers(count: usize, text: &str, origin: &str) -> Result<usize> {
     if (1..=MOST_WORKERS).contains(&count) {
         Ok(count)
