@@ -89,6 +89,7 @@ pub(crate) fn finalize(started: &Started, failure: Option<u8>, limit: Option<Dur
         ));
         leave_at_once(1);
     };
+    let limit = limit.map(|limit| limit + spawn::time_to_finalize());
     if let Err(error) = within(limit, sys::finalize, late) {
         eprintln!("futures-mpi: MPI did not end cleanly: {error}");
     }

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,6 +36,17 @@ pub(crate) fn launcher_waits() -> bool {
 /// Whether MPI can be finalised: not while a spawn that was given up may still be under way, which would be waited for.
 pub(crate) fn can_finalize() -> bool {
     GIVEN_UP.load(Ordering::Acquire) == 0
+}
+
+/// How many spawns there have been.
+static SPAWNS: AtomicU32 = AtomicU32::new(0);
+
+/// How much longer MPI may take to be finalised for each spawn: Open MPI 4 goes through what it keeps of them.
+const FINALIZE_TIME: Duration = Duration::from_millis(100);
+
+/// How much longer MPI may take to be finalised for what was spawned.
+pub(crate) fn time_to_finalize() -> Duration {
+    FINALIZE_TIME * SPAWNS.load(Ordering::Relaxed)
 }
 
 /// What to start.
@@ -215,6 +226,7 @@ pub(crate) fn can_replace(started: &Started) -> Result<(), String> {
 
 /// Spawns from a communicator of our own: its errors return, and nobody else's handler is touched.
 fn spawn(options: &SpawnOptions) -> Result<Communicator, MpiError> {
+    SPAWNS.fetch_add(1, Ordering::Relaxed);
     let own = Communicator::this_process().duplicate()?;
     let count = i32::try_from(options.count).unwrap_or(i32::MAX);
     let spawned = own.spawn(options.program.as_os_str(), &options.arguments, count, &options.info);
