@@ -67,18 +67,19 @@ impl Manager {
     ///
     /// If the program's task functions contradict one another.
     pub fn new(plan: Plan) -> Result<Arc<Self>> {
-        let registry = Registry::global()?;
         let options = plan.options;
-        let phase = Mutex::new(Phase::Planned(plan));
-        let (inbox, boot, started) = (Inbox::new(), Arc::new(Boot::default()), AtomicBool::new(false));
-        Ok(Arc::new(Manager { inbox, boot, registry, options, phase, started }))
+        Self::in_phase(Phase::Planned(plan), options)
     }
 
     /// The handle of a pool that has no thread, see [`Stepper::detached`].
     pub(crate) fn detached(options: PoolOptions) -> Result<Arc<Self>> {
+        Self::in_phase(Phase::Over, options)
+    }
+
+    fn in_phase(phase: Phase, options: PoolOptions) -> Result<Arc<Self>> {
         let registry = Registry::global()?;
-        let phase = Mutex::new(Phase::Over);
-        let (inbox, boot, started) = (Inbox::new(), Arc::new(Boot::default()), AtomicBool::new(true));
+        let started = AtomicBool::new(!matches!(phase, Phase::Planned(_)));
+        let (inbox, boot, phase) = (Inbox::new(), Arc::new(Boot::default()), Mutex::new(phase));
         Ok(Arc::new(Manager { inbox, boot, registry, options, phase, started }))
     }
 

@@ -73,14 +73,13 @@ impl ThreadPoolBuilder {
     /// initializer's arguments or a global cannot be encoded; if the initializer is not registered; if the program's task
     /// functions contradict one another.
     pub fn build(self) -> Result<ThreadPoolExecutor> {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let count = options::max_workers(self.max_workers)?.unwrap_or_else(cores);
+        let count = options::max_workers(self.max_workers)?.unwrap_or_else(options::own_cores);
         let options = self.common.decide()?;
         let recipe = Box::new(move |notify: &_| transport::threads(count, notify, |work| work()));
         let manager = Manager::new(Plan {
             recipe,
             backoff: None,
-            crowded: options::is_crowded(count + 1),
+            crowded: options::is_crowded_by_threads(count + 1),
             only_driver: None,
             options: options.pool,
         })?;

@@ -279,7 +279,7 @@ fn alone(communicator: Communicator, level: ThreadLevel, options: Decided) -> Re
         }
     };
     let recipe = move |notify: &Notify| engine::threads(1, notify, around);
-    executor(recipe, None, options::is_crowded(2), options)
+    executor(recipe, None, options::is_crowded_by_threads(2), options)
 }
 
 /// An executor with a pool of its own. It starts at once: the workers are there, and only a running pool can let them

@@ -1,26 +1,30 @@
-//! How many cores the processes of a job have to themselves, so that a process knows whether it may spin.
+//! How many cores processes and threads have to themselves, so that who waits knows whether it may spin.
 
 use std::fs;
 use std::thread;
 
-/// Whether so many processes are more than this machine has cores, if they all run on it.
-pub fn is_crowded(processes: usize) -> bool {
-    processes > cores()
+/// The cores that this process may use.
+pub fn own_cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The cores of this machine that its processes share. A launcher may have bound this process to some of them, and has
-/// then given the other processes others.
-fn cores() -> usize {
-    let allowed = thread::available_parallelism().map_or(1, usize::from);
-    let bound = fs::read_to_string("/proc/self/status").ok().and_then(|status| {
-        let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
-        count(line)
-    });
-    let online = fs::read_to_string("/sys/devices/system/cpu/online").ok().and_then(|list| count(&list));
-    match (bound, online) {
-        (Some(bound), Some(online)) if bound < online => online,
-        _ => allowed,
-    }
+/// Whether so many threads are more than this process has cores.
+pub fn is_crowded_by_threads(threads: usize) -> bool {
+    threads > own_cores()
+}
+
+/// Whether so many processes are more than this machine has cores, if they all run on it. A launcher may have bound this
+/// process to some of the cores, and has then given the other processes others.
+pub fn is_crowded(processes: usize) -> bool {
+    is_crowded_by_threads(processes) && machine_cores().is_none_or(|cores| processes > cores)
+}
+
+/// The cores of this machine, if this process is bound to some of them.
+fn machine_cores() -> Option<usize> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let bound = count(status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?)?;
+    let online = count(&fs::read_to_string("/sys/devices/system/cpu/online").ok()?)?;
+    (bound < online).then_some(online)
 }
 
 /// How many numbers a list as `0-3,8` names.
