@@ -445,6 +445,13 @@ impl History {
         self.scheduler.check();
         let clients = (0..).map(ClientNumber).zip(&self.scheduler.clients);
         let waiting: Vec<ClientNumber> = clients.filter(|(_, of)| of.queued > 0).map(|(number, _)| number).collect();
+        let served = actions.iter().filter_map(|action| match action {
+            Dispatch(_, task) => Some(self.clients[task]),
+            _ => None,
+        });
+        // Who has nothing queued any more, because it was cancelled, waits for nothing.
+        let concerned: BTreeSet<ClientNumber> = served.chain(waiting.iter().copied()).collect();
+        self.overtaken.retain(|(_, other)| concerned.contains(other));
         for action in actions {
             match action {
                 Dispatch(worker, task) => {
@@ -462,7 +469,6 @@ impl History {
                 Drained(_) => {}
             }
         }
-        self.overtaken.retain(|(_, other)| waiting.contains(other));
     }
 
     /// Nobody is given a second worker while somebody else waits for the first.
