@@ -46,6 +46,23 @@ impl fmt::Display for WorkerArgument {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_argument_is_read_as_it_was_written(backoff: u32, crowded: bool, limit: u32, replaces: bool) {
+            let (backoff, start_limit) = (Duration::from_nanos(backoff.into()), Duration::from_millis(limit.into()));
+            let argument = WorkerArgument { backoff, crowded, start_limit, replaces };
+            prop_assert_eq!(WorkerArgument::parse(&argument.to_string()), Some(argument));
+        }
+
+        #[test]
+        fn any_text_is_an_argument_or_none(text in prop_oneof![".{0,40}", "[0-9]{0,21},(true|false),[0-9]{0,21},true"]) {
+            if let Some(argument) = WorkerArgument::parse(&format!("{NAME}{text}")) {
+                prop_assert_eq!(WorkerArgument::parse(&argument.to_string()), Some(argument));
+            }
+        }
+    }
 
     #[test]
     fn a_worker_reads_what_its_master_writes() {

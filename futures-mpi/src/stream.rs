@@ -385,6 +385,9 @@ fn landing(memory: Memory, length: usize, new: bool) -> Landing {
 mod damage;
 
 #[cfg(test)]
+mod to_itself;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -3,6 +3,7 @@
 use super::greeting::{self, Token};
 use super::*;
 use futures_mpi_core::engine::WorkerNumber;
+use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
@@ -132,6 +133,61 @@ fn invitations_survive_the_wire() {
         assert_eq!(Invitation::from_bytes(bad.as_bytes()), None, "{bad}");
     }
     assert_eq!(Invitation::from_bytes(&[0xff]), None);
+}
+
+#[test]
+fn a_greeting_may_come_in_pieces() {
+    let (mut watch, _woken) = watch();
+    for cut in 1..greeting::GREETING_BYTES {
+        let invitation = watch.invitation(WorkerNumber(cut as u32));
+        let mut stream = TcpStream::connect(invitation.addresses[0]).expect("the watch listens");
+        stream.set_read_timeout(Some(LONG)).expect("the limit is accepted");
+        stream.set_nodelay(true).expect("the system sends pieces");
+        let greeting = greeting_of(&invitation);
+        stream.write_all(&greeting[..cut]).expect("it is sent");
+        std::thread::yield_now();
+        stream.write_all(&greeting[cut..]).expect("it is sent");
+        assert_eq!(read_byte(&mut stream), Some(ACCEPTED), "{cut} bytes came first");
+        (&stream).write_all(&[FAREWELL]).expect("the watch listens");
+    }
+    assert_eq!(watch.lost(), None, "all took leave");
+}
+
+fn token() -> impl Strategy<Value = Token> {
+    any::<u128>().prop_map(|number| format!("{number:x}").parse().expect("it is a token"))
+}
+
+proptest! {
+    #[test]
+    fn every_invitation_survives_the_wire(
+        worker: u32,
+        token in token(),
+        host in "[a-z0-9.-]{0,20}",
+        addresses in prop::collection::vec(any::<(IpAddr, u16)>(), 0..5),
+    ) {
+        let invitation = Invitation { worker, token, host, addresses: addresses.into_iter().map(Into::into).collect() };
+        prop_assert_eq!(Invitation::from_bytes(invitation.to_string().as_bytes()), Some(invitation));
+    }
+
+    #[test]
+    fn any_bytes_are_an_invitation_or_none(
+        bytes in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..80),
+            "[0-9]{1,12} [0-9a-f]{1,34} [a-z]{0,3}( [0-9.:\\[\\]]{0,20}){0,3}".prop_map(String::into_bytes),
+        ],
+    ) {
+        if let Some(invitation) = Invitation::from_bytes(&bytes) {
+            prop_assert!(invitation.addresses.len() <= bytes.len());
+            prop_assert_eq!(Invitation::from_bytes(invitation.to_string().as_bytes()), Some(invitation));
+        }
+    }
+
+    #[test]
+    fn only_a_token_makes_a_greeting(token in token(), other in token(), worker: u32, bytes: [u8; greeting::GREETING_BYTES]) {
+        prop_assert_eq!(greeting::read(&greeting::write(token, worker), token), Some(worker));
+        prop_assert_eq!(greeting::read(&greeting::write(other, worker), token), (other == token).then_some(worker));
+        prop_assert!(greeting::read(&bytes, token).is_none_or(|number| greeting::write(token, number) == bytes));
+    }
 }
 
 #[test]

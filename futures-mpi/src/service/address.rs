@@ -76,6 +76,7 @@ impl fmt::Display for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn addresses_are_names_sockets_or_files() {
@@ -95,6 +96,26 @@ mod tests {
         for text in ["node7:", "node7:0", "node7:70000", ":4000", "two words"] {
             let error = Address::parse(text).expect_err("it is no address");
             assert!(error.starts_with(&format!("the service {text:?} is not accepted: ")), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_place_is_read_as_it_was_written(host in "[a-z0-9.:-]{0,20}", port: u16, token in "[0-9a-f]{0,32}") {
+            let place = Place { host, port, token };
+            prop_assert_eq!(Place::parse(&format!("{place}\n")), Some(place));
+        }
+
+        #[test]
+        fn any_text_is_a_place_or_none_and_an_address_or_refused(
+            text in prop_oneof![".{0,40}", "[a-z\\[\\]:]{0,9}:[0-9]{0,6}(/[a-z]{0,9})?"],
+        ) {
+            if let Some(place) = Place::parse(&text) {
+                prop_assert_eq!(Place::parse(&place.to_string()), Some(place));
+            }
+            if let Err(error) = Address::parse(&text) {
+                prop_assert!(error.contains(&format!("{text:?}")), "{}", error);
+            }
         }
     }
 

@@ -114,6 +114,7 @@ pub(super) fn is_timeout(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::net::TcpListener;
 
     #[test]
@@ -130,12 +131,74 @@ mod tests {
         }
     }
 
+    /// Both ends of a connection.
+    fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let there = TcpStream::connect(listener.local_addr().expect("it has one")).expect("it listens");
+        (listener.accept().expect("somebody has connected").0, there)
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
+
+    proptest! {
+        #[test]
+        fn every_line_survives_the_wire(token in "[^\n]{0,40}", name in "[^\n]{0,40}", reason in ".{0,40}(\n.{0,9})?") {
+            for wish in [Wish::Join, Wish::End] {
+                let line = wish.line(&token);
+                prop_assert_eq!(Wish::parse(&line), Some((wish, token.as_str())));
+            }
+            let port = Answer::Port(name);
+            prop_assert_eq!(Answer::parse(&port.line()), Some(port));
+            let refused = Answer::Refused(reason.clone());
+            prop_assert!(!refused.line().contains('\n'), "it is one line");
+            prop_assert_eq!(Answer::parse(&refused.line()), Some(Answer::Refused(reason.replace('\n', " "))));
+        }
+
+        #[test]
+        fn any_line_is_a_wish_an_answer_or_neither(
+            line in prop_oneof![".{0,60}", "(futures-mpi 1 )?(join|end|port|refused|ended)? ?.{0,20}"],
+        ) {
+            if let Some((wish, token)) = Wish::parse(&line) {
+                prop_assert_eq!(wish.line(token), line.as_str());
+            }
+            if let Some(answer) = Answer::parse(&line) {
+                prop_assert_eq!(answer.line(), line.replace('\n', " "));
+            }
+        }
+
+        /// Whatever comes in whatever pieces, its lines are heard, and what is no text is an error.
+        #[test]
+        fn any_bytes_are_lines_or_errors(
+            pieces in prop::collection::vec(
+                prop::collection::vec(prop_oneof![4 => any::<u8>(), 4 => b'a'..b'e', 1 => Just(b'\n')], 0..30),
+                0..6,
+            ),
+        ) {
+            let (mut here, mut there) = pair();
+            for piece in &pieces {
+                there.write_all(piece).expect("it is open");
+            }
+            drop(there);
+            let bytes = pieces.concat();
+            let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+            lines.pop();
+            for line in lines {
+                let heard = hear(&mut here, soon());
+                match std::str::from_utf8(line) {
+                    Ok(text) => prop_assert_eq!(heard.expect("it was said"), text),
+                    Err(_) => prop_assert_eq!(heard.expect_err("it is no text").kind(), io::ErrorKind::InvalidData),
+                }
+            }
+            let end = hear(&mut here, soon()).expect_err("no whole line is left");
+            prop_assert_eq!(end.kind(), io::ErrorKind::UnexpectedEof);
+        }
+    }
+
     #[test]
     fn lines_are_heard_whole_and_no_longer_waited_for_than_allowed() {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let mut there = TcpStream::connect(listener.local_addr().expect("it has one")).expect("it listens");
-        let (mut here, _) = listener.accept().expect("somebody has connected");
-        let soon = || Instant::now() + Duration::from_secs(60);
+        let (mut here, mut there) = pair();
         say(&mut there, "one").expect("it is open");
         say(&mut there, "two").expect("it is open");
         assert_eq!(hear(&mut here, soon()).expect("it was said"), "one");

@@ -1,25 +1,14 @@
 //! Tables of contents that nobody should have sent: they are errors, and take no memory that is not there.
 
 use super::*;
+use proptest::prelude::*;
 
-/// A linear congruence with Knuth's factor for MMIX; its high bits are random enough.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((u128::from(self.0) * u128::from(end)) >> 64) as u64
-    }
-}
-
-#[test]
-fn random_tables_are_read_or_refused() {
-    let mut random = Random(1);
-    for _ in 0..10_000 {
-        let table: Vec<u8> = (0..random.below(60)).map(|_| random.below(256) as u8).collect();
+proptest! {
+    #[test]
+    fn random_tables_are_read_or_refused(table in prop::collection::vec(any::<u8>(), 0..60)) {
         match read_contents(&table) {
-            Ok(sections) => assert_eq!(sections.len() * Section::BYTES, table.len(), "it says all that is there"),
-            Err(text) => assert!(text.contains(&format!("{} bytes", table.len())), "it says what is wrong: {text}"),
+            Ok(sections) => prop_assert_eq!(sections.len() * Section::BYTES, table.len(), "it says all that is there"),
+            Err(text) => prop_assert!(text.contains(&format!("{} bytes", table.len())), "it says what is wrong: {}", text),
         }
     }
 }
