@@ -21,6 +21,7 @@ const GROWTH: u32 = 8;
 #[derive(Debug, Clone)]
 pub struct Backoff {
     longest: Duration,
+    crowded: bool,
     spins: u32,
     looks: u32,
     sleep: Duration,
@@ -47,7 +48,7 @@ impl Backoff {
             (false, true) => u32::MAX,
             (false, false) => SPINS,
         };
-        Backoff { longest, spins, looks: 0, sleep: FIRST_SLEEP }
+        Backoff { longest, crowded, spins, looks: 0, sleep: FIRST_SLEEP }
     }
 
     /// Something was found: start over.
@@ -68,6 +69,22 @@ impl Backoff {
         let sleep = self.sleep.min(self.longest);
         self.sleep = (self.sleep + self.sleep / GROWTH).min(self.longest);
         Pause::Sleep(sleep)
+    }
+
+    /// The same for a thread that is not needed for a while, by what `patience` finds out: it then sleeps no shorter. Where
+    /// processes share cores it does not even spin first, which would take time from those that work.
+    pub fn pause_patiently(&mut self, patience: impl FnOnce() -> Duration) -> Pause {
+        if self.longest.is_zero() || !(self.crowded || self.looks >= self.spins) {
+            return self.pause();
+        }
+        let patience = patience().min(self.longest);
+        if !patience.is_zero() {
+            self.looks = self.spins;
+        }
+        match self.pause() {
+            Pause::Sleep(sleep) => Pause::Sleep(sleep.max(patience)),
+            other => other,
+        }
     }
 
     /// Pauses the calling thread.
@@ -95,6 +112,20 @@ mod tests {
         assert_eq!(pauses[SPINS as usize..], [sleep(10_000), sleep(11_250), sleep(12_000), sleep(12_000)]);
         backoff.reset();
         assert_eq!(backoff.pause(), Pause::Spin);
+    }
+
+    #[test]
+    fn who_is_not_needed_sleeps_longer() {
+        let (longest, patience) = (Duration::from_micros(500), Duration::from_micros(200));
+        let mut alone = Backoff::new(longest, false);
+        assert!((0..SPINS).all(|_| alone.pause_patiently(|| patience) == Pause::Spin));
+        assert_eq!(alone.pause_patiently(|| patience), Pause::Sleep(patience));
+        let mut crowded = Backoff::new(longest, true);
+        assert_eq!(crowded.pause_patiently(|| Duration::ZERO), Pause::Spin);
+        assert_eq!(crowded.pause_patiently(|| patience), Pause::Sleep(patience));
+        assert_eq!(crowded.pause_patiently(|| 10 * patience), Pause::Sleep(longest));
+        assert_ne!(crowded.pause_patiently(|| Duration::ZERO), Pause::Spin);
+        assert_eq!(Backoff::new(Duration::ZERO, true).pause_patiently(|| patience), Pause::Spin);
     }
 
     #[test]

@@ -131,6 +131,11 @@ impl Stepper {
         self.driver.is_calm()
     }
 
+    /// How long the workers can do without anybody who drives; zero if there is no telling.
+    pub(crate) fn patience(&mut self) -> Duration {
+        self.driver.patience()
+    }
+
     /// Whether something is to be done at a certain time, whoever drives then.
     pub(crate) fn has_timers(&self) -> bool {
         self.driver.has_timers()

@@ -72,13 +72,13 @@ fn every_order_of_a_death_and_a_replacement_in_a_tiny_pool() {
 }
 
 /// Ten calls of one executor beside very many of another: both take turns, so that on four workers half of the places
-/// are for the ten.
+/// are for the ten, and each worker has one call ahead.
 #[test]
 fn a_long_queue_delays_nobody_else() {
     let queued = number("SIM_QUEUED").unwrap_or(100_000);
     let long = few_beside_many(queued, 1_000_000).unwrap_or_else(|wrong| panic!("{wrong}"));
     println!("ten calls of 1 ms beside {queued} are done after {} ns", long);
-    assert!(long < 7_000_000, "the last of ten calls of 1 ms was done after {long} ns");
+    assert!(long < 9_000_000, "the last of ten calls of 1 ms was done after {long} ns");
     // Short calls are sent ahead of their execution, by about 0.5 ms.
     let short = few_beside_many(queued, 2_000).unwrap_or_else(|wrong| panic!("{wrong}"));
     println!("ten calls of 2 us beside {queued} are done after {} ns", short);

@@ -4,18 +4,20 @@ use super::*;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-const SHORT_NANOS: u64 = 10_000;
-const LONG_NANOS: u64 = 10_000_000;
+/// So long are the short ones: such that stream, such that are sent one ahead, and such that are sent alone.
+const SHORT_NANOS: [u64; 4] = [10_000, 100_000, 2_000_000, 50_000_000];
+const TIMES: u64 = 1000;
 const TASKS: u64 = 20_000;
 
 /// Pseudo-random and always the same: whether a task is one of the long ones.
-fn nanos(task: u64) -> u64 {
+fn is_long(task: u64) -> bool {
     let mixed = (task + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    if mixed.is_multiple_of(100) { LONG_NANOS } else { SHORT_NANOS }
+    mixed.is_multiple_of(100)
 }
 
 /// When the last task ends, if every worker takes its tasks in the order in which they were dispatched to it.
-fn play(workers: u32) -> u64 {
+fn play(workers: u32, short_nanos: u64) -> u64 {
+    let nanos = |task: u64| if is_long(task) { short_nanos * TIMES } else { short_nanos };
     let mut scheduler = Scheduler::default();
     let mut actions = Vec::new();
     let mut held: Vec<VecDeque<u64>> = vec![VecDeque::new(); workers as usize];
@@ -49,11 +51,14 @@ fn play(workers: u32) -> u64 {
 
 #[test]
 fn a_mixed_load_ends_within_a_tenth_of_the_best_schedule() {
-    let total: u64 = (0..TASKS).map(nanos).sum();
-    assert!((100..400).contains(&(0..TASKS).filter(|task| nanos(*task) == LONG_NANOS).count()));
-    for workers in [1, 2, 4, 8] {
-        let best = (total / u64::from(workers)).max(LONG_NANOS);
-        let taken = play(workers);
-        assert!(taken <= best + best / 10, "{workers} workers take {taken} ns where {best} ns would do");
+    let long = (0..TASKS).filter(|task| is_long(*task)).count() as u64;
+    assert!((100..400).contains(&long));
+    for short_nanos in SHORT_NANOS {
+        let total = (TASKS - long + long * TIMES) * short_nanos;
+        for workers in [1, 2, 4, 8] {
+            let best = (total / u64::from(workers)).max(TIMES * short_nanos);
+            let taken = play(workers, short_nanos);
+            assert!(taken <= best + best / 10, "{workers} workers take {taken} ns where {best} ns would do");
+        }
     }
 }

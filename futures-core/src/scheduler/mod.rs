@@ -24,9 +24,10 @@ use crate::ids::{ClientNumber, FunctionNumber, TaskNumber, WorkerNumber};
 use crate::scheduler::held::Held;
 use crate::scheduler::kinds::{Kind, KindNumber, Kinds};
 use crate::scheduler::queue::Queue;
-use crate::scheduler::window::Estimates;
+use crate::scheduler::window::{AHEAD_NANOS, Estimates, LEAST_NANOS};
 use crate::scheduler::workers::Workers;
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU32;
 
 /// What has happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,7 +181,9 @@ impl Scheduler {
             return false;
         }
         let nanos = self.estimates.nanos(self.kinds.get(kind).function);
-        let Some((worker, _)) = self.workers.first().filter(|(_, room)| room.admits(nanos)) else { return false };
+        let Some((worker, _)) = self.workers.first().filter(|(_, room)| room.admits(nanos, LEAST_NANOS, false)) else {
+            return false;
+        };
         self.workers.hold(worker, Held { task, kind, nanos });
         self.clients[client.index()].dispatched += 1;
         actions.push(Action::Dispatch(worker, task));
@@ -310,7 +313,7 @@ impl Scheduler {
             };
             let (task, kind) = self.next_queued(turn);
             let nanos = self.estimates.nanos(self.kinds.get(kind).function);
-            if !room.admits(nanos) {
+            if !room.admits(nanos, self.window_nanos(nanos), self.is_deep()) {
                 return;
             }
             self.queued.remove(task.0);
@@ -325,6 +328,29 @@ impl Scheduler {
             }
             actions.push(Action::Dispatch(worker, task));
         }
+    }
+
+    /// Whether there are so many queued tasks that each worker can have one ahead, and enough are left for those that are
+    /// free first.
+    fn is_deep(&self) -> bool {
+        self.queued.len() > self.workers.count()
+    }
+
+    /// How much work a worker may hold, if all that is queued is expected to take as long as the next.
+    fn window_nanos(&self, nanos: NonZeroU32) -> u32 {
+        window::window_nanos(nanos, self.queued.len(), self.workers.count())
+    }
+
+    /// How long the master may leave the workers alone, as they have so much ahead; zero if there is no telling.
+    pub(crate) fn patience_nanos(&mut self) -> u32 {
+        let Some(turn) = self.turns.front().copied().filter(|_| self.is_deep()) else { return 0 };
+        let (_, kind) = self.next_queued(turn);
+        let nanos = self.estimates.nanos(self.kinds.get(kind).function);
+        if nanos.get() > AHEAD_NANOS {
+            return 0;
+        }
+        // At least so much is at hand when a worker has just begun a task.
+        self.window_nanos(nanos).max(nanos.get()) / 4
     }
 
     /// The first queued task of a client that has one; it is at the front of the queue then.

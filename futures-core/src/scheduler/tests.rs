@@ -63,6 +63,26 @@ fn short_tasks_are_sent_ahead() {
 }
 
 #[test]
+fn one_medium_task_is_sent_ahead_while_many_are_queued() {
+    let mut events = vec![Open(A), Join(worker(0)), Join(worker(1))];
+    events.extend((0..7).map(|number| submit(A, number)));
+    let dispatches =
+        |list: &[(u32, u64)]| list.iter().map(|(to, number)| Dispatch(worker(*to), task(*number))).collect();
+    let mut finish = |by: u32, number: u64, expected: &[(u32, u64)]| {
+        events.push(Finish(worker(by), task(number), 5_000_000));
+        let expected: Vec<Action> = dispatches(expected);
+        assert_eq!(after(&events), expected);
+    };
+    // What was dispatched before anything was known counts as long, and has nothing behind it.
+    finish(1, 1, &[(1, 2), (1, 3)]);
+    finish(0, 0, &[(0, 4)]);
+    // Two are left, as many as there are workers: they go to whoever is free first.
+    finish(1, 2, &[]);
+    finish(1, 3, &[(1, 5)]);
+    finish(0, 4, &[(0, 6)]);
+}
+
+#[test]
 fn what_is_known_of_one_function_says_nothing_of_another() {
     let mut events = vec![Open(A), Join(worker(0)), submit(A, 0), submit(A, 1), submit(A, 2)];
     events.push(Finish(worker(0), task(0), 300));

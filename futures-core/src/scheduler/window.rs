@@ -3,17 +3,42 @@
 use crate::ids::FunctionNumber;
 use std::num::NonZeroU32;
 
-/// How much estimated work a worker may hold: enough to be busy while a message travels there and back.
-pub(super) const HELD_NANOS: u32 = 500_000;
+/// How much estimated work a worker may hold at least: enough to be busy while a message travels there and back.
+pub(super) const LEAST_NANOS: u32 = 500_000;
+
+/// The same at most, while very much is queued. The more is held, the more seldom has the master to wake up, and each
+/// time costs the worker with which it shares a core some 40 microseconds.
+pub(super) const MOST_NANOS: u32 = 4_000_000;
+
+/// A window above the least one has room for so many tasks: others that come wait for these first.
+const TASKS_AHEAD: u64 = 16;
+
+/// The longest that a task may be expected to take that is sent ahead of another one, as long as many more are queued: its
+/// worker would be idle while the answer to the one before and the next task travel, a millisecond if both sides sleep,
+/// and that is too much beside a task of this length.
+pub(super) const AHEAD_NANOS: u32 = 20_000_000;
+
+/// How long a task is expected to take of which nothing is known, or which is not to be sent ahead.
+const LONG_NANOS: u32 = AHEAD_NANOS + 1;
 
 /// The most tasks that a worker may hold.
 pub(super) const HELD_TASKS: usize = 1024;
 
+/// How much estimated work a worker may hold while so many tasks are queued that are expected to take so long each.
+///
+/// At most half of a worker's share of what is queued goes ahead, so that what is done last is spread evenly.
+pub(super) fn window_nanos(nanos: NonZeroU32, queued: usize, workers: usize) -> u32 {
+    let nanos = u64::from(nanos.get());
+    let share = queued as u64 * nanos / (2 * workers as u64).max(1);
+    let window = share.min(TASKS_AHEAD * nanos).clamp(u64::from(LEAST_NANOS), u64::from(MOST_NANOS));
+    window as u32
+}
+
 /// How long the tasks of each function take, as far as has been seen.
 ///
-/// Until tasks of a function have shown themselves to be short they count as long, and long ones are given out one at a
-/// time, to whoever is free. Trust grows with what is seen, so that the first few short tasks do not bring a flood of
-/// long ones behind them, and begins anew when no task of the function is left.
+/// Until a task of a function has been seen its tasks count as long, and long ones are given out one at a time, to whoever
+/// is free. Trust grows with what is seen, so that the first few short tasks do not bring a flood of long ones behind
+/// them, and begins anew when no task of the function is left.
 #[derive(Debug, Default)]
 pub(super) struct Estimates {
     /// By function number.
@@ -59,12 +84,12 @@ impl Estimates {
         estimate.seen += 1;
     }
 
-    /// How long a task should be expected to take, at most [`HELD_NANOS`].
+    /// How long a task should be expected to take, at most a little more than [`AHEAD_NANOS`].
     pub(super) fn nanos(&self, function: FunctionNumber) -> NonZeroU32 {
         let estimate = &self.functions[function.index()];
-        let most = u64::from(HELD_NANOS);
-        let trusted = most / (2 * estimate.seen).max(1);
-        let nanos = (estimate.mean_nanos_times_8 / 8).max(trusted).min(most);
+        let long = u64::from(LONG_NANOS);
+        let trusted = u64::from(LEAST_NANOS).checked_div(2 * estimate.seen).unwrap_or(long);
+        let nanos = (estimate.mean_nanos_times_8 / 8).max(trusted).min(long);
         NonZeroU32::new(nanos as u32).unwrap_or(NonZeroU32::MIN)
     }
 
@@ -89,14 +114,27 @@ mod tests {
 
     #[test]
     fn tasks_count_as_long_until_they_have_been_seen_to_be_short() {
-        assert_eq!(after([]), HELD_NANOS);
-        assert_eq!(after([500]), HELD_NANOS / 2);
-        assert_eq!(after([500, 500]), HELD_NANOS / 4);
+        assert_eq!(after([]), LONG_NANOS);
+        assert_eq!(after([500]), LEAST_NANOS / 2);
+        assert_eq!(after([500, 500]), LEAST_NANOS / 4);
         assert_eq!(after([500; 1000]), 500);
         assert_eq!(after(std::iter::repeat_n(0, 1_000_000)), 1);
-        assert_eq!(after([1_000_000; 100]), HELD_NANOS);
-        assert_eq!(after([500; 1000].into_iter().chain([10_000_000])), HELD_NANOS);
-        assert_eq!(after([u64::MAX; 100]), HELD_NANOS);
+        assert_eq!(after([1_000_000; 100]), 1_000_000);
+        assert!(after([500; 1000].into_iter().chain([10_000_000])) > LEAST_NANOS);
+        assert_eq!(after([u64::from(AHEAD_NANOS); 100]), AHEAD_NANOS);
+        assert_eq!(after([u64::MAX; 100]), LONG_NANOS);
+    }
+
+    #[test]
+    fn windows_grow_with_what_is_queued_and_shrink_before_its_end() {
+        let window = |nanos, queued| window_nanos(NonZeroU32::new(nanos).expect("it is not 0"), queued, 10);
+        assert_eq!(window(100, usize::MAX / 100), LEAST_NANOS, "others do not wait for thousands of short ones");
+        assert_eq!(window(100_000, 1_000_000), 16 * 100_000);
+        assert_eq!(window(1_000_000, 1_000_000), MOST_NANOS);
+        assert_eq!(window(1_000_000, 60), 3_000_000);
+        assert_eq!(window(1_000_000, 3), LEAST_NANOS);
+        assert_eq!(window(LONG_NANOS, 1_000_000), MOST_NANOS);
+        assert_eq!(window_nanos(NonZeroU32::MIN, 1, 0), LEAST_NANOS);
     }
 
     #[test]
@@ -107,8 +145,8 @@ mod tests {
         assert_eq!(estimates.nanos(F).get(), 500);
         estimates.leave(F);
         estimates.enter(F);
-        assert_eq!(estimates.nanos(F).get(), HELD_NANOS);
+        assert_eq!(estimates.nanos(F).get(), LONG_NANOS);
         estimates.see(F, 7);
-        assert_eq!(estimates.nanos(F).get(), HELD_NANOS / 2);
+        assert_eq!(estimates.nanos(F).get(), LEAST_NANOS / 2);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::held::{Blocks, Held, List};
 use super::kinds::KindNumber;
-use super::window::{HELD_NANOS, HELD_TASKS};
+use super::window::{AHEAD_NANOS, HELD_TASKS, MOST_NANOS};
 use crate::ids::{TaskNumber, WorkerNumber};
 use std::fmt;
 use std::num::NonZeroU32;
@@ -116,7 +116,7 @@ impl Workers {
     pub(super) fn first(&mut self) -> Option<(WorkerNumber, Room)> {
         let number = self.longest_in_line().or(self.newcomer)?;
         let worker = &self.all[number.index()];
-        Some((number, Room { idle: worker.load == 0, nanos: HELD_NANOS - worker.held_nanos }))
+        Some((number, Room { load: worker.load, held_nanos: worker.held_nanos }))
     }
 
     /// The first of the lowest line that is not empty, unless the newcomer has less.
@@ -178,6 +178,11 @@ impl Workers {
             Holding::Nothing | Holding::One(..) => None,
         });
         worker.and_then(Worker::only).into_iter().chain(list.into_iter().flat_map(|list| self.blocks.iter(list)))
+    }
+
+    /// How many there are, with those that have gone.
+    pub(super) fn count(&self) -> usize {
+        self.all.len()
     }
 
     /// What all workers hold.
@@ -313,17 +318,20 @@ impl fmt::Debug for Workers {
     }
 }
 
-/// How much more a worker may hold.
+/// How much more a worker may hold: it has some room.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Room {
-    idle: bool,
-    nanos: u32,
+    load: u16,
+    held_nanos: u32,
 }
 
 impl Room {
-    /// Whether a task that is expected to take so long has room: any has, on an idle worker.
-    pub(super) fn admits(self, nanos: NonZeroU32) -> bool {
-        self.idle || nanos.get() <= self.nanos
+    /// Whether a task that is expected to take so long has room in a window: any has, on an idle worker. `ahead`: so
+    /// many more are queued that one may be sent ahead of another even if they do not fit into the window together.
+    pub(super) fn admits(self, nanos: NonZeroU32, window_nanos: u32, ahead: bool) -> bool {
+        self.load == 0
+            || self.held_nanos.saturating_add(nanos.get()) <= window_nanos
+            || ahead && self.load == 1 && nanos.get() <= AHEAD_NANOS
     }
 }
 
@@ -336,7 +344,8 @@ impl Default for Worker {
 impl Worker {
     /// Whether it may be given more, if it is short enough.
     fn has_room(&self) -> bool {
-        self.ready && self.held_nanos < HELD_NANOS && usize::from(self.load) < HELD_TASKS
+        let most_nanos = if self.load == 1 { AHEAD_NANOS + 1 } else { MOST_NANOS };
+        self.ready && (self.load == 0 || self.held_nanos < most_nanos) && usize::from(self.load) < HELD_TASKS
     }
 
     /// The task that it holds, if it is on record as the only one.

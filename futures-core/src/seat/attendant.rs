@@ -52,12 +52,14 @@ impl<'a> Attendant<'a> {
                 return sitting.finish();
             }
             let calm = notified && sitting.driven().stepper.is_calm();
-            drop(sitting);
             if moved {
                 pace.reset();
                 continue;
             }
-            match pace.pause() {
+            let pause =
+                if notified { pace.pause() } else { pace.pause_patiently(|| sitting.driven().stepper.patience()) };
+            drop(sitting);
+            match pause {
                 Pause::Spin => std::hint::spin_loop(),
                 Pause::Yield => thread::yield_now(),
                 Pause::Sleep(_) if seat.rings.load(Ordering::SeqCst) != rings => {}

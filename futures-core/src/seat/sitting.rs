@@ -91,8 +91,10 @@ impl Sitting<'_> {
             let pause = if moved {
                 pace.reset();
                 Pause::Spin
-            } else {
+            } else if notified {
                 pace.pause()
+            } else {
+                pace.pause_patiently(|| self.driven().stepper.patience())
             };
             if let Some(deadline) = deadline
                 && (pause != Pause::Spin || looks % LOOKS_PER_CLOCK == 1)
