@@ -391,12 +391,16 @@ impl Driver {
         }
         self.watched.replies += 1;
         if has_terms {
-            let Some(last) = self.end_try(worker, number, outcome) else { return Ok(()) };
+            let Some(last) = self.end_try(worker, number, outcome) else {
+                self.begin_limit(worker);
+                return Ok(());
+            };
             outcome = last;
         }
         // The future first, then the next task: whoever waits is woken before the driver goes on.
         self.resolve(number, outcome);
         self.handle(Event::Finish(worker, number, reply.nanos));
+        self.begin_limit(worker);
         Ok(())
     }
 

@@ -98,8 +98,8 @@ macro_rules! terms_options {
             self
         }
 
-        /// How long each try of the task may take, from the moment when it is sent to a worker; without a limit if not
-        /// set.
+        /// How long each try of the task may take, from the moment when it is with a worker that has nothing else to do
+        /// before; without a limit if not set.
         ///
         /// When the limit passes, the future fails with an error for which
         /// [`Error::is_timeout`]($crate::Error::is_timeout) holds, and which names task, worker and host. The task itself

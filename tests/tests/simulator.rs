@@ -1,6 +1,6 @@
 //! Runs of the simulator: many seeds, one seed, the same seed twice, and a soak by `SIM_SEEDS`.
 
-use futures_mpi_tests::simulator::{Tally, Tiny, explore, few_beside_many, mixed_load, simulate};
+use futures_mpi_tests::simulator::{Tally, Tiny, explore, few_beside_many, limited_load, mixed_load, simulate};
 use std::env;
 
 /// So many seeds are run if nobody says otherwise.
@@ -96,6 +96,15 @@ fn a_mixed_load_ends_within_a_tenth_of_the_best_schedule() {
             println!("{workers} workers, long calls of their own function {own_function}: {ratio:.3} of the best");
             assert!(ratio <= 1.1, "{workers} workers take {taken} ns where {best} ns would do");
         }
+    }
+}
+
+/// The limit of a call says nothing about those that its worker has to do first.
+#[test]
+fn what_is_sent_ahead_has_all_the_time_that_it_is_allowed() {
+    for nanos in [10_000, 300_000, 5_000_000] {
+        let tally = |limit_nanos| limited_load(50, nanos, limit_nanos).unwrap_or_else(|wrong| panic!("{wrong}"));
+        assert_eq!(tally(nanos + 200_000).late, 0, "calls of {nanos} ns");
     }
 }
 

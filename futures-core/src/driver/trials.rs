@@ -32,7 +32,18 @@ impl Driver {
     pub(super) fn begin_try(&mut self, worker: WorkerNumber, number: TaskNumber) {
         let Some(trial) = self.tasks.get_mut(number.0).and_then(|task| task.trial.as_deref_mut()) else { return };
         trial.worker = worker;
-        if let Some(limit) = trial.terms.limit {
+        self.begin_limit(worker);
+    }
+
+    /// Lets the limit of the task begin that is first in line at a worker, if it has one: what was sent ahead of its
+    /// execution does not pay for what is before it.
+    pub(super) fn begin_limit(&mut self, worker: WorkerNumber) {
+        if self.trials == 0 {
+            return;
+        }
+        let Some(number) = self.scheduler.held(worker).next() else { return };
+        let trial = self.tasks.get(number.0).and_then(|task| task.trial.as_deref());
+        if let Some(limit) = trial.filter(|trial| trial.timer.is_none()).and_then(|trial| trial.terms.limit) {
             self.set_timer(number, limit, Timer::GiveUp);
         }
     }
@@ -106,7 +117,7 @@ impl Driver {
         let Some(task) = self.tasks.get(number.0) else { return };
         let Some(worker) = task.trial.as_ref().map(|trial| trial.worker) else { return };
         let limit = task.trial.as_ref().and_then(|trial| trial.terms.limit).unwrap_or_default();
-        let message = format!("the task was not done {:.3} s after it was sent to its worker", limit.as_secs_f64());
+        let message = format!("the task was not done {:.3} s after its worker could begin it", limit.as_secs_f64());
         let error = Error::with_origin(Kind::Timeout, message, self.origin(worker, Some(task.function)));
         self.late.insert((worker, number));
         self.handle(Event::Engage(worker));
@@ -115,6 +126,8 @@ impl Driver {
             self.resolve(number, Outcome::Failed(error));
             self.handle(Event::Withdraw(worker, number));
         }
+        // Nobody knows when the worker is back, and what waits there must not wait for ever.
+        self.begin_limit(worker);
     }
 
     /// A worker has answered about a task that it does not hold any more.

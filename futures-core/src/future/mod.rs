@@ -99,7 +99,7 @@ impl<T> Future<T> {
     /// Tries to cancel the task; returns whether it is cancelled.
     ///
     /// A task can be cancelled until it is sent to a worker. Tasks that have shown themselves to be short are sent ahead
-    /// of their execution, so that about 0.5 ms of work waits at each worker; those count as running.
+    /// of their execution: up to 4 ms of work waits at each worker, or one task of up to 20 ms. Those count as running.
     pub fn cancel(&self) -> bool {
         self.state.cancel()
     }

@@ -1,6 +1,6 @@
 //! How long a few calls of one executor take while another executor of the same pool has queued very many.
 
-use super::plan::{Boot, Plan, Step, Terms};
+use super::plan::{Plan, Step, Terms};
 use super::run::run;
 use super::tasks::Ending;
 
@@ -9,9 +9,6 @@ const WORKERS: u32 = 4;
 
 /// How many calls the executor that comes later makes.
 const FEW: u32 = 10;
-
-/// The longest time that a frame takes, in nanoseconds.
-const DELAY_NANOS: u64 = 1_000;
 
 /// The virtual time in nanoseconds that ten calls take from when they are made until the last is done, while another
 /// executor has `queued` calls of the same function waiting; each call takes `nanos`.
@@ -27,21 +24,7 @@ pub fn few_beside_many(queued: u64, nanos: u64) -> Result<u64, String> {
     let mut steps = vec![(0, many); queued as usize];
     steps.extend((0..FEW).map(|_| (begin, few)));
     steps.push((begin + 10 * nanos.max(100_000), Step::Shutdown { client: 0, cancel: true }));
-    let plan = Plan {
-        seed: 1,
-        workers: WORKERS,
-        slowness: vec![1; WORKERS as usize],
-        clients: 2,
-        preparations: vec![None; 2],
-        owning: false,
-        boot: Boot::Good,
-        boot_nanos: 0,
-        replacing: None,
-        delay_nanos: DELAY_NANOS,
-        turn_nanos: DELAY_NANOS,
-        steps,
-    };
-    let report = run(&plan).map_err(|fault| fault.message)?;
+    let report = run(&Plan::undisturbed(WORKERS, 2, steps)).map_err(|fault| fault.message)?;
     if report.tally.cancelled == 0 {
         return Err("the other executor had nothing queued any more".to_owned());
     }

@@ -1,6 +1,6 @@
 //! How long a load takes in which a few calls take very much longer than the others.
 
-use super::plan::{Boot, Plan, Step, Terms};
+use super::plan::{Plan, Step, Terms};
 use super::run::run;
 use super::tasks::Ending;
 
@@ -8,9 +8,6 @@ const SHORT_NANOS: u64 = 10_000;
 
 /// One call in a hundred takes a thousand times as long.
 const LONG_NANOS: u64 = 1_000 * SHORT_NANOS;
-
-/// The longest time that a frame takes, in nanoseconds.
-const DELAY_NANOS: u64 = 1_000;
 
 /// The virtual time in nanoseconds that a mixed load takes on so many workers, and the time that the best schedule would
 /// take. The long calls are those of a function of their own, or of the same function as the short ones.
@@ -28,20 +25,7 @@ pub fn mixed_load(workers: u32, calls: u64, own_function: bool) -> Result<(u64, 
         ending: Ending::Value,
         terms: Terms::default(),
     };
-    let plan = Plan {
-        seed: 1,
-        workers,
-        slowness: vec![1; workers as usize],
-        clients: 1,
-        preparations: vec![None],
-        owning: true,
-        boot: Boot::Good,
-        boot_nanos: 0,
-        replacing: None,
-        delay_nanos: DELAY_NANOS,
-        turn_nanos: DELAY_NANOS,
-        steps: (0..calls).map(|call| (0, step(call))).collect(),
-    };
+    let plan = Plan::undisturbed(workers, 1, (0..calls).map(|call| (0, step(call))).collect());
     let report = run(&plan).map_err(|fault| fault.message)?;
     let last = (0..calls).map(|call| report.trace.resolved_at(call as usize)).max().flatten();
     let best = ((0..calls).map(nanos).sum::<u64>() / u64::from(workers)).max(LONG_NANOS);

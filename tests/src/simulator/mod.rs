@@ -19,6 +19,7 @@ mod calls;
 mod clock;
 mod exhaustive;
 mod fairness;
+mod limits;
 mod mixed;
 mod network;
 mod oracle;
@@ -33,6 +34,7 @@ mod world;
 
 pub use exhaustive::{Explored, Tiny, explore};
 pub use fairness::few_beside_many;
+pub use limits::limited_load;
 pub use mixed::mixed_load;
 pub use oracle::Tally;
 use plan::Plan;

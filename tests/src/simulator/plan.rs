@@ -120,6 +120,24 @@ pub(super) enum Step {
 }
 
 impl Plan {
+    /// A plan of equal workers over a quick network, in which nothing goes wrong.
+    pub(super) fn undisturbed(workers: u32, clients: u32, steps: Vec<(u64, Step)>) -> Self {
+        Plan {
+            seed: 1,
+            workers,
+            slowness: vec![1; workers as usize],
+            clients,
+            preparations: vec![None; clients as usize],
+            owning: clients == 1,
+            boot: Boot::Good,
+            boot_nanos: 0,
+            replacing: None,
+            delay_nanos: 1_000,
+            turn_nanos: 1_000,
+            steps,
+        }
+    }
+
     /// The plan of a seed.
     pub(super) fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
