@@ -200,16 +200,6 @@ impl Driver {
         self.boot.is_decided()
     }
 
-    /// Whether nothing is awaited that has a limit.
-    pub(crate) fn is_calm(&self) -> bool {
-        self.boot.is_decided() && !self.has_timers()
-    }
-
-    /// How long the workers can do without this side; zero if there is no telling.
-    pub(crate) fn patience(&mut self) -> Duration {
-        Duration::from_nanos(self.scheduler.patience_nanos().into())
-    }
-
     /// Fails everything that is pending, and all that comes, for one reason.
     pub(crate) fn break_down(&mut self, reason: Error) {
         self.boot.fail(&reason);

@@ -28,6 +28,16 @@ impl Driver {
         !self.deadlines.is_empty() || !self.timers.is_empty() || self.replacements.have_timers()
     }
 
+    /// Whether nothing is awaited that has a limit.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.boot.is_decided() && !self.has_timers()
+    }
+
+    /// How long the workers can do without this side; zero if there is no telling.
+    pub(crate) fn patience(&mut self) -> Duration {
+        Duration::from_nanos(self.scheduler.patience_nanos().into())
+    }
+
     /// A task with terms has been dispatched.
     pub(super) fn begin_try(&mut self, worker: WorkerNumber, number: TaskNumber) {
         let Some(trial) = self.tasks.get_mut(number.0).and_then(|task| task.trial.as_deref_mut()) else { return };
