@@ -16,7 +16,7 @@ use crate::codec::DecodeFailure;
 use crate::collections::PagedMap;
 use crate::error::{Error, Kind};
 use crate::future::Notice;
-use crate::ids::{ClientNumber, TaskNumber, WorkerNumber};
+use crate::ids::{TaskNumber, WorkerNumber};
 use crate::inbox::{Command, Task, shut_down};
 use crate::memory::Attachment;
 use crate::message::{self, Call, Items, Refused, Reply, Results, ToManager};
@@ -25,6 +25,7 @@ use crate::payload::{ItemResults, Outcome, Payload};
 use crate::registry::{self, Registry};
 use crate::scheduler::{Action, Event, Scheduler};
 use crate::transport::{Arrival, Frame, Transport};
+use check::Checked;
 use clients::Client;
 use preparing::Deadlines;
 use replacement::Replacements;
@@ -78,6 +79,7 @@ pub(crate) struct Driver {
     broken: Option<Error>,
     ending: bool,
     watched: Watched,
+    checked: Checked,
 }
 
 impl Driver {
@@ -105,6 +107,7 @@ impl Driver {
             broken: None,
             ending: false,
             watched: Watched::default(),
+            checked: Checked::default(),
             notices: Vec::new(),
         }
     }
@@ -227,16 +230,9 @@ impl Driver {
         (self.broken.take().unwrap_or_else(shut_down), closed)
     }
 
-    fn end(&mut self) {
-        self.ending = true;
-        for number in 0..self.clients.len() as u32 {
-            self.handle(Event::Close(ClientNumber(number)));
-        }
-    }
-
     fn handle(&mut self, event: Event) {
         let mut actions = std::mem::take(&mut self.actions);
-        self.scheduler.handle(event, &mut actions);
+        self.schedule(event, &mut actions);
         // Carrying out an action may append others.
         let mut at = 0;
         while let Some(action) = actions.get(at).copied() {
@@ -277,7 +273,7 @@ impl Driver {
         let task = self.tasks.get_mut(task_number.0).expect("the scheduler dispatches tasks that are here");
         if !task.state.start() {
             self.take_task(task_number);
-            return self.scheduler.handle(Event::Withdraw(number, task_number), more);
+            return self.schedule(Event::Withdraw(number, task_number), more);
         }
         let has_terms = task.trial.is_some();
         let kept = task.trial.as_ref().is_some_and(|trial| trial.keeps_arguments());

@@ -1,21 +1,49 @@
 //! The invariants of driver and scheduler together, and what a simulation sees of both.
 
 use super::Driver;
-use crate::ids::TaskNumber;
+use crate::ids::{ClientNumber, TaskNumber};
+use crate::scheduler::{Action, Event, Turns};
+use std::cell::Cell;
 use std::fmt;
 
+/// What is seen to only from the first [`Driver::check`] on, because it would take time.
+#[derive(Default)]
+pub(super) struct Checked {
+    begun: Cell<bool>,
+    turns: Turns,
+}
+
 impl Driver {
-    /// Derives the invariants of driver and scheduler anew.
+    /// Derives the invariants of driver and scheduler anew. From the first time on, each event is looked at, too.
     ///
     /// # Panics
     ///
     /// If one does not hold.
     pub(crate) fn check(&self) {
+        self.checked.begun.set(true);
         self.scheduler.check();
         let tasks = self.tasks.iter().map(|(task, _)| TaskNumber(task));
         assert!(tasks.eq(self.scheduler.tasks()), "driver and scheduler know the same tasks");
         assert!(self.unsent.is_empty() && self.workers.iter().all(|worker| worker.outgoing.is_empty()), "all is sent");
         assert!(self.broken.is_none() || self.tasks.len() == 0, "a broken pool has no tasks");
+    }
+
+    /// Lets the scheduler take note of an event, and append what is to be done about it.
+    ///
+    /// # Panics
+    ///
+    /// If this driver is checked, and a client was given more than its turn.
+    pub(super) fn schedule(&mut self, event: Event, actions: &mut Vec<Action>) {
+        let before = actions.len();
+        self.scheduler.handle(event, actions);
+        if self.checked.begun.get() {
+            let client_of = |action: &Action| match action {
+                Action::Dispatch(_, task) => self.tasks.get(task.0).map(|task| task.client),
+                _ => None,
+            };
+            let dispatched: Vec<ClientNumber> = actions[before..].iter().filter_map(client_of).collect();
+            self.checked.turns.see(&dispatched, &self.scheduler);
+        }
     }
 }
 

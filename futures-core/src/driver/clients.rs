@@ -60,6 +60,14 @@ impl Driver {
         self.handle(Event::BreakClient(number));
     }
 
+    /// Closes every client; when all are drained, the pool has come to its end.
+    pub(super) fn end(&mut self) {
+        self.ending = true;
+        for number in 0..self.clients.len() as u32 {
+            self.handle(Event::Close(ClientNumber(number)));
+        }
+    }
+
     /// The last task of a closed client is done.
     pub(super) fn drained(&mut self, number: ClientNumber) {
         self.clients_left -= 1;

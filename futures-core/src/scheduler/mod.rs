@@ -16,8 +16,11 @@ mod queue;
 mod rest;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod window;
 mod workers;
+
+pub(crate) use crate::scheduler::turns::Turns;
 
 use crate::collections::PagedMap;
 use crate::ids::{ClientNumber, FunctionNumber, TaskNumber, WorkerNumber};
@@ -380,6 +383,11 @@ impl Scheduler {
             self.kinds.forget(number);
             actions.push(Action::Drained(number));
         }
+    }
+
+    /// The clients that have queued tasks.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = ClientNumber> {
+        (0..).map(ClientNumber).zip(&self.clients).filter(|(_, client)| client.queued > 0).map(|(number, _)| number)
     }
 
     /// Whether a worker holds a task.

@@ -365,8 +365,7 @@ struct History {
     joined: u32,
     engaged: Vec<WorkerNumber>,
     clients: BTreeMap<TaskNumber, ClientNumber>,
-    /// Clients, and others that have had a queued task ever since the last time that the first was given a worker.
-    overtaken: BTreeSet<(ClientNumber, ClientNumber)>,
+    turns: Turns,
 }
 
 impl History {
@@ -380,7 +379,7 @@ impl History {
             joined: 0,
             engaged: Vec::new(),
             clients: BTreeMap::new(),
-            overtaken: BTreeSet::new(),
+            turns: Turns::default(),
         };
         history.handle(Open(A));
         history.handle(Open(B));
@@ -463,19 +462,14 @@ impl History {
         let mut actions = Vec::new();
         self.scheduler.handle(event, &mut actions);
         self.scheduler.check();
-        let clients = (0..).map(ClientNumber).zip(&self.scheduler.clients);
-        let waiting: Vec<ClientNumber> = clients.filter(|(_, of)| of.queued > 0).map(|(number, _)| number).collect();
-        let served = actions.iter().filter_map(|action| match action {
+        let dispatched = actions.iter().filter_map(|action| match action {
             Dispatch(_, task) => Some(self.clients[task]),
             _ => None,
         });
-        // Who has nothing queued any more, because it was cancelled, waits for nothing.
-        let concerned: BTreeSet<ClientNumber> = served.chain(waiting.iter().copied()).collect();
-        self.overtaken.retain(|(_, other)| concerned.contains(other));
+        self.turns.see(&dispatched.collect::<Vec<_>>(), &self.scheduler);
         for action in actions {
             match action {
                 Dispatch(worker, task) => {
-                    self.take_turn(self.clients[&task], &waiting);
                     assert!(self.workers.contains(&worker), "{worker} is there");
                     assert!(!self.engaged.contains(&worker), "{worker} has nothing else to do");
                     assert_eq!(self.running.insert(task, worker), None, "{task} is with one worker");
@@ -489,14 +483,6 @@ impl History {
                 Drained(_) => {}
             }
         }
-    }
-
-    /// Nobody is given a second worker while somebody else waits for the first.
-    fn take_turn(&mut self, client: ClientNumber, waiting: &[ClientNumber]) {
-        let overtaken = self.overtaken.iter().find(|(first, _)| *first == client);
-        assert_eq!(overtaken, None, "clients take turns");
-        self.overtaken.retain(|(_, other)| *other != client);
-        self.overtaken.extend(waiting.iter().filter(|other| **other != client).map(|other| (client, *other)));
     }
 
     fn end(&mut self, task: TaskNumber) {
