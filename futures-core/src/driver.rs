@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use trials::Timer;
 use watch::Watched;
-use workers::{Presence, Worker};
+use workers::{Attendance, Presence, Worker};
 
 /// A frame is sent when so many bytes have come together; until then more tasks may join it.
 const FRAME_BYTES: usize = 1 << 20;
@@ -53,6 +53,7 @@ pub(crate) struct Driver {
     clients_left: usize,
     /// By worker number; empty until a transport is there.
     workers: Vec<Worker>,
+    attendance: Attendance,
     /// The workers with something in `outgoing`.
     unsent: Vec<WorkerNumber>,
     /// Those of them that wait for it, or have when it was put there.
@@ -92,6 +93,7 @@ impl Driver {
             clients: Vec::new(),
             clients_left: 0,
             workers: Vec::new(),
+            attendance: Attendance::default(),
             unsent: Vec::new(),
             urgent: Vec::new(),
             transport: None,

@@ -1,6 +1,7 @@
 //! The invariants of driver and scheduler together, and what a simulation sees of both.
 
 use super::Driver;
+use super::workers::Attendance;
 use crate::ids::{ClientNumber, TaskNumber};
 use crate::scheduler::{Action, Event, Turns};
 use std::cell::Cell;
@@ -22,6 +23,7 @@ impl Driver {
     pub(crate) fn check(&self) {
         self.checked.begun.set(true);
         self.scheduler.check();
+        assert_eq!(self.attendance, Attendance::of(&self.workers), "the workers that are ready and gone are counted");
         let tasks = self.tasks.iter().map(|(task, _)| TaskNumber(task));
         assert!(tasks.eq(self.scheduler.tasks()), "driver and scheduler know the same tasks");
         assert!(self.unsent.is_empty() && self.workers.iter().all(|worker| worker.outgoing.is_empty()), "all is sent");

@@ -161,7 +161,7 @@ impl Driver {
         if !booted || !progress.awaited.is_empty() || progress.preparations.boot.is_decided() {
             return;
         }
-        let workers = self.workers.iter().filter(|worker| worker.phase == Presence::Ready).count();
+        let workers = self.attendance.ready;
         if workers > progress.stuck.len() {
             progress.preparations.boot.succeed(workers - progress.stuck.len());
         } else if let Some(first) = progress.stuck.first().copied() {

@@ -4,7 +4,6 @@
 //! so many in a row have brought no worker that finishes a task, there are no more, until one does after all.
 
 use super::Driver;
-use super::workers::Presence;
 use crate::error::{Error, Kind};
 use crate::future::Notice;
 use crate::ids::WorkerNumber;
@@ -146,7 +145,7 @@ impl Driver {
 
     /// Breaks a pool that has no worker, and will have none.
     pub(super) fn break_if_deserted(&mut self) {
-        let deserted = self.workers.iter().all(|worker| worker.phase == Presence::Gone);
+        let deserted = self.attendance.gone == self.workers.len();
         if !deserted || self.broken.is_some() || self.replacements.under_way() > 0 {
             return;
         }

@@ -39,6 +39,29 @@ pub(super) enum Presence {
     Gone,
 }
 
+/// How many workers are ready and gone, so that nobody has to look at all of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Attendance {
+    pub(super) ready: usize,
+    pub(super) gone: usize,
+}
+
+impl Attendance {
+    /// Counts anew.
+    pub(super) fn of(workers: &[Worker]) -> Self {
+        let count = |phase| workers.iter().filter(|worker| worker.phase == phase).count();
+        Attendance { ready: count(Presence::Ready), gone: count(Presence::Gone) }
+    }
+
+    /// A worker changes its phase.
+    fn note(&mut self, before: Presence, now: Presence) {
+        for (phase, count) in [(Presence::Ready, &mut self.ready), (Presence::Gone, &mut self.gone)] {
+            *count -= usize::from(phase == before);
+            *count += usize::from(phase == now);
+        }
+    }
+}
+
 impl Driver {
     /// Greets the workers of a transport that has just come up.
     pub(crate) fn attach(&mut self, transport: Box<dyn Transport>) {
@@ -103,16 +126,24 @@ impl Driver {
             return;
         }
         (worker.host, worker.process) = (ready.host, ready.process);
-        worker.phase = Presence::Ready;
-        if !worker.proven {
+        let proven = worker.proven;
+        self.enter(number, Presence::Ready);
+        if !proven {
             self.note_arrival(number);
         }
         self.prepare_for_all(number);
         self.handle(Event::Join(number));
-        if self.workers.iter().all(|worker| worker.phase == Presence::Ready) {
+        if self.attendance.ready == self.workers.len() {
             self.boot.succeed(self.workers.len());
             (0..self.clients.len() as u32).for_each(|client| self.conclude(ClientNumber(client)));
         }
+    }
+
+    /// Lets a worker come into another phase; returns the one before.
+    fn enter(&mut self, number: WorkerNumber, phase: Presence) -> Presence {
+        let before = std::mem::replace(&mut self.workers[number.index()].phase, phase);
+        self.attendance.note(before, phase);
+        before
     }
 
     pub(super) fn refuse(&mut self, number: WorkerNumber, reason: &str) {
@@ -120,9 +151,10 @@ impl Driver {
         if worker.phase == Presence::Ready {
             return self.lose(number, reason);
         }
-        worker.phase = Presence::Gone;
+        let proven = worker.proven;
+        self.enter(number, Presence::Gone);
         let message = format!("worker {number} refused to work: {reason}");
-        if worker.proven {
+        if proven {
             self.break_down(Error::new(Kind::Broken, message));
         } else {
             self.lose_arriving(number, &message);
@@ -138,8 +170,8 @@ impl Driver {
     }
 
     pub(super) fn lose(&mut self, number: WorkerNumber, reason: &str) {
+        let before = self.enter(number, Presence::Gone);
         let worker = &mut self.workers[number.index()];
-        let before = std::mem::replace(&mut worker.phase, Presence::Gone);
         match before {
             Presence::Gone => {}
             Presence::Greeted if !worker.proven => {
