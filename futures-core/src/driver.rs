@@ -7,6 +7,7 @@ mod check;
 mod clients;
 mod preparing;
 mod replacement;
+mod sending;
 mod trials;
 mod watch;
 mod workers;
@@ -167,21 +168,6 @@ impl Driver {
         true
     }
 
-    /// Sends what is ready to be sent.
-    pub(crate) fn flush(&mut self) {
-        self.urgent.clear();
-        while let Some(worker) = self.unsent.pop() {
-            self.send(worker);
-        }
-    }
-
-    /// Sends what waits for workers that had nothing to do when it was put there; the rest may wait for company.
-    pub(crate) fn send_urgent(&mut self) {
-        while let Some(worker) = self.urgent.pop() {
-            self.send(worker);
-        }
-    }
-
     /// Whom to tell that their futures are done.
     pub(crate) fn notices(&mut self) -> &mut Vec<Notice> {
         &mut self.notices
@@ -312,15 +298,6 @@ impl Driver {
         }
         if has_terms {
             self.begin_try(number, task_number);
-        }
-    }
-
-    fn send(&mut self, number: WorkerNumber) {
-        let worker = &mut self.workers[number.index()];
-        let frame = std::mem::take(&mut worker.outgoing);
-        worker.unanswered += std::mem::take(&mut worker.unsent);
-        if let Some(transport) = self.transport.as_mut().filter(|_| !frame.is_empty()) {
-            transport.send(number, frame);
         }
     }
 
