@@ -166,7 +166,10 @@ impl MpiLink {
             }
             match item {
                 Some(Item::Frame(frame)) => return Ok(Some(frame)),
-                Some(Item::Control(Control::Maimed)) => comm_workers::break_up(),
+                Some(Item::Control(Control::Maimed)) => {
+                    comm_workers::break_up();
+                    self.life_line.iter().for_each(Line::end_with_master);
+                }
                 Some(Item::Control(control)) => {
                     self.end = Some(End::Told(control));
                     return Ok(None);

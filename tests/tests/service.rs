@@ -53,7 +53,11 @@ impl NameServer {
     }
 
     fn group(&self, ranks: u32, address: &str) -> Running {
-        let mut group = self.launch(ranks).program(ACTOR).arg(format!("--futures-mpi-serve={address}")).start();
+        self.serve(self.launch(ranks), address)
+    }
+
+    fn serve(&self, launch: Launch, address: &str) -> Running {
+        let mut group = launch.program(ACTOR).arg(format!("--futures-mpi-serve={address}")).start();
         group.wait_until_said("futures-mpi: serving at");
         group
     }
@@ -113,6 +117,33 @@ fn a_client_notices_that_its_group_is_lost() {
     outcome.expect_said("lost true: the worker was lost while it had the task: ");
     outcome.expect_said("broken true: every worker is lost").expect_nothing_left_over();
     group.wait().expect_failure();
+    server.end();
+}
+
+#[test]
+fn the_workers_of_a_group_that_are_left_go_on_for_their_client() {
+    let folder = folder("recovers");
+    let Some(server) = NameServer::start(&folder) else { return };
+    let file = folder.join("place").display().to_string();
+    for lost in ["1", "0"] {
+        for vanishes in [false, true] {
+            let group = server.serve(server.launch(3).launcher_arg("--enable-recovery"), &file);
+            let client = server.client(&group, "service-loses-one", &file).arg(lost);
+            let outcome = if vanishes { client.arg("vanish") } else { client }.run();
+            outcome.expect_said(&format!("worker {lost} on ")).expect_said("had the task actor::meet_without");
+            outcome.expect_said("lost true: the worker was lost while it had the task: its process has ended");
+            outcome.expect_said("the others go on: 328350").expect_nothing_left_over();
+            // The status of a launcher that recovers is 0 whatever happens; that it ends is what matters.
+            let group = group.wait();
+            group.expect_success();
+            if vanishes {
+                group.expect_said(if lost == "0" { "because its master is gone" } else { "has gone without a word" });
+            } else {
+                outcome.expect_success().expect_said("the program goes on");
+                group.expect_said("the group of workers ends: one of them is lost");
+            }
+        }
+    }
     server.end();
 }
 

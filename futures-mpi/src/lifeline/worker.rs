@@ -16,6 +16,12 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 /// How long all addresses are tried together.
 const TOTAL_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long a process waits for others of its group to end it: longer than they may take.
+const GROUP_LIMIT: Duration = Duration::from_secs(60);
+
+/// How often it looks whether it is to wait on.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// The exit status of a worker whose master is gone.
 const ORPHAN_STATUS: i32 = 1;
 
@@ -24,6 +30,9 @@ const ORPHAN_STATUS: i32 = 1;
 pub(crate) enum Fate {
     /// It ends at once: it is there for its master alone, or its program cannot go on without it.
     Ends,
+    /// The first of its group sees to it that the group ends. It ends by itself if that does not happen, and at once when the
+    /// group is [maimed](Line::end_with_master), because the first may be gone.
+    Follows,
     /// It is somebody else's to end it.
     Stays,
 }
@@ -32,8 +41,15 @@ pub(crate) enum Fate {
 /// dropped, it lets the process live, and tells the master that this is no loss.
 pub(crate) struct Line {
     stream: TcpStream,
+    watched: Arc<Watched>,
+}
+
+/// What the thread that watches a connection goes by.
+struct Watched {
     /// Whether the end of the connection is the end of this process.
-    armed: Arc<AtomicBool>,
+    armed: AtomicBool,
+    /// Whether it is so at once, and not after a while.
+    at_once: AtomicBool,
 }
 
 impl Line {
@@ -41,25 +57,44 @@ impl Line {
     pub(crate) fn connect(invitation: &Invitation, fate: Fate) -> Result<Self, String> {
         let stream = reach(invitation)?;
         let failed = |error: io::Error| format!("the connection to the master cannot be watched: {error}");
-        let mut watched = stream.try_clone().map_err(failed)?;
-        let armed = Arc::new(AtomicBool::new(fate == Fate::Ends));
-        let (still_armed, number) = (Arc::clone(&armed), invitation.worker);
+        let mut other = stream.try_clone().map_err(failed)?;
+        let (armed, at_once) = (AtomicBool::new(fate != Fate::Stays), AtomicBool::new(fate == Fate::Ends));
+        let watched = Arc::new(Watched { armed, at_once });
+        let (shared, number) = (Arc::clone(&watched), invitation.worker);
         let body = move || {
             let mut byte = [0];
-            let farewell = matches!(watched.read(&mut byte), Ok(1) if byte[0] == FAREWELL);
-            if !farewell && still_armed.swap(false, Ordering::AcqRel) {
+            if matches!(other.read(&mut byte), Ok(1) if byte[0] == FAREWELL) {
+                return;
+            }
+            let begin = Instant::now();
+            while shared.waits() && begin.elapsed() < GROUP_LIMIT {
+                thread::sleep(LOOK);
+            }
+            if shared.armed.swap(false, Ordering::AcqRel) {
                 ending::say(&format!("worker {number} on {} ends, because its master is gone", sys::host_name()));
                 sys::exit_now(ORPHAN_STATUS);
             }
         };
         thread::Builder::new().name("futures-mpi-lifeline".to_owned()).spawn(body).map_err(failed)?;
-        Ok(Line { stream, armed })
+        Ok(Line { stream, watched })
+    }
+
+    /// Makes the end of the master the end of this process at once, if it was to be so after a while.
+    pub(crate) fn end_with_master(&self) {
+        self.watched.at_once.store(true, Ordering::Release);
+    }
+}
+
+impl Watched {
+    /// Whether the process is to end, but not yet.
+    fn waits(&self) -> bool {
+        self.armed.load(Ordering::Acquire) && !self.at_once.load(Ordering::Acquire)
     }
 }
 
 impl Drop for Line {
     fn drop(&mut self) {
-        self.armed.store(false, Ordering::Release);
+        self.watched.armed.store(false, Ordering::Release);
         // Whether it arrives or not, there is nothing more to do.
         let _ = self.stream.write_all(&[FAREWELL]);
     }

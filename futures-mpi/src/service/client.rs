@@ -2,7 +2,6 @@
 
 use super::address::{Address, Place};
 use super::line::{self, Answer, Wish};
-use crate::ending;
 use crate::lifeline::{Reach, Setting};
 use crate::runtime;
 use crate::spawn;
@@ -75,17 +74,23 @@ pub(crate) fn transport(
         None => return Err(broken(not_connected(address, &format!("it did not end within {limit:?}")))),
     };
     let inner = MpiTransport::spawned(workers).map_err(|error| broken(not_connected(address, &error.to_string())))?;
-    let inner = inner.with_life_line(runtime::watch(life_line, Reach::Network, notify));
+    let life_line = runtime::watch(life_line, Reach::Network, notify);
+    let has_life_lines = life_line.is_some();
+    let inner = inner.with_life_line(life_line);
     line.set_nonblocking(true).map_err(|error| broken(not_connected(address, &error.to_string())))?;
     let lost = VecDeque::new();
-    Ok(Box::new(Client { inner: Box::new(inner), line, gone: false, lost, next_look: Instant::now() }))
+    let (inner, next_look) = (Box::new(inner), Instant::now());
+    Ok(Box::new(Client { inner, line, has_life_lines, gone: false, lost, next_look }))
 }
 
 /// The transport of MPI, and beside it the socket by whose end client and group notice that the other is gone.
 struct Client {
     inner: Box<dyn Transport>,
+    /// To the first worker of the group.
     line: TcpStream,
-    /// Whether the group is gone.
+    /// Whether each worker has a life line, by which it is noticed whether that one is gone.
+    has_life_lines: bool,
+    /// Whether the first worker is gone.
     gone: bool,
     /// The losses that are not told yet.
     lost: VecDeque<Arrival>,
@@ -93,7 +98,8 @@ struct Client {
 }
 
 impl Client {
-    /// Finds out now and then whether the group is gone.
+    /// Finds out now and then whether the group is gone; the first of its workers only, if there are life lines for the
+    /// others, which may be alive.
     fn look(&mut self) {
         let now = Instant::now();
         if self.gone || now < self.next_look {
@@ -103,9 +109,9 @@ impl Client {
         let alive = matches!(self.line.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
         if !alive {
             self.gone = true;
-            ending::note_lost_rank();
+            let count = if self.has_life_lines { 1 } else { self.inner.workers() };
             let loss = |number| Arrival::Lost(WorkerNumber(number), "the group of workers has ended".to_owned());
-            self.lost = (0..self.inner.workers() as u32).map(loss).collect();
+            self.lost = (0..count as u32).map(loss).collect();
         }
     }
 }
@@ -137,7 +143,7 @@ impl Transport for Client {
     }
 
     fn close(mut self: Box<Self>, limit: Duration) -> Result<(), String> {
-        if self.gone {
+        if self.gone && !self.has_life_lines {
             // Nobody is there to say farewell to, and MPI would wait for them.
             return Ok(());
         }

@@ -72,8 +72,9 @@ pub(crate) fn serve(address: &Address, backoff: Duration, crowded: bool) -> Resu
         let port = desk.as_ref().and_then(|desk| desk.as_ref().ok()).map_or("", |desk| &desk.port);
         let client = control.accept(port).map_err(failed)?;
         let watch = visit.inspect(Watch::note_meeting);
-        // That its client is gone is noticed at the socket, and ends the whole group.
-        let mut link = MpiLink::to_parent(client, backoff, crowded).map_err(failed)?.with_fate(Fate::Stays);
+        // That its client is gone the first notices at the socket, and ends the whole group.
+        let fate = if desk.is_some() { Fate::Stays } else { Fate::Follows };
+        let mut link = MpiLink::to_parent(client, backoff, crowded).map_err(failed)?.with_fate(fate);
         let place = engine::Place { host: &host, set_variable: Some(sys::set_variable_of_worker) };
         let limit = engine::serve(&mut link, place);
         match link.finish(limit) {

@@ -56,6 +56,17 @@ fn meet() -> Result<i32, Error> {
     Ok(comm.size())
 }
 
+/// A parallel task in which the worker with this rank ends.
+#[remote_task]
+fn meet_without(rank: i32) -> Result<i32, Error> {
+    let comm = get_comm_workers()?;
+    comm.barrier();
+    if comm.rank() == rank {
+        std::process::abort();
+    }
+    Ok(comm.rank())
+}
+
 #[futures_mpi::main]
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let scene = std::env::args().nth(1).unwrap_or_default();
@@ -129,6 +140,29 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
             let mut errors = std::iter::repeat_with(|| executor.submit(square::ID, 7).result()).filter_map(Result::err);
             let error = errors.find(Error::is_broken).expect("the group ends");
             println!("broken {}: {error}", error.is_broken());
+        }
+        "service-loses-one" => {
+            let address = std::env::args().nth(2).unwrap_or_default();
+            let lost: i32 = std::env::args().nth(3).unwrap_or_default().parse()?;
+            let executor = MpiPoolExecutor::builder().service(address).build()?;
+            let calls: Vec<_> = (0..executor.num_workers()?).map(|_| executor.submit(meet_without::ID, lost)).collect();
+            for result in calls.iter().map(|call| call.result()) {
+                match result {
+                    Ok(rank) => println!("rank {rank} is still there"),
+                    Err(error) => println!("lost {}: {error}", error.is_worker_lost()),
+                }
+            }
+            // Long enough for all that the client may notice of its group.
+            std::thread::sleep(Duration::from_millis(300));
+            match executor.map(square::ID, 0..100).into_iter().collect::<Result<Vec<i64>, Error>>() {
+                Ok(squares) => println!("the others go on: {}", squares.iter().sum::<i64>()),
+                Err(error) => println!("broken {}: {error}", error.is_broken()),
+            }
+            if std::env::args().nth(4).is_some() {
+                std::process::abort();
+            }
+            drop(executor);
+            println!("the program goes on");
         }
         "service-end" => {
             futures_mpi::end_service(&std::env::args().nth(2).unwrap_or_default())?;
