@@ -63,6 +63,16 @@ fn a_program_that_breaks_down_takes_its_workers_with_it() {
     }
 }
 
+/// The pool has ended, and its ranks finalise MPI together with a master that never comes. Spawned workers, which come
+/// behind command line mode, have a world of their own.
+#[test]
+fn ranks_do_not_wait_for_ever_for_one_that_does_not_finalise_mpi() {
+    for launch in in_every_mode("hang", "idle").into_iter().take(1) {
+        let outcome = launch.env("FUTURES_MPI_SHUTDOWN_LIMIT", "0.5").run();
+        outcome.expect_failure().expect_said("MPI_Finalize did not end within 1s on rank ");
+    }
+}
+
 /// By default, so does Ctrl-C; a test that runs in the background cannot rely on that signal.
 #[test]
 fn a_signal_ends_every_process() {

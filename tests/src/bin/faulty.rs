@@ -60,7 +60,17 @@ fn come_to_harm(means: &str) {
         "exit3" => std::process::exit(3),
         "overflow" => println!("{}", overflow(1)),
         "panic" => panic!("this panic is part of a test"),
+        "hang" => std::panic::panic_any(Hanging),
         _ => println!("there are no means {means:?}"),
+    }
+}
+
+/// What a panic leaves behind, and nobody gets rid of.
+struct Hanging;
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        std::thread::sleep(Duration::from_secs(600));
     }
 }
 
