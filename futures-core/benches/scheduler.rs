@@ -165,7 +165,7 @@ struct Running {
     ahead: Vec<usize>,
     /// Who reports several at once, and how many more.
     batch: (WorkerNumber, usize),
-    random: u64,
+    random: fastrand::Rng,
     next: Next,
 }
 
@@ -173,7 +173,14 @@ impl Running {
     fn new(workers: u32, next: Next) -> Self {
         let tasks = vec![VecDeque::new(); workers as usize];
         let ahead = vec![0; workers as usize];
-        Running { tasks, workers: VecDeque::new(), ahead, batch: (WorkerNumber(0), 0), random: 1, next }
+        Running {
+            tasks,
+            workers: VecDeque::new(),
+            ahead,
+            batch: (WorkerNumber(0), 0),
+            random: fastrand::Rng::with_seed(1),
+            next,
+        }
     }
 
     fn add(&mut self, actions: &mut Vec<Action>) {
@@ -196,11 +203,9 @@ impl Running {
         loop {
             let worker = match self.next {
                 Next::Oldest => self.workers.pop_front()?,
+                Next::Random | Next::Batches if self.workers.is_empty() => return None,
                 Next::Random | Next::Batches => {
-                    // A linear congruence is random enough, and cheap. The factor is Knuth's, for MMIX.
-                    self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                    let at = (u128::from(self.random) * self.workers.len() as u128) >> 64;
-                    self.workers.swap_remove_back(at as usize)?
+                    self.workers.swap_remove_back(self.random.usize(..self.workers.len()))?
                 }
             };
             if let Some(left) = self.ahead[worker.index()].checked_sub(1) {

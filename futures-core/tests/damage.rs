@@ -3,7 +3,8 @@
 //!
 //! Whatever is decoded anywhere passes through these two: the frames themselves, options, arguments, results.
 
-use futures_mpi_core::engine::{Arrival, Clock, Frame, Link, Next, Place, Stepper, Transport, Worker, WorkerNumber};
+use fastrand::Rng;
+use futures_mpi_core::engine::{Arrival, Clock, Frame, Next, Place, Stepper, Transport, Worker, WorkerNumber};
 use futures_mpi_core::options::{CommonOptions, Decided, PoolOptions};
 use futures_mpi_core::{Executor, Future};
 use futures_mpi_macros::remote_task;
@@ -38,7 +39,7 @@ fn measure(texts: Vec<String>, more: Option<(u64, Vec<u8>)>) -> Result<Vec<Strin
 fn damaged_frames_do_no_harm() {
     let recorded = record();
     assert!(recorded.down.len() > 3 && recorded.up.len() > 3, "all kinds of frames were exchanged");
-    let mut random = Random(1);
+    let mut random = Rng::with_seed(1);
     for attempt in 0..ATTEMPTS {
         give_to_worker(&damaged(&recorded.down, attempt, &mut random));
         give_to_manager(&recorded.up, attempt, &mut random);
@@ -46,14 +47,14 @@ fn damaged_frames_do_no_harm() {
 }
 
 /// A manager that is sent damaged frames loses that worker, with a reason, or gets the answers all the same.
-fn give_to_manager(up: &[Vec<u8>], attempt: u64, random: &mut Random) {
+fn give_to_manager(up: &[Vec<u8>], attempt: u64, random: &mut Rng) {
     let network = Network::default();
     let (executor, mut stepper) = pool(&network);
     let futures: Vec<Future<Vec<String>>> = (0..3).map(|_| executor.submit(measure::ID, arguments())).collect();
     let mut worker = new_worker();
     let mut stops = false;
     // The worker joins, and some of what it says then is damaged.
-    for _ in 0..random.below(6) {
+    for _ in 0..random.u32(..6) {
         stops |= exchange(&mut stepper, &network, &mut worker);
     }
     let frame = damaged(up, attempt, random);
@@ -87,7 +88,7 @@ fn give_to_manager(up: &[Vec<u8>], attempt: u64, random: &mut Random) {
 /// A worker that is sent damaged frames refuses them, or does what they say.
 fn give_to_worker(frame: &[u8]) {
     let mut worker = new_worker();
-    let mut answers = Answers::default();
+    let mut answers = Vec::new();
     within_bounds(frame.len(), || _ = worker.take(frame.to_vec().into(), &mut answers));
 }
 
@@ -102,23 +103,23 @@ fn within_bounds(bytes: usize, run: impl FnOnce()) {
 }
 
 /// A frame that is random, or a good one that is changed or cut.
-fn damaged(good: &[Vec<u8>], attempt: u64, random: &mut Random) -> Vec<u8> {
+fn damaged(good: &[Vec<u8>], attempt: u64, random: &mut Rng) -> Vec<u8> {
     if attempt.is_multiple_of(3) {
-        let mut frame: Vec<u8> = (0..random.below(200)).map(|_| random.below(256) as u8).collect();
+        let mut frame: Vec<u8> = (0..random.u32(..200)).map(|_| random.u8(..)).collect();
         if let Some(kind) = frame.first_mut() {
-            *kind = random.below(16) as u8;
+            *kind = random.u8(..16);
         }
         return frame;
     }
-    let mut frame = good[random.below(good.len() as u64) as usize].clone();
-    if random.below(3) == 0 {
-        frame.truncate(random.below(frame.len() as u64) as usize);
+    let mut frame = good[random.usize(..good.len())].clone();
+    if random.u32(..3) == 0 {
+        frame.truncate(random.usize(..frame.len()));
     }
-    for _ in 0..random.below(4) {
+    for _ in 0..random.u32(..4) {
         if let Some(last) = frame.len().checked_sub(1) {
-            let at = random.below(last as u64 + 1) as usize;
+            let at = random.usize(..=last);
             // Lengths are the most dangerous: often the highest bits, which make them large.
-            frame[at] = [0xff, 0x7f, 0x80, 0, random.below(256) as u8][random.below(5) as usize];
+            frame[at] = [0xff, 0x7f, 0x80, 0, random.u8(..)][random.usize(..5)];
         }
     }
     frame
@@ -180,14 +181,14 @@ fn exchange(stepper: &mut Stepper, network: &Network, worker: &mut Worker<'stati
 /// Lets the worker deal with what has come; whether it stops.
 fn work(network: &Network, worker: &mut Worker<'static, Stopped>) -> bool {
     let frames = std::mem::take(&mut network.lock().down);
-    let mut answers = Answers::default();
+    let mut answers = Vec::new();
     let mut stops = false;
     for frame in frames {
         network.lock().all_down.push(frame.bytes.clone());
         stops |= worker.take(frame, &mut answers) == Next::Stop;
     }
     let mut network = network.lock();
-    for frame in answers.0 {
+    for frame in answers {
         network.all_up.push(frame.bytes.clone());
         network.arrivals.push_back(Arrival::Frame(WorkerNumber(0), frame));
     }
@@ -230,19 +231,6 @@ impl Transport for Network {
     }
 }
 
-#[derive(Default)]
-struct Answers(Vec<Frame>);
-
-impl Link for Answers {
-    fn receive(&mut self) -> Option<Frame> {
-        None
-    }
-
-    fn send(&mut self, frame: Frame) {
-        self.0.push(frame);
-    }
-}
-
 fn new_worker() -> Worker<'static, Stopped> {
     Worker::new(Place { host: "here", set_variable: None }, Stopped)
 }
@@ -253,15 +241,5 @@ struct Stopped;
 impl Clock for Stopped {
     fn now(&self) -> Duration {
         Duration::ZERO
-    }
-}
-
-/// A linear congruence with Knuth's factor for MMIX; its high bits are random enough.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((u128::from(self.0) * u128::from(end)) >> 64) as u64
     }
 }

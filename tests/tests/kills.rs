@@ -6,9 +6,10 @@
 //!
 //! A few kills in every run; `FUTURES_MPI_TEST_KILLS=200` makes 200, and `FUTURES_MPI_TEST_SEED` repeats their moments.
 
+use fastrand::Rng;
 use futures_mpi_tests::harness::{self, End, Kind, Launch, LeftOver, Outcome, Running, example};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 /// How many kills there are for each mode and victim, unless told otherwise.
@@ -64,15 +65,16 @@ fn kills_at_random_moments_leave_nothing_behind() {
         .collect();
     let kills = env::var("FUTURES_MPI_TEST_KILLS").ok().and_then(|text| text.parse().ok());
     let rounds = kills.map_or(KILLS, |kills: usize| kills.div_ceil(pairs.len()));
-    let mut random = Random::new();
-    println!("FUTURES_MPI_TEST_SEED={} repeats these moments", random.0);
+    let seed = env::var("FUTURES_MPI_TEST_SEED").ok().and_then(|text| text.parse().ok());
+    let mut random = seed.map_or_else(Rng::new, Rng::with_seed);
+    println!("FUTURES_MPI_TEST_SEED={} repeats these moments", random.get_seed());
     let picture = reference();
     for pair in pairs {
         let usual = usual_duration(pair.0);
         assert!(read(&output()) == picture, "the picture of {pair:?} is right when nobody is killed");
         let mut count = Count::default();
         for _ in 0..rounds {
-            let delay = usual.mul_f64(1.1 * random.next());
+            let delay = usual.mul_f64(1.1 * random.f64());
             count.take(&kill_after(pair, delay), &picture, pair.0);
         }
         println!("{pair:?}: {rounds} kills, {count:?}");
@@ -186,21 +188,5 @@ impl Count {
         } else {
             self.finished_before += 1;
         }
-    }
-}
-
-/// Numbers that look random, all from one seed.
-struct Random(u64);
-
-impl Random {
-    fn new() -> Self {
-        let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| time.as_nanos() as u64);
-        Random(env::var("FUTURES_MPI_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(clock))
-    }
-
-    /// From 0 to 1.
-    fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
 }

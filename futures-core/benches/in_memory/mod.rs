@@ -1,7 +1,8 @@
 //! A pool without threads and without waiting: the real executor, driver and worker code over a transport in memory.
 
+use fastrand::Rng;
 use futures_mpi_core::Executor;
-use futures_mpi_core::engine::{Arrival, Clock, Frame, Link, Place, Stepper, Transport, Worker, WorkerNumber};
+use futures_mpi_core::engine::{Arrival, Clock, Frame, Place, Stepper, Transport, Worker, WorkerNumber};
 use futures_mpi_core::options::{CommonOptions, PoolOptions};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -19,7 +20,7 @@ pub(super) struct Pool {
     worker: Worker<'static, Ticking>,
     #[allow(dead_code, reason = "not every bench asks")]
     clock: Ticking,
-    random: u64,
+    random: Rng,
 }
 
 impl Pool {
@@ -31,7 +32,7 @@ impl Pool {
         let executor = Executor::owning(manager, CommonOptions::default().decide().expect("nothing is set"));
         let clock = Ticking { looks: Rc::default(), tick: task };
         let worker = Worker::new(Place { host: "here", set_variable: None }, clock.clone());
-        Pool { executor, stepper: Some(stepper), network, worker, clock, random: 1 }
+        Pool { executor, stepper: Some(stepper), network, worker, clock, random: Rng::with_seed(1) }
     }
 
     /// The master deals with all that has come.
@@ -43,15 +44,16 @@ impl Pool {
     pub(super) fn work(&mut self, frames: usize) {
         for _ in 0..frames {
             let mut queues = self.network.lock();
-            // A linear congruence is random enough, and cheap. The factor is Knuth's, for MMIX.
-            self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let at = (u128::from(self.random) * queues.addressed.len() as u128) >> 64;
-            let Some(number) = queues.addressed.swap_remove_back(at as usize) else { return };
+            if queues.addressed.is_empty() {
+                return;
+            }
+            let at = self.random.usize(..queues.addressed.len());
+            let number = queues.addressed.swap_remove_back(at).expect("it is one of them");
             let frame = queues.down[number.index()].pop_front().expect("a worker is there once for each of its frames");
             drop(queues);
-            let mut answers = Answers(Vec::new());
+            let mut answers: Vec<Frame> = Vec::new();
             self.worker.take(frame, &mut answers);
-            let answers = answers.0.into_iter().map(|frame| Arrival::Frame(number, frame));
+            let answers = answers.into_iter().map(|frame| Arrival::Frame(number, frame));
             self.network.lock().up.extend(answers);
         }
     }
@@ -115,18 +117,6 @@ impl Transport for Network {
 
     fn close(self: Box<Self>, _: Duration) -> Result<(), String> {
         Ok(())
-    }
-}
-
-struct Answers(Vec<Frame>);
-
-impl Link for Answers {
-    fn receive(&mut self) -> Option<Frame> {
-        None
-    }
-
-    fn send(&mut self, frame: Frame) {
-        self.0.push(frame);
     }
 }
 
