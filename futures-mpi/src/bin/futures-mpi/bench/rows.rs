@@ -34,7 +34,8 @@ pub(super) enum Row {
     Compute,
     /// The start of a pool, beside a bare MPI_Comm_spawn.
     Boot,
-    /// The processor time of an idle pool, of the busier of master and worker, beside a whole core.
+    /// The processor time of an idle pool, of the busier of master and worker, beside that of a thread that only sleeps for
+    /// as long at a time.
     IdleCpu,
     /// An empty call of a pool that has been idle, beside the longest sleep.
     WakeUp,
@@ -231,7 +232,12 @@ fn idle(setting: &Setting<'_>) -> Result<(f64, &'static str, f64)> {
     let (before, begin) = (worker()?, Instant::now());
     std::thread::sleep(setting.seconds);
     let theirs = (worker()? - before) as f64 / begin.elapsed().as_nanos() as f64;
-    Ok((own.max(theirs) * 100.0, "%", 100.0))
+    let (before, begin) = (tasks::processor_nanos_of_thread()?, Instant::now());
+    while begin.elapsed() < setting.seconds {
+        std::thread::sleep(Duration::from_secs_f64(BACKOFF_SECONDS));
+    }
+    let naps = (tasks::processor_nanos_of_thread()? - before) as f64 / begin.elapsed().as_nanos() as f64;
+    Ok((own.max(theirs) * 100.0, "%", naps * 100.0))
 }
 
 fn wake_up(setting: &Setting<'_>) -> Result<(f64, &'static str, f64)> {

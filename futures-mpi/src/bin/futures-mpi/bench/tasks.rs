@@ -2,6 +2,7 @@
 
 use futures_mpi::__raw::{self, Pattern};
 use futures_mpi::{Buffer, remote_task};
+use std::path::Path;
 
 #[remote_task(id = "futures-mpi/bench/empty")]
 pub(super) fn empty(n: i64) -> i64 {
@@ -29,11 +30,19 @@ pub(super) fn processor_nanos() -> Result<u64, String> {
 /// The same in the process that asks.
 pub(super) fn processor_nanos_here() -> Result<u64, String> {
     let threads = std::fs::read_dir("/proc/self/task").map_err(|error| format!("/proc/self/task: {error}"))?;
-    let of_thread = |path: std::path::PathBuf| -> Option<u64> {
-        let text = std::fs::read_to_string(path.join("schedstat")).ok()?;
-        text.split_whitespace().next()?.parse().ok()
-    };
-    Ok(threads.flatten().filter_map(|thread| of_thread(thread.path())).sum())
+    Ok(threads.flatten().filter_map(|thread| processor_nanos_of(&thread.path()).ok()).sum())
+}
+
+/// The same of the thread that asks.
+pub(super) fn processor_nanos_of_thread() -> Result<u64, String> {
+    processor_nanos_of(Path::new("/proc/thread-self"))
+}
+
+fn processor_nanos_of(thread: &Path) -> Result<u64, String> {
+    let path = thread.join("schedstat");
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let nanos = text.split_whitespace().next().and_then(|nanos| nanos.parse().ok());
+    nanos.ok_or_else(|| format!("{} is {text:?}", path.display()))
 }
 
 /// The picture of the example julia: enough to do for some tenths of a second.
