@@ -1,11 +1,11 @@
 //! What the scheduler costs for each task, with few and with many workers and tasks.
 //!
-//! `cargo bench -p futures-mpi-core --bench scheduler` prints nanoseconds a task. First a model of the workers finds out in
-//! which order tasks finish; then the same events are given to a new scheduler, which decides the same, and only that is
-//! measured. Numbers after the command choose how many tasks there are, in thousands.
+//! `cargo bench -p futures-mpi-core --bench scheduler` prints nanoseconds a task. First a model of the workers finds
+//! out in which order tasks finish; then the same events are given to a new scheduler, which decides the same, and only
+//! that is measured. Numbers after the command choose how many tasks there are, in thousands.
 //!
-//! Beside it stands the floor of the machine: what it takes only to touch a line of memory for the worker and one for the
-//! task of each event, one event after the other.
+//! Beside it stands the floor of the machine: what it takes only to touch a line of memory for the worker and one for
+//! the task of each event, one event after the other.
 
 use futures_mpi_core::engine::{Action, ClientNumber, Event, FunctionNumber, Scheduler, TaskNumber, WorkerNumber};
 use std::collections::VecDeque;

@@ -56,8 +56,8 @@ enum Decoding {
 }
 
 thread_local! {
-    // Plain numbers of one word, because the channel is opened and closed for every value, and a record that is written in
-    // parts and read as a whole makes the processor wait.
+    // Plain numbers of one word, because the channel is opened and closed for every value, and a record that is written
+    // in parts and read as a whole makes the processor wait.
     /// The channel to what is being encoded: closed if 0, else smaller buffers are not attached.
     static INLINE_BYTES: Cell<usize> = const { Cell::new(0) };
     /// The place of the next buffer that is attached.

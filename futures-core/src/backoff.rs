@@ -1,9 +1,9 @@
 //! How a thread waits that must look for something again and again: briefly at full speed, then ever more lazily.
 //!
 //! A sleep is an eighth of what has been waited before, so that whoever is waited for is found late by an eighth at the
-//! most. Two sides that wait for each other in turn would otherwise each wait for the other's sleep, and both would soon
-//! sleep as long as they may. Between two looks nobody yields: on a core where something computes, the system gives the
-//! rest of its time slice to that, some milliseconds, while it lets one who has slept run at once.
+//! most. Two sides that wait for each other in turn would otherwise each wait for the other's sleep, and both would
+//! soon sleep as long as they may. Between two looks nobody yields: on a core where something computes, the system
+//! gives the rest of its time slice to that, some milliseconds, while it lets one who has slept run at once.
 
 use std::time::Duration;
 
@@ -71,8 +71,8 @@ impl Backoff {
         Pause::Sleep(sleep)
     }
 
-    /// The same for a thread that is not needed for a while, by what `patience` finds out: it then sleeps no shorter. Where
-    /// processes share cores it does not even spin first, which would take time from those that work.
+    /// The same for a thread that is not needed for a while, by what `patience` finds out: it then sleeps no shorter.
+    /// Where processes share cores it does not even spin first, which would take time from those that work.
     pub fn pause_patiently(&mut self, patience: impl FnOnce() -> Duration) -> Pause {
         if self.longest.is_zero() || !(self.crowded || self.looks >= self.spins) {
             return self.pause();

@@ -16,8 +16,8 @@ use std::ops::Deref;
 /// message of its own, sent from where it lies and received in its final, aligned memory. A smaller one travels among
 /// the encoded bytes. The length is not limited to what one MPI message can hold.
 ///
-/// Clones share the memory. [`into_vec`](Self::into_vec) and [`make_mut`](Self::make_mut) copy only if somebody else has
-/// the buffer, too: a task has its arguments for itself, while a result is also kept by its future.
+/// Clones share the memory. [`into_vec`](Self::into_vec) and [`make_mut`](Self::make_mut) copy only if somebody else
+/// has the buffer, too: a task has its arguments for itself, while a result is also kept by its future.
 ///
 /// Under other serializers than this library's a buffer is an ordinary sequence. With the option `out_of_band(false)`,
 /// or the variable `FUTURES_MPI_OUT_OF_BAND=0`, all buffers travel among the encoded bytes.

@@ -186,13 +186,13 @@ impl Executor {
         self.map(function, items)
     }
 
-    /// Starts the workers now instead of at the first submission; with `wait`, returns when they are all ready: when each
-    /// of them has answered and has executed the executor's initializer, if it has one.
+    /// Starts the workers now instead of at the first submission; with `wait`, returns when they are all ready: when
+    /// each of them has answered and has executed the executor's initializer, if it has one.
     ///
     /// # Errors
     ///
-    /// That the executor has been shut down. With `wait`, why it is broken: what kept workers from starting, the failure
-    /// of its initializer, or which workers were not ready within the boot limit. Without, submissions tell.
+    /// That the executor has been shut down. With `wait`, why it is broken: what kept workers from starting, the
+    /// failure of its initializer, or which workers were not ready within the boot limit. Without, submissions tell.
     pub fn bootup(&self, wait: bool) -> Result<()> {
         if self.client.closed.load(Ordering::Acquire) {
             return Err(shut_down());

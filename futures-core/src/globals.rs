@@ -16,8 +16,8 @@ thread_local! {
 /// A copy of the value that the executor of the task at hand has set under this name, by the method `global` of its
 /// builder.
 ///
-/// To be called inside a task function, in the thread that executes it. The value is decoded at every call: read a large
-/// one once.
+/// To be called inside a task function, in the thread that executes it. The value is decoded at every call: read a
+/// large one once.
 ///
 /// # Errors
 ///

@@ -95,8 +95,8 @@ impl<Args, T, I> Map<Args, T, I> {
         self
     }
 
-    /// Ends the iteration by an error, for which [`Error::is_timeout`] holds, when a result is awaited that is not there
-    /// `timeout` after the call of [`map`](crate::Executor::map). What is left is cancelled then.
+    /// Ends the iteration by an error, for which [`Error::is_timeout`] holds, when a result is awaited that is not
+    /// there `timeout` after the call of [`map`](crate::Executor::map). What is left is cancelled then.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -263,8 +263,8 @@ where
         Some(first.remove())
     }
 
-    /// Looks after the pool now and then, as long as what comes next is there already: taking results one after the other
-    /// waits for nothing, and the workers would have to.
+    /// Looks after the pool now and then, as long as what comes next is there already: taking results one after the
+    /// other waits for nothing, and the workers would have to.
     fn look(&mut self) {
         self.chunks_since_look += 1;
         if self.chunks_since_look >= TASKS_PER_LOOK.min(ITEMS_PER_LOOK / self.chunksize) {

@@ -53,8 +53,8 @@ impl Stepper {
         }
     }
 
-    /// Deals with all that has come until now, `elapsed` after the pool's start; whether anything had come. Says nothing
-    /// on standard error.
+    /// Deals with all that has come until now, `elapsed` after the pool's start; whether anything had come. Says
+    /// nothing on standard error.
     pub fn step(&mut self, elapsed: Duration) -> bool {
         let moved = self.advance(|| elapsed, || false);
         let notices = std::mem::take(self.notices()).into_iter();
@@ -83,8 +83,8 @@ impl Stepper {
         moved
     }
 
-    /// Carries out commands, after those that were left at the door before. What is to be sent waits for company, unless
-    /// there are several commands.
+    /// Carries out commands, after those that were left at the door before. What is to be sent waits for company,
+    /// unless there are several commands.
     pub(crate) fn carry_out(&mut self, commands: impl Iterator<Item = Command>, now: impl Fn() -> Duration) {
         self.take_commands(&now);
         let mut count = 0;

@@ -66,8 +66,8 @@ impl fmt::Debug for Terms {
 /// The methods that set terms, for a builder with a field `terms` of the type `Option<Arc<Terms>>`.
 macro_rules! terms_options {
     () => {
-        /// How often the task may be executed again after it has failed; 0 if not set. In a map a task is a chunk, which is
-        /// tried again as a whole when one of its calls has failed.
+        /// How often the task may be executed again after it has failed; 0 if not set. In a map a task is a chunk,
+        /// which is tried again as a whole when one of its calls has failed.
         ///
         /// Tried again are, unless [`retry_if`](Self::retry_if) says otherwise, a task that returned `Err`, one that
         /// panicked, and one whose worker was lost. What concerns codec, cancellation, shutdown or a broken pool would
@@ -102,10 +102,10 @@ macro_rules! terms_options {
         /// before; without a limit if not set.
         ///
         /// When the limit passes, the future fails with an error for which
-        /// [`Error::is_timeout`]($crate::Error::is_timeout) holds, and which names task, worker and host. The task itself
-        /// cannot be interrupted: its worker goes on with it, is given no other task until it is back, and what it then
-        /// says about this one is dropped. A time-out is tried again only if [`retry_if`](Self::retry_if) accepts it; the
-        /// retry may then run beside the try that was given up.
+        /// [`Error::is_timeout`]($crate::Error::is_timeout) holds, and which names task, worker and host. The task
+        /// itself cannot be interrupted: its worker goes on with it, is given no other task until it is back, and what
+        /// it then says about this one is dropped. A time-out is tried again only if [`retry_if`](Self::retry_if)
+        /// accepts it; the retry may then run beside the try that was given up.
         ///
         /// The time in the queue does not count. When every worker has a task that was given up, others wait until one
         /// is back.

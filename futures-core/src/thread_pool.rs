@@ -70,8 +70,8 @@ impl ThreadPoolBuilder {
     /// # Errors
     ///
     /// If an option or a variable has a value that is not accepted, with the value and where it came from; if the
-    /// initializer's arguments or a global cannot be encoded; if the initializer is not registered; if the program's task
-    /// functions contradict one another.
+    /// initializer's arguments or a global cannot be encoded; if the initializer is not registered; if the program's
+    /// task functions contradict one another.
     pub fn build(self) -> Result<ThreadPoolExecutor> {
         let count = options::max_workers(self.max_workers)?.unwrap_or_else(options::own_cores);
         let options = self.common.decide()?;

@@ -19,8 +19,8 @@ use clients::Clients;
 use pace::Paces;
 use std::time::{Duration, Instant};
 
-/// Replies are held back for at most this long while more tasks are at hand, as long as these keep to the pace that their
-/// functions have shown.
+/// Replies are held back for at most this long while more tasks are at hand, as long as these keep to the pace that
+/// their functions have shown.
 const REPLY_DELAY: Duration = Duration::from_micros(100);
 
 /// Replies are sent when so many bytes of them have come together.
@@ -163,7 +163,8 @@ impl<'a, C: Clock> Worker<'a, C> {
         let mut sent = begin;
         for call in calls {
             let call = call.map_err(damaged)?;
-            // Without this, one damaged number could make billions of failures. Only calls without arguments take no bytes.
+            // Without this, one damaged number could make billions of failures. Only calls without arguments take no
+            // bytes.
             if !call.arguments.is_empty() && call.count as usize > call.arguments.len() {
                 let (count, length) = (call.count, call.arguments.len());
                 return Err(damaged(DecodeFailure(format!("a task of {count} calls has {length} bytes of arguments"))));

@@ -16,8 +16,8 @@ use std::time::Duration;
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// What may be taken for each byte that has come: a byte of a frame can stand for a value of some bytes, and vectors take
-/// up to twice what they need.
+/// What may be taken for each byte that has come: a byte of a frame can stand for a value of some bytes, and vectors
+/// take up to twice what they need.
 const MEMORY_PER_BYTE: usize = 256;
 
 /// What may be taken in any case: serde reserves up to 1 MiB for a sequence before it has seen its first element.

@@ -1,4 +1,5 @@
-//! The attributes of futures-mpi: they generate calls of `futures_mpi_core::__private` and contain no logic of their own.
+//! The attributes of futures-mpi: they generate calls of `futures_mpi_core::__private` and contain no logic of their
+//! own.
 //!
 //! An attribute's way: `parse` (tokens to syntax) → `validate` (what cannot be sent to a worker) → `model` (what is to
 //! be generated) → `expand`; or, on a mistake, `fallback`. `locate` finds out what the user calls the library.
@@ -38,7 +39,8 @@ use proc_macro::TokenStream;
 ///
 /// A task function takes up to twelve arguments. Their types implement serde's `Deserialize` (and `Serialize`, for
 /// whoever submits the task). References are lent by the worker for the time of the call: for `&str`, `&[T]`, `&Path`
-/// and `&T` what travels is the `String`, the `Vec<T>`, the `PathBuf`, the `T`. Patterns are as free as in any function.
+/// and `&T` what travels is the `String`, the `Vec<T>`, the `PathBuf`, the `T`. Patterns are as free as in any
+/// function.
 ///
 /// ```
 /// use futures_mpi_core::TaskId;
@@ -100,10 +102,10 @@ use proc_macro::TokenStream;
 ///
 /// # What is rejected
 ///
-/// At compile time, with an error that says what to do: type and const parameters and `impl Trait` (a worker runs
-/// one compiled function; lifetime parameters are fine), methods, `async fn`, `unsafe fn`, `extern fn`, variadic
-/// functions, functions that never return, `&mut` and `&'static` arguments, references inside other types, returned references, more than twelve
-/// arguments, and everything that is not a function.
+/// At compile time, with an error that says what to do: type and const parameters and `impl Trait` (a worker runs one
+/// compiled function; lifetime parameters are fine), methods, `async fn`, `unsafe fn`, `extern fn`, variadic functions,
+/// functions that never return, `&mut` and `&'static` arguments, references inside other types, returned references,
+/// more than twelve arguments, and everything that is not a function.
 ///
 /// ```compile_fail
 /// use futures_mpi_macros::remote_task;

@@ -40,18 +40,18 @@ use std::time::Duration;
 ///
 /// # When a process is lost
 ///
-/// As for [`MpiPoolExecutor`](crate::MpiPoolExecutor): each worker keeps a life line to the root, by which a lost worker
-/// is named, with the task that it had, and a worker without its root ends, with status 1. The variable
+/// As for [`MpiPoolExecutor`](crate::MpiPoolExecutor): each worker keeps a life line to the root, by which a lost
+/// worker is named, with the task that it had, and a worker without its root ends, with status 1. The variable
 /// `FUTURES_MPI_LIFELINE` decides whether there are any, and where. MPI usually ends the job then; where it does not,
-/// because it was told to go on, the executor does, and the calls on the other workers return an error when it has ended;
-/// but `MPI_Finalize`, which is the program's to call, may wait for ever for the process that is lost.
+/// because it was told to go on, the executor does, and the calls on the other workers return an error when it has
+/// ended; but `MPI_Finalize`, which is the program's to call, may wait for ever for the process that is lost.
 ///
 /// # Several of them
 ///
-/// Executors may follow one another on one communicator, with the same root or with different ones. A process serves one
-/// executor at a time: for several at once use communicators that have no worker in common, or call [`new`](Self::new)
-/// in several threads of each process. In a task, the workers may together open one on
-/// [their communicator](crate::get_comm_workers).
+/// Executors may follow one another on one communicator, with the same root or with different ones. A process serves
+/// one executor at a time: for several at once use communicators that have no worker in common, or call
+/// [`new`](Self::new) in several threads of each process. In a task, the workers may together open one on [their
+/// communicator](crate::get_comm_workers).
 ///
 /// Under `#[futures_mpi::main]` with several processes (command line mode) only rank 0 runs the program, so that a
 /// call of all processes is impossible, and refused: use an [`MpiPoolExecutor`](crate::MpiPoolExecutor) there.
@@ -115,11 +115,11 @@ pub struct MpiCommBuilder {
 }
 
 impl MpiCommExecutor {
-    /// Makes the process with the rank `root` of `communicator` the master of a pool and all others its workers, with all
-    /// options at their defaults.
+    /// Makes the process with the rank `root` of `communicator` the master of a pool and all others its workers, with
+    /// all options at their defaults.
     ///
-    /// To be called by all processes of the communicator, with the same root. Returns at the root, as soon as the others
-    /// have called it too, with the executor; at the others, when that executor has ended, with `None`.
+    /// To be called by all processes of the communicator, with the same root. Returns at the root, as soon as the
+    /// others have called it too, with the executor; at the others, when that executor has ended, with `None`.
     ///
     /// # Errors
     ///
@@ -166,9 +166,9 @@ impl MpiCommBuilder {
     /// # Errors
     ///
     /// The same on every rank: if there is no such rank, if the processes name different roots, if `communicator` is an
-    /// intercommunicator. If an option or a variable has a value that is not accepted in one process, or cannot be encoded,
-    /// it says so, and the others that one of them has refused. If MPI is not initialised. If in command line mode the
-    /// other processes serve the pool of the program. On a worker, if the connection to the root has failed.
+    /// intercommunicator. If an option or a variable has a value that is not accepted in one process, or cannot be
+    /// encoded, it says so, and the others that one of them has refused. If MPI is not initialised. If in command line
+    /// mode the other processes serve the pool of the program. On a worker, if the connection to the root has failed.
     pub fn build<C>(self, communicator: &C, root: i32) -> Result<Option<MpiCommExecutor>>
     where
         C: mpi::topology::Communicator + ?Sized,

@@ -40,8 +40,8 @@ pub struct WorkersCommunicator {
 /// # Errors
 ///
 /// For good, once a worker of the pool is lost, whether or not it was
-/// [replaced](crate::MpiPoolBuilder::replace_lost_workers); a call that has begun before waits for the lost one for ever.
-/// Outside of a task, in threads that a task has started, and in tasks of a
+/// [replaced](crate::MpiPoolBuilder::replace_lost_workers); a call that has begun before waits for the lost one for
+/// ever. Outside of a task, in threads that a task has started, and in tasks of a
 /// [`ThreadPoolExecutor`](crate::ThreadPoolExecutor), whose workers are not processes.
 ///
 /// # Examples
@@ -126,7 +126,8 @@ pub(crate) fn enter(workers: Communicator) {
     GROUP.set(Some(Group::new(workers)));
 }
 
-/// Takes the communicator from the tasks that this thread runs from now on: not all of its processes are there any more.
+/// Takes the communicator from the tasks that this thread runs from now on: not all of its processes are there any
+/// more.
 pub(crate) fn break_up() {
     // It is not freed, which would be for all of them together.
     GROUP.set(None);

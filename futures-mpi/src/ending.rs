@@ -58,9 +58,9 @@ pub(crate) fn note_silent_rank() {
     WORLD_HANGS.store(true, Ordering::Release);
 }
 
-/// Finalises MPI, unless it belongs to somebody else or would wait for what does not come. `failure`: the status with which
-/// this process is going to end, if that is no success. When the limit passes, because a process of the job is gone or
-/// hangs, this process ends by force.
+/// Finalises MPI, unless it belongs to somebody else or would wait for what does not come. `failure`: the status with
+/// which this process is going to end, if that is no success. When the limit passes, because a process of the job is
+/// gone or hangs, this process ends by force.
 pub(crate) fn finalize(started: &Started, failure: Option<u8>, limit: Option<Duration>) {
     if started.owned && WORLD_HANGS.load(Ordering::Acquire) {
         say(

@@ -33,8 +33,8 @@
 //! | `mpiexec -n 17 ./program` | ranks 1 to 16, shared by all executors of the program ("command line mode") |
 //! | `mpiexec -n 16 ./program --futures-mpi-serve=ADDRESS` | a group of 16 workers and nothing else, for [clients that come to it](MpiPoolBuilder::service) |
 //!
-//! A program without the attribute `#[futures_mpi::main]`, which runs on all its ranks, makes a pool of the other ranks of
-//! a communicator with [`MpiCommExecutor`].
+//! A program without the attribute `#[futures_mpi::main]`, which runs on all its ranks, makes a pool of the other ranks
+//! of a communicator with [`MpiCommExecutor`].
 //!
 //! # What flows where
 //!

@@ -110,10 +110,10 @@ impl MpiPoolBuilder {
         self
     }
 
-    /// Whether each worker, spawned or of a [`service`](Self::service), keeps a life line to the master: a TCP connection on which nothing is sent, by whose
-    /// end each of the two notices within a second that the other is gone. If not set, the variable
-    /// `FUTURES_MPI_LIFELINE` decides: 0 for none, or the address of the network interface on which the master is to
-    /// be reached; else there are life lines.
+    /// Whether each worker, spawned or of a [`service`](Self::service), keeps a life line to the master: a TCP
+    /// connection on which nothing is sent, by whose end each of the two notices within a second that the other is
+    /// gone. If not set, the variable `FUTURES_MPI_LIFELINE` decides: 0 for none, or the address of the network
+    /// interface on which the master is to be reached; else there are life lines.
     ///
     /// Without them a lost worker is noticed only where MPI ends the job or reports it; its futures may never be done.
     pub fn life_line(mut self, wanted: bool) -> Self {
@@ -121,46 +121,46 @@ impl MpiPoolBuilder {
         self
     }
 
-    /// Whether a worker that is lost is replaced by a new one, so that the pool keeps its size; if not set, the variable
-    /// `FUTURES_MPI_REPLACE_LOST_WORKERS` (0 or 1, `yes` or `no`, ...), else lost workers are not replaced.
+    /// Whether a worker that is lost is replaced by a new one, so that the pool keeps its size; if not set, the
+    /// variable `FUTURES_MPI_REPLACE_LOST_WORKERS` (0 or 1, `yes` or `no`, ...), else lost workers are not replaced.
     ///
-    /// What the lost worker had begun fails as without this, or is tried again where the call allows it; everything else
-    /// waits for the new worker if there is no other. The new one runs the same program, with the same arguments and info, and
-    /// what the executor wants of its workers first, its [`initializer`](Self::initializer) among it, before its first task. Its
-    /// number is a new one. The pool is not broken while a worker is awaited.
+    /// What the lost worker had begun fails as without this, or is tried again where the call allows it; everything
+    /// else waits for the new worker if there is no other. The new one runs the same program, with the same arguments
+    /// and info, and what the executor wants of its workers first, its [`initializer`](Self::initializer) among it,
+    /// before its first task. Its number is a new one. The pool is not broken while a worker is awaited.
     ///
-    /// Each attempt may take as long as the [`boot_limit`](Self::boot_limit). One that fails is repeated after a pause; after
-    /// five in a row that have brought no worker that finishes a task, lost workers are not replaced any more, which is said on
-    /// standard error, and a pool that has no worker left is broken and says why.
+    /// Each attempt may take as long as the [`boot_limit`](Self::boot_limit). One that fails is repeated after a pause;
+    /// after five in a row that have brought no worker that finishes a task, lost workers are not replaced any more,
+    /// which is said on standard error, and a pool that has no worker left is broken and says why.
     ///
     /// The workers of such a pool have [no communicator](crate::get_comm_workers) once one was lost.
     ///
-    /// It depends on the MPI whether anything is left to be replaced: Open MPI 4 lets the others live if the program was
-    /// started alone, or by `mpiexec --enable-recovery`; Open MPI 5 by `mpiexec --with-ft ulfm`, or with
-    /// `OMPI_MCA_mpi_ft_enable=1` in the environment, but there all workers of the pool's start die together; MPICH does not.
-    /// Where it cannot work, in command line mode and with a [`service`](Self::service), this is said on standard error, once,
-    /// and the option has no effect. Below `MPI_THREAD_MULTIPLE` it is an error of `build`.
+    /// It depends on the MPI whether anything is left to be replaced: Open MPI 4 lets the others live if the program
+    /// was started alone, or by `mpiexec --enable-recovery`; Open MPI 5 by `mpiexec --with-ft ulfm`, or with
+    /// `OMPI_MCA_mpi_ft_enable=1` in the environment, but there all workers of the pool's start die together; MPICH
+    /// does not. Where it cannot work, in command line mode and with a [`service`](Self::service), this is said on
+    /// standard error, once, and the option has no effect. Below `MPI_THREAD_MULTIPLE` it is an error of `build`.
     pub fn replace_lost_workers(mut self, wanted: bool) -> Self {
         self.common.replace_lost_workers(wanted);
         self
     }
 
-    /// Uses the workers of a group that was started on its own, instead of spawning some: by
-    /// `mpiexec -n N PROGRAM --futures-mpi-serve=ADDRESS`, where the program is one with `#[futures_mpi::main]` and the same
-    /// task functions as this one. `address` is the same text on both sides:
+    /// Uses the workers of a group that was started on its own, instead of spawning some: by `mpiexec -n N PROGRAM
+    /// --futures-mpi-serve=ADDRESS`, where the program is one with `#[futures_mpi::main]` and the same task functions
+    /// as this one. `address` is the same text on both sides:
     ///
     /// - `HOST:PORT`: the group listens there;
     /// - the path of a file, with a `/` in it, which both can read: the group writes there where it listens;
     /// - a name, or nothing for the name `futures-mpi`: MPI publishes it, if it has a server for that.
     ///
-    /// A group serves one client after the other; it ends when [`end_service`](crate::end_service) asks it to, and by force
-    /// when a client vanishes or cannot connect. The number of workers is that of the group, and what the builder says of
-    /// how workers start has no effect.
+    /// A group serves one client after the other; it ends when [`end_service`](crate::end_service) asks it to, and by
+    /// force when a client vanishes or cannot connect. The number of workers is that of the group, and what the builder
+    /// says of how workers start has no effect.
     ///
-    /// Whether programs that were started apart can be connected depends on the MPI: with Open MPI 4 if both were started by
-    /// `mpiexec --ompi-server file:FILE` with the same `ompi-server`, with MPICH over libfabric if both were started by
-    /// `mpiexec`, not with MPICH over UCX before 4.3. Where it does not work, an error says so within the limit for the
-    /// start of workers.
+    /// Whether programs that were started apart can be connected depends on the MPI: with Open MPI 4 if both were
+    /// started by `mpiexec --ompi-server file:FILE` with the same `ompi-server`, with MPICH over libfabric if both were
+    /// started by `mpiexec`, not with MPICH over UCX before 4.3. Where it does not work, an error says so within the
+    /// limit for the start of workers.
     pub fn service(mut self, address: impl Into<String>) -> Self {
         self.service = Some(address.into());
         self
@@ -171,9 +171,9 @@ impl MpiPoolBuilder {
     /// # Errors
     ///
     /// If an option or a variable has a value that is not accepted, with the value and where it came from; if the
-    /// initializer's arguments or a global cannot be encoded; if the initializer is not registered; if the program's `main`
-    /// is not marked with `#[futures_mpi::main]`; if this process is itself a worker; if the program's task functions
-    /// contradict one another. That workers cannot be spawned is an error of the futures.
+    /// initializer's arguments or a global cannot be encoded; if the initializer is not registered; if the program's
+    /// `main` is not marked with `#[futures_mpi::main]`; if this process is itself a worker; if the program's task
+    /// functions contradict one another. That workers cannot be spawned is an error of the futures.
     pub fn build(self) -> Result<MpiPoolExecutor> {
         let runtime = runtime::get().ok_or_else(no_main)?;
         let count = options::max_workers(self.max_workers)?;

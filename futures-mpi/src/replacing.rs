@@ -1,7 +1,8 @@
 //! A transport to spawned workers that spawns further ones in the place of those that are lost.
 //!
-//! A spawn takes a while and may never end, so it goes on in a thread of its own; one at a time, because MPI is not at its
-//! best with several. Every worker that comes has an intercommunicator of its own, and a world in which it is alone.
+//! A spawn takes a while and may never end, so it goes on in a thread of its own; one at a time, because MPI is not at
+//! its best with several. Every worker that comes has an intercommunicator of its own, and a world in which it is
+//! alone.
 
 use crate::spawn::{self, SpawnOptions, Spawning};
 use crate::start::Started;

@@ -180,8 +180,8 @@ fn begin() -> Result<Process, String> {
     Ok(Process::Master(runtime))
 }
 
-/// Below `MPI_THREAD_SERIALIZED` MPI promises nothing about calls from the manager's thread; they are made one at a time,
-/// which works with the usual implementations. Said once.
+/// Below `MPI_THREAD_SERIALIZED` MPI promises nothing about calls from the manager's thread; they are made one at a
+/// time, which works with the usual implementations. Said once.
 pub(crate) fn warn_of_thread_level(level: ThreadLevel) {
     static SAID: Once = Once::new();
     if level < ThreadLevel::Serialized {

@@ -10,8 +10,8 @@
 //!    |  -- bye ----------------------> |  the next client may come
 //! ```
 //!
-//! The socket is there because a connection of MPI can be waited for, but neither be given up nor be seen to be gone: with
-//! it both meet in MPI only when both are ready, and notice within a limit when the other is not.
+//! The socket is there because a connection of MPI can be waited for, but neither be given up nor be seen to be gone:
+//! with it both meet in MPI only when both are ready, and notice within a limit when the other is not.
 
 mod address;
 mod client;

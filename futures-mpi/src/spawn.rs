@@ -84,8 +84,8 @@ fn checked(started: &Started, mut options: SpawnOptions) -> Result<SpawnOptions,
     Ok(options)
 }
 
-/// Makes a call of MPI that brings workers and may never end, in a thread of its own; `None` when it has not ended within
-/// the limit. Below `MPI_THREAD_SERIALIZED`, where only this thread may call MPI, there is no limit.
+/// Makes a call of MPI that brings workers and may never end, in a thread of its own; `None` when it has not ended
+/// within the limit. Below `MPI_THREAD_SERIALIZED`, where only this thread may call MPI, there is no limit.
 pub(crate) fn bounded(
     name: &str,
     limit: Duration,

@@ -1,11 +1,13 @@
-//! Frames over MPI messages: letters and parts, the splitting of large frames and their reassembly, the same at both ends.
+//! Frames over MPI messages: letters and parts, the splitting of large frames and their reassembly, the same at both
+//! ends.
 //!
-//! Everything begins with a letter, a message of up to [`LETTER_BYTES`] with the tag [`LETTER`], whose last byte says what
-//! it is. Letters are all that is looked for: each end has a receive for them posted ahead. A small frame without
+//! Everything begins with a letter, a message of up to [`LETTER_BYTES`] with the tag [`LETTER`], whose last byte says
+//! what it is. Letters are all that is looked for: each end has a receive for them posted ahead. A small frame without
 //! attachments is one letter. Any other is announced by a letter with its table of contents, the length and the
 //! alignment of each section, of which the first is the frame's bytes and the others its attachments; then the sections
-//! follow as parts, messages with the tag [`PART`], which are received straight into the final memory of each section. An
-//! empty section has no parts. A table that is too long for a letter is itself sent as parts, announced by its length.
+//! follow as parts, messages with the tag [`PART`], which are received straight into the final memory of each section.
+//! An empty section has no parts. A table that is too long for a letter is itself sent as parts, announced by its
+//! length.
 //!
 //! MPI keeps the order of the letters between two processes, and that of the parts.
 

@@ -21,8 +21,8 @@ const SENDS_PER_POLL: usize = 16;
 /// How long one [`Transport::poll`] stays with a large frame that is under way: it moves only while somebody looks.
 const ATTENTION: Duration = Duration::from_millis(2);
 
-/// The slowest that a large frame leaves, in bytes per microsecond, while it is stayed with; a worker that computes does
-/// not take it at all.
+/// The slowest that a large frame leaves, in bytes per microsecond, while it is stayed with; a worker that computes
+/// does not take it at all.
 const SLOWEST: usize = 500;
 
 /// The longest pause between two looks while closing.

@@ -1,5 +1,6 @@
-//! What the tests of futures-mpi share: the [`harness`] that starts processes, the [`conformance`] suite, the [`simulator`],
-//! a pool that is moved [`by_hand`], the [`soak`] scenes, and the rules of style as functions ([`tidy`]).
+//! What the tests of futures-mpi share: the [`harness`] that starts processes, the [`conformance`] suite, the
+//! [`simulator`], a pool that is moved [`by_hand`], the [`soak`] scenes, and the rules of style as functions
+//! ([`tidy`]).
 
 pub mod by_hand;
 pub mod conformance;

@@ -1,5 +1,5 @@
-//! Processes are killed at random moments while a picture is computed: nothing is left behind, and no wrong picture comes
-//! with a good status.
+//! Processes are killed at random moments while a picture is computed: nothing is left behind, and no wrong picture
+//! comes with a good status.
 //!
 //! The moments lie between the beginning of `main` and a little after its end; before, a launcher may hang by its own
 //! fault: the `mpiexec` of Open MPI 4 does so when a process is killed while it connects to it.
@@ -54,7 +54,8 @@ fn kills_at_random_moments_leave_nothing_behind() {
     if mpi.can_spawn {
         modes.extend([Mode::Alone, Mode::One]);
     }
-    // A program with an executor on a communicator finalises MPI itself, which may wait for a worker that mpiexec lets die.
+    // A program with an executor on a communicator finalises MPI itself, which may wait for a worker that mpiexec lets
+    // die.
     if mpi.can_spawn && mpi.kind == Kind::OpenMpi && mpi.version.0 == 4 {
         modes.extend([Mode::OneRecovering, Mode::AloneReplacing]);
     }

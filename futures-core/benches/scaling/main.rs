@@ -1,8 +1,8 @@
 //! For which tasks one master keeps its workers busy, and what a tree of masters gives.
 //!
-//! `cargo bench -p futures-mpi-core --bench scaling` first measures what a task costs the master in its own code, then plays
-//! pools of many sizes with the real scheduler in virtual time, in which every step of a master takes as long as the
-//! costs below say, and searches for the shortest tasks with which the workers are busy for 95 % of the time.
+//! `cargo bench -p futures-mpi-core --bench scaling` first measures what a task costs the master in its own code, then
+//! plays pools of many sizes with the real scheduler in virtual time, in which every step of a master takes as long as
+//! the costs below say, and searches for the shortest tasks with which the workers are busy for 95 % of the time.
 //!
 //! What a message costs, and how long it travels, is measured by `futures-mpi bench`.
 

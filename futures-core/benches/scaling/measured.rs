@@ -1,4 +1,5 @@
-//! What a task costs the master in its own code: real executors, futures, driver and scheduler, over a transport in memory.
+//! What a task costs the master in its own code: real executors, futures, driver and scheduler, over a transport in
+//! memory.
 
 use super::in_memory::Pool;
 use futures_mpi_core::Future;

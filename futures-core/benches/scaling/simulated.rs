@@ -11,7 +11,8 @@ const FUNCTION: FunctionNumber = FunctionNumber(0);
 /// Replies are held back for so long while a worker has more tasks.
 const REPLY_DELAY: u64 = 100_000;
 
-/// So many tasks has each worker in the mean, and in a pool of few workers more, so that beginning and end matter little.
+/// So many tasks has each worker in the mean, and in a pool of few workers more, so that beginning and end matter
+/// little.
 const TASKS_EACH: u64 = 16;
 const TASKS_MIN: u64 = 100_000;
 
@@ -26,8 +27,8 @@ pub(super) struct Pool {
     pub(super) fan_out: Option<u32>,
 }
 
-/// For which part of the time the workers execute tasks that take so long, give or take a half: once half of the tasks have
-/// been sent, and as long as there are more.
+/// For which part of the time the workers execute tasks that take so long, give or take a half: once half of the tasks
+/// have been sent, and as long as there are more.
 pub(super) fn busy(pool: Pool, nanos: u64, costs: &Costs) -> f64 {
     let mut simulation = Simulation::new(pool, nanos.max(1), *costs);
     simulation.run();

@@ -1,9 +1,10 @@
-//! What workers do for each executor before its first task: who has been told, who has answered, and who takes too long.
+//! What workers do for each executor before its first task: who has been told, who has answered, and who takes too
+//! long.
 //!
-//! A worker makes its preparations one after the other, behind the tasks that it was given before. The limit of each counts
-//! from when it could begin there: when what stands before it is done, or was given up. So an executor is broken by its own
-//! initializer only. A worker that another's initializer keeps for longer still is not waited for, and if there is no other
-//! worker, the error says whose initializer stands in the way.
+//! A worker makes its preparations one after the other, behind the tasks that it was given before. The limit of each
+//! counts from when it could begin there: when what stands before it is done, or was given up. So an executor is broken
+//! by its own initializer only. A worker that another's initializer keeps for longer still is not waited for, and if
+//! there is no other worker, the error says whose initializer stands in the way.
 
 use super::Driver;
 use super::workers::Presence;
@@ -98,8 +99,8 @@ impl Driver {
         self.start_clock(worker);
     }
 
-    /// Lets the time of the preparations begin that the worker is at, or would be at, if all that stands before them is done
-    /// or was given up.
+    /// Lets the time of the preparations begin that the worker is at, or would be at, if all that stands before them is
+    /// done or was given up.
     pub(super) fn start_clock(&mut self, number: WorkerNumber) {
         let worker = &mut self.workers[number.index()];
         let Some(next) = worker.pending.iter_mut().find(|pending| !pending.given_up) else { return };

@@ -1,7 +1,8 @@
 //! New workers for lost ones, where the option asks for it and the transport can bring them.
 //!
-//! Every loss is followed by one attempt, and a failed attempt by another one, after a pause. Attempts cannot go on for ever: when
-//! so many in a row have brought no worker that finishes a task, there are no more, until one does after all.
+//! Every loss is followed by one attempt, and a failed attempt by another one, after a pause. Attempts cannot go on for
+//! ever: when so many in a row have brought no worker that finishes a task, there are no more, until one does after
+//! all.
 
 use super::Driver;
 use crate::error::{Error, Kind};

@@ -150,8 +150,8 @@ impl Driver {
         }
     }
 
-    /// Saves from a worker that is lost what need not be lost with it: tasks that have not been sent, and those that may
-    /// be tried again. Whatever has been sent may have begun.
+    /// Saves from a worker that is lost what need not be lost with it: tasks that have not been sent, and those that
+    /// may be tried again. Whatever has been sent may have begun.
     pub(super) fn salvage(&mut self, worker: WorkerNumber) {
         self.late.retain(|(late, _)| *late != worker);
         // Nothing must go out to this worker any more.

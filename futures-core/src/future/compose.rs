@@ -6,12 +6,12 @@ use crate::error::{Error, Result};
 
 /// A future of what a hook makes of the outcome of `future`.
 ///
-/// When `future` succeeds, its value is given to `result_hook`; when it fails, its error is given to `except_hook`. What
-/// the hook returns is the outcome of the new future, and so is a panic of the hook. `Ok` as the first hook passes the
-/// value on, and `Err` as the second one the error.
+/// When `future` succeeds, its value is given to `result_hook`; when it fails, its error is given to `except_hook`.
+/// What the hook returns is the outcome of the new future, and so is a panic of the hook. `Ok` as the first hook passes
+/// the value on, and `Err` as the second one the error.
 ///
-/// Of the two hooks at most one is called, once: in the thread that the pool keeps for callbacks, or at once if `future`
-/// is done already. There it may wait for other futures, but not for the new one.
+/// Of the two hooks at most one is called, once: in the thread that the pool keeps for callbacks, or at once if
+/// `future` is done already. There it may wait for other futures, but not for the new one.
 ///
 /// If `future` is cancelled, so is the new future; and cancelling the new future, which is possible until it is done,
 /// tries to cancel `future`. No hook is called then; one that is being called goes on, and what it returns is dropped.

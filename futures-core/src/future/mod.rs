@@ -25,9 +25,9 @@ pub(crate) use watch::Watch;
 
 /// The future of one task: pending, then running, then finished, unless it is cancelled while it is pending.
 ///
-/// A future is a handle: clones are handles of the same task and equal, dropping handles cancels nothing, and a handle may
-/// outlive its executor, which fulfills every future before it goes. The result stays in the future in encoded form and
-/// is decoded by each call that asks for it, in the thread that asks; so it may be asked for more than once.
+/// A future is a handle: clones are handles of the same task and equal, dropping handles cancels nothing, and a handle
+/// may outlive its executor, which fulfills every future before it goes. The result stays in the future in encoded form
+/// and is decoded by each call that asks for it, in the thread that asks; so it may be asked for more than once.
 ///
 /// It is also a [`std::future::Future`] that needs no particular runtime.
 ///
@@ -98,8 +98,9 @@ impl<T> Future<T> {
 
     /// Tries to cancel the task; returns whether it is cancelled.
     ///
-    /// A task can be cancelled until it is sent to a worker. Tasks that have shown themselves to be short are sent ahead
-    /// of their execution: up to 4 ms of work waits at each worker, or one task of up to 20 ms. Those count as running.
+    /// A task can be cancelled until it is sent to a worker. Tasks that have shown themselves to be short are sent
+    /// ahead of their execution: up to 4 ms of work waits at each worker, or one task of up to 20 ms. Those count as
+    /// running.
     pub fn cancel(&self) -> bool {
         self.state.cancel()
     }

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-/// Where a future is in its life. It goes from `Pending` to `Running` to `Finished`, or from `Pending` to `Cancelled`; a
-/// task that is tried again goes back from `Running` to `Pending`.
+/// Where a future is in its life. It goes from `Pending` to `Running` to `Finished`, or from `Pending` to `Cancelled`;
+/// a task that is tried again goes back from `Running` to `Pending`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Phase {
@@ -62,8 +62,8 @@ struct Settled {
     sources: Vec<Arc<State>>,
 }
 
-/// Something to be told, mostly to somebody whose future is done, in a thread that does not sit at the pool's seat: what is called may wait
-/// for another future.
+/// Something to be told, mostly to somebody whose future is done, in a thread that does not sit at the pool's seat:
+/// what is called may wait for another future.
 pub(crate) enum Notice {
     /// Something to be said on standard error, whoever waits for which future.
     Say(String),

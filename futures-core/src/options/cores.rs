@@ -13,8 +13,8 @@ pub fn is_crowded_by_threads(threads: usize) -> bool {
     threads > own_cores()
 }
 
-/// Whether so many processes are more than this machine has cores, if they all run on it. A launcher may have bound this
-/// process to some of the cores, and has then given the other processes others.
+/// Whether so many processes are more than this machine has cores, if they all run on it. A launcher may have bound
+/// this process to some of the cores, and has then given the other processes others.
 pub fn is_crowded(processes: usize) -> bool {
     is_crowded_by_threads(processes) && machine_cores().is_none_or(|cores| processes > cores)
 }

@@ -13,9 +13,9 @@ macro_rules! __executor_options {
         /// executors share. It may read what [`global`](Self::global) has set. If it panics or returns `Err` at any
         /// worker, the executor is broken: everything that is pending, and all that is submitted later, fails with an
         /// error for which [`Error::is_broken`]($crate::Error::is_broken) holds and which carries the initializer's own
-        /// message, its place, the worker and the host. Tasks that other workers are executing at that moment go on, and
-        /// so do other executors of the pool. If it takes longer than the [`boot_limit`](Self::boot_limit) the executor
-        /// is broken likewise.
+        /// message, its place, the worker and the host. Tasks that other workers are executing at that moment go on,
+        /// and so do other executors of the pool. If it takes longer than the [`boot_limit`](Self::boot_limit) the
+        /// executor is broken likewise.
         ///
         /// The arguments are encoded here; that they cannot be is an error of `build`.
         pub fn initializer<Args, T, A>(mut self, function: $crate::TaskId<Args, T>, args: A) -> Self
@@ -29,8 +29,8 @@ macro_rules! __executor_options {
         /// A named value that the executor's tasks, and its initializer, read with [`global`]($crate::global()).
         ///
         /// It is encoded here, sent to each worker once, before the first task, and dropped there when the executor has
-        /// ended. Other executors do not see it, also on a pool that they share. A second value of one name replaces the
-        /// first. That it cannot be encoded is an error of `build`.
+        /// ended. Other executors do not see it, also on a pool that they share. A second value of one name replaces
+        /// the first. That it cannot be encoded is an error of `build`.
         pub fn global<V>(mut self, name: impl Into<String>, value: &V) -> Self
         where
             V: ?Sized + $crate::GlobalValue,
@@ -39,8 +39,8 @@ macro_rules! __executor_options {
             self
         }
 
-        /// Whether the elements of large buffers travel as messages of their own, from memory to memory, and not through
-        /// the codec; if not set the variable `FUTURES_MPI_OUT_OF_BAND`, else they do.
+        /// Whether the elements of large buffers travel as messages of their own, from memory to memory, and not
+        /// through the codec; if not set the variable `FUTURES_MPI_OUT_OF_BAND`, else they do.
         ///
         /// The variable is 0 or 1, or a boolean of YAML (`yes`, `no`, `true`, `false`, `on`, `off`, `y`, `n`) in any
         /// case.
@@ -49,17 +49,17 @@ macro_rules! __executor_options {
             self
         }
 
-        /// How long the start may take: that of the workers, and then that of what this executor wants them to do first,
-        /// its initializer above all; if not set the variable `FUTURES_MPI_BOOT_LIMIT` in seconds, else 60 s.
+        /// How long the start may take: that of the workers, and then that of what this executor wants them to do
+        /// first, its initializer above all; if not set the variable `FUTURES_MPI_BOOT_LIMIT` in seconds, else 60 s.
         ///
         /// When it passes the executor is broken, and its error names the workers that were awaited, and for how long.
         /// An initializer that hangs cannot be interrupted: its worker is given no more tasks. In command line mode the
         /// variable decides how long the workers may take, and this option is for the initializer.
         ///
-        /// At each worker the limit of the initializer counts from when it could begin there, because what the worker was
-        /// given before, by whichever executor of a shared pool, is done or was given up. A worker that is kept from it for
-        /// longer by somebody else's task or initializer is not waited for; if it is the only one the executor is broken,
-        /// and the error says what stands in the way.
+        /// At each worker the limit of the initializer counts from when it could begin there, because what the worker
+        /// was given before, by whichever executor of a shared pool, is done or was given up. A worker that is kept
+        /// from it for longer by somebody else's task or initializer is not waited for; if it is the only one the
+        /// executor is broken, and the error says what stands in the way.
         pub fn boot_limit(mut self, limit: std::time::Duration) -> Self {
             self.common.boot_limit(limit);
             self
@@ -100,10 +100,10 @@ macro_rules! __process_options {
         /// more than one call adds up.
         ///
         /// They change the process of the worker for as long as it lives: in command line mode, where all executors
-        /// share the workers, tasks of the others see them too. MPI itself has started by then; what it is to see has to
-        /// be in the environment of `mpiexec`. A thread that an earlier task of the shared workers has left running must not
-        /// read variables at that moment but by the standard library. A name that is empty, or a name or value with a byte that the system does
-        /// not allow there, is an error of `build`.
+        /// share the workers, tasks of the others see them too. MPI itself has started by then; what it is to see has
+        /// to be in the environment of `mpiexec`. A thread that an earlier task of the shared workers has left running
+        /// must not read variables at that moment but by the standard library. A name that is empty, or a name or value
+        /// with a byte that the system does not allow there, is an error of `build`.
         pub fn env<K: Into<String>, V: Into<String>>(mut self, variables: impl IntoIterator<Item = (K, V)>) -> Self {
             for (name, value) in variables {
                 self.common.variable(name.into(), value.into());
@@ -113,8 +113,8 @@ macro_rules! __process_options {
 
         /// The working directory that every worker enters before the executor's first task, and before its initializer.
         ///
-        /// A relative path begins where MPI has started the worker. Like [`env`](Self::env) it changes the worker for as
-        /// long as it lives. A worker that cannot enter it breaks the executor.
+        /// A relative path begins where MPI has started the worker. Like [`env`](Self::env) it changes the worker for
+        /// as long as it lives. A worker that cannot enter it breaks the executor.
         pub fn wdir(mut self, path: impl AsRef<std::path::Path>) -> Self {
             self.common.directory(path.as_ref());
             self
@@ -130,8 +130,8 @@ macro_rules! __backoff_option {
         /// The longest sleep of an idle process between two looks for messages; if not set the variable
         /// `FUTURES_MPI_BACKOFF` in seconds, else 0.001 s. Zero never sleeps.
         ///
-        /// Lower values make short tasks faster and cost processor time while nothing is to be done. In command line mode
-        /// the variable decides, and this option has no effect.
+        /// Lower values make short tasks faster and cost processor time while nothing is to be done. In command line
+        /// mode the variable decides, and this option has no effect.
         pub fn backoff(mut self, longest: std::time::Duration) -> Self {
             self.common.set_backoff(longest);
             self

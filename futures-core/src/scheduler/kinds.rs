@@ -1,4 +1,5 @@
-//! Kinds of tasks: a client and a function, named together by one small number, because millions of tasks may be queued.
+//! Kinds of tasks: a client and a function, named together by one small number, because millions of tasks may be
+//! queued.
 
 use crate::ids::{ClientNumber, FunctionNumber};
 use std::collections::BTreeMap;

@@ -1,11 +1,11 @@
 //! Decides which worker gets which task: events in, actions out, and nothing else.
 //!
 //! The scheduler is a plain value. It knows numbers of tasks, functions, workers and clients (the executors that share
-//! a pool), and nothing about bytes, futures, threads, time or MPI; the same events give the same actions for ever. Execution
-//! times reach it as numbers in events.
+//! a pool), and nothing about bytes, futures, threads, time or MPI; the same events give the same actions for ever.
+//! Execution times reach it as numbers in events.
 //!
-//! Its invariants stand beside its fields, and [`Scheduler::check`] derives them anew; tests and simulations call it after every
-//! event.
+//! Its invariants stand beside its fields, and [`Scheduler::check`] derives them anew; tests and simulations call it
+//! after every event.
 
 mod check;
 mod held;
@@ -56,8 +56,8 @@ pub enum Event {
     BreakClient(ClientNumber),
     /// A worker is ready for tasks.
     Join(WorkerNumber),
-    /// A worker, which may not have joined yet, has something else to do: it takes no task until it is released as often
-    /// as it was engaged.
+    /// A worker, which may not have joined yet, has something else to do: it takes no task until it is released as
+    /// often as it was engaged.
     Engage(WorkerNumber),
     /// A worker has done something else.
     Release(WorkerNumber),
@@ -171,8 +171,8 @@ impl Scheduler {
         }
     }
 
-    /// Gives a new task out if nothing is queued and a worker has room for it, as [`dispatch`](Self::dispatch) would do; it
-    /// spares a lone task the queue.
+    /// Gives a new task out if nothing is queued and a worker has room for it, as [`dispatch`](Self::dispatch) would
+    /// do; it spares a lone task the queue.
     fn dispatch_at_once(
         &mut self,
         client: ClientNumber,
@@ -333,8 +333,8 @@ impl Scheduler {
         }
     }
 
-    /// Whether there are so many queued tasks that each worker can have one ahead, and enough are left for those that are
-    /// free first.
+    /// Whether there are so many queued tasks that each worker can have one ahead, and enough are left for those that
+    /// are free first.
     fn is_deep(&self) -> bool {
         self.queued.len() > self.workers.count()
     }

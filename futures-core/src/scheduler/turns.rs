@@ -13,8 +13,8 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// Takes note of what became of one event: the clients whose tasks were dispatched, in this order, and the state after
-    /// it.
+    /// Takes note of what became of one event: the clients whose tasks were dispatched, in this order, and the state
+    /// after it.
     ///
     /// # Panics
     ///

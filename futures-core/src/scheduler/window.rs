@@ -13,9 +13,9 @@ pub(super) const MOST_NANOS: u32 = 4_000_000;
 /// A window above the least one has room for so many tasks: others that come wait for these first.
 const TASKS_AHEAD: u64 = 16;
 
-/// The longest that a task may be expected to take that is sent ahead of another one, as long as many more are queued: its
-/// worker would be idle while the answer to the one before and the next task travel, a millisecond if both sides sleep,
-/// and that is too much beside a task of this length.
+/// The longest that a task may be expected to take that is sent ahead of another one, as long as many more are queued:
+/// its worker would be idle while the answer to the one before and the next task travel, a millisecond if both sides
+/// sleep, and that is too much beside a task of this length.
 pub(super) const AHEAD_NANOS: u32 = 20_000_000;
 
 /// How long a task is expected to take of which nothing is known, or which is not to be sent ahead.
@@ -36,9 +36,9 @@ pub(super) fn window_nanos(nanos: NonZeroU32, queued: usize, workers: usize) -> 
 
 /// How long the tasks of each function take, as far as has been seen.
 ///
-/// Until a task of a function has been seen its tasks count as long, and long ones are given out one at a time, to whoever
-/// is free. Trust grows with what is seen, so that the first few short tasks do not bring a flood of long ones behind
-/// them, and begins anew when no task of the function is left.
+/// Until a task of a function has been seen its tasks count as long, and long ones are given out one at a time, to
+/// whoever is free. Trust grows with what is seen, so that the first few short tasks do not bring a flood of long ones
+/// behind them, and begins anew when no task of the function is left.
 #[derive(Debug, Default)]
 pub(super) struct Estimates {
     /// By function number.

@@ -16,8 +16,8 @@ const NONE: u32 = u32::MAX;
 /// With very many workers each event meets another one, and finds nothing of it at hand. So what an event of a worker
 /// with one task needs is one small record, and as little as can be of what is beside it.
 ///
-/// Invariants: a worker stands in the line of its load if it has room, and in no line otherwise. In a line the worker that
-/// came first is taken first. The worker that came last, `newcomer`, has no place in memory at the end of its line
+/// Invariants: a worker stands in the line of its load if it has room, and in no line otherwise. In a line the worker
+/// that came first is taken first. The worker that came last, `newcomer`, has no place in memory at the end of its line
 /// until another one comes: mostly it is given a task before that, and leaves.
 #[derive(Default)]
 pub(super) struct Workers {

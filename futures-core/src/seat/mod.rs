@@ -9,11 +9,11 @@
 //!
 //! - Whoever leaves the seat looks at the door once more after that, and whoever leaves something at the door looks for
 //!   the seat once more after that; one of them sees the other.
-//! - Whoever leaves the seat calls one of those who stand by, and whoever is called passes the call on if it does not sit
-//!   down. Whoever stands by looks for the seat once more before it sleeps.
+//! - Whoever leaves the seat calls one of those who stand by, and whoever is called passes the call on if it does not
+//!   sit down. Whoever stands by looks for the seat once more before it sleeps.
 //! - Without anybody standing by, the attendant is called if somebody is to be told who does not drive (a waker, a
-//!   callback), or if something has come from a transport that announces it; for any other the attendant looks by itself,
-//!   at the latest after the longest sleep.
+//!   callback), or if something has come from a transport that announces it; for any other the attendant looks by
+//!   itself, at the latest after the longest sleep.
 //! - Whoever sleeps on the seat is woken by what comes to the door, by a transport that announces arrivals, and by what
 //!   it waits for.
 //! - Wakers and callbacks are called after the seat is left: they may wait for another future themselves.

@@ -37,7 +37,8 @@ impl Lent for Path {
 /// task.
 ///
 /// Accepted are the tuple, with references where copying would be a waste (`&T` for a `T`, `&str` for a `String`,
-/// `&[T]` for a `Vec<T>`, `&Path` for a `PathBuf`), and for a task of one argument also that argument without the tuple.
+/// `&[T]` for a `Vec<T>`, `&Path` for a `PathBuf`), and for a task of one argument also that argument without the
+/// tuple.
 ///
 /// # Examples
 ///

@@ -59,8 +59,8 @@ pub trait Transport: Send {
     /// The next arrival, if there is one now.
     fn poll(&mut self) -> Option<Arrival>;
 
-    /// Begins to bring one more worker, in the place of one that is lost. Success is followed by one [`Arrival::Joined`],
-    /// at the latest when the limit has passed; an error says why this transport cannot.
+    /// Begins to bring one more worker, in the place of one that is lost. Success is followed by one
+    /// [`Arrival::Joined`], at the latest when the limit has passed; an error says why this transport cannot.
     fn replace(&mut self, limit: Duration) -> Result<(), String> {
         let _ = limit;
         Err("the workers of this pool cannot be replaced".to_owned())

@@ -30,15 +30,15 @@ const ORPHAN_STATUS: i32 = 1;
 pub(crate) enum Fate {
     /// It ends at once: it is there for its master alone, or its program cannot go on without it.
     Ends,
-    /// The first of its group sees to it that the group ends. It ends by itself if that does not happen, and at once when the
-    /// group is [maimed](Line::end_with_master), because the first may be gone.
+    /// The first of its group sees to it that the group ends. It ends by itself if that does not happen, and at once
+    /// when the group is [maimed](Line::end_with_master), because the first may be gone.
     Follows,
     /// It is somebody else's to end it.
     Stays,
 }
 
-/// A connection to the master. While it is there, a thread ends this process when the master is gone, if that is its fate;
-/// dropped, it lets the process live, and tells the master that this is no loss.
+/// A connection to the master. While it is there, a thread ends this process when the master is gone, if that is its
+/// fate; dropped, it lets the process live, and tells the master that this is no loss.
 pub(crate) struct Line {
     stream: TcpStream,
     watched: Arc<Watched>,

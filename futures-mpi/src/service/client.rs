@@ -30,8 +30,8 @@ const NO_TOKEN: &str = "-";
 /// Asks a group of workers to end, which was started with `--futures-mpi-serve=ADDRESS`, as soon as it has served the
 /// client that it has now.
 ///
-/// `address` is what [`service`](crate::MpiPoolBuilder::service) takes; a published name can be looked up only while MPI
-/// is initialised.
+/// `address` is what [`service`](crate::MpiPoolBuilder::service) takes; a published name can be looked up only while
+/// MPI is initialised.
 ///
 /// # Errors
 ///

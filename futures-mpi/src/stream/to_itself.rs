@@ -84,8 +84,8 @@ fn part() -> impl Strategy<Value = usize> {
     prop_oneof![1..40usize, 40..4000usize, Just(PART_BYTES)]
 }
 
-/// Sends everything, after each thing looks so many times, and expects the same in the end. `eager`: takes letters while a
-/// frame is still coming, as a manager does, and not only between frames, as a worker does.
+/// Sends everything, after each thing looks so many times, and expects the same in the end. `eager`: takes letters
+/// while a frame is still coming, as a manager does, and not only between frames, as a worker does.
 fn send_and_compare(
     communicator: Communicator,
     things: Vec<(Thing, usize)>,
@@ -146,8 +146,9 @@ fn receive_all(
     Ok(come)
 }
 
-/// Sends everything in pieces of every length, letters and parts in every order that keeps that of each kind, and expects
-/// the same in the end. The choices: how long the next piece is, whether a letter is next, whether something is looked for.
+/// Sends everything in pieces of every length, letters and parts in every order that keeps that of each kind, and
+/// expects the same in the end. The choices: how long the next piece is, whether a letter is next, whether something is
+/// looked for.
 fn send_pieces_and_compare(
     communicator: Communicator,
     things: &[Thing],

@@ -47,8 +47,8 @@ impl Communicator {
         Ok((!new.is_null()).then_some(new))
     }
 
-    /// What the process with the rank 0 gives, in all processes. Collective; every process calls `pause` again and again
-    /// while it waits for the others.
+    /// What the process with the rank 0 gives, in all processes. Collective; every process calls `pause` again and
+    /// again while it waits for the others.
     pub(crate) fn hear_from_first(self, given: i64, mut pause: impl FnMut()) -> Result<i64, MpiError> {
         // Lost after an error, when MPI may still write there.
         let mut value = ManuallyDrop::new(Box::new(given));

@@ -127,8 +127,8 @@ impl Request {
     }
 }
 
-/// A receive that is posted ahead, again and again into the same memory: messages of one tag land there one by one, in the
-/// order in which each sender has sent them.
+/// A receive that is posted ahead, again and again into the same memory: messages of one tag land there one by one, in
+/// the order in which each sender has sent them.
 ///
 /// It is posted anew by the next look, and not before the message is handed out: whoever gets it goes on sooner, and
 /// posts while he waits anyway.
@@ -147,8 +147,9 @@ impl Mailbox {
         let memory = ManuallyDrop::new(Vec::with_capacity(room));
         let mut mailbox = Mailbox { memory, request: Request::none(), posted: false };
         let memory = mailbox.memory.as_mut_ptr().cast::<c_void>();
-        // SAFETY: `length` bytes of memory are there, which stay where they are and are freed by `close` only, after MPI
-        // has let go of them. They need no initial value, because only MPI touches them as long as a receive is posted.
+        // SAFETY: `length` bytes of memory are there, which stay where they are and are freed by `close` only, after
+        // MPI has let go of them. They need no initial value, because only MPI touches them as long as a receive is
+        // posted.
         check(serialized(|| unsafe {
             let source = source.rank();
             let request = &mut mailbox.request.0;
@@ -189,7 +190,8 @@ impl Mailbox {
         Ok(taken.map(|(source, _)| (source, bytes)))
     }
 
-    /// Cancels the receive that is posted. If that comes too late: from whom the message came, and how many bytes it has.
+    /// Cancels the receive that is posted. If that comes too late: from whom the message came, and how many bytes it
+    /// has.
     fn take_back(&mut self) -> Result<Option<(i32, usize)>, MpiError> {
         // SAFETY: the request is valid, and a receive is posted.
         check(serialized(|| unsafe { ffi::MPI_Cancel(&mut self.request.0) }))?;

@@ -6,7 +6,8 @@ use crate::sys::{Communicator, MpiError};
 use futures_mpi_core::engine::WorkerNumber;
 
 impl MpiTransport {
-    /// Adds the only worker behind an intercommunicator; it gets the next number, and a life line if the others have one.
+    /// Adds the only worker behind an intercommunicator; it gets the next number, and a life line if the others have
+    /// one.
     pub(crate) fn add(&mut self, communicator: Communicator) -> Result<WorkerNumber, MpiError> {
         let number = WorkerNumber(self.workers.len() as u32);
         communicator.return_errors()?;

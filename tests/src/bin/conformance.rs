@@ -1,4 +1,5 @@
-//! Checks the promises of executors in this process: on its threads, on workers that it spawns, or in command line mode.
+//! Checks the promises of executors in this process: on its threads, on workers that it spawns, or in command line
+//! mode.
 //!
 //! usage: `conformance threads|mpi|mpi-beside WORKERS [PART_OF_A_NAME]`; the status is 0 if every promise is kept. With
 //! `mpi-beside` another executor is busy meanwhile, which in command line mode shares the pool.

@@ -150,7 +150,8 @@ fn an_initializer_that_cannot_be_decoded_breaks_its_executor(setting: &Setting) 
 
 fn an_initializer_that_hangs_ends_at_the_boot_limit(setting: &Setting) {
     setting.executor().bootup(true).expect("a shared pool is there before the limit begins");
-    // Long enough for workers to be spawned; the initializer takes longer still, and comes back before the next promise.
+    // Long enough for workers to be spawned; the initializer takes longer still, and comes back before the next
+    // promise.
     let limit_ms = if setting.kind == Kind::Threads { 200 } else { 2500 };
     let limit = Duration::from_millis(limit_ms);
     let builder = setting.builder().initializer(sleep::ID, limit_ms + 400).boot_limit(limit);

@@ -168,8 +168,8 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
     families.into_iter().flatten()
 }
 
-/// Checks the promises whose names contain `filter`, prints for each how long it took, and returns how many were kept and
-/// broken.
+/// Checks the promises whose names contain `filter`, prints for each how long it took, and returns how many were kept
+/// and broken.
 pub fn run(setting: &Setting, filter: &str) -> (usize, usize) {
     let (mut kept, mut broken) = (0, 0);
     for promise in all().filter(|promise| promise.name.contains(filter)) {

@@ -9,8 +9,8 @@ const SHORT_NANOS: u64 = 10_000;
 /// One call in a hundred takes a thousand times as long.
 const LONG_NANOS: u64 = 1_000 * SHORT_NANOS;
 
-/// The virtual time in nanoseconds that a mixed load takes on so many workers, and the time that the best schedule would
-/// take. The long calls are those of a function of their own, or of the same function as the short ones.
+/// The virtual time in nanoseconds that a mixed load takes on so many workers, and the time that the best schedule
+/// would take. The long calls are those of a function of their own, or of the same function as the short ones.
 ///
 /// # Errors
 ///

@@ -62,8 +62,8 @@ impl Network {
         self.links[worker.index()].up.push_back((sent_at, frame));
     }
 
-    /// Puts the last frame that is on its way from one worker on its way from another too; whether there is one that can
-    /// be read.
+    /// Puts the last frame that is on its way from one worker on its way from another too; whether there is one that
+    /// can be read.
     pub(super) fn copy_up(&mut self, from: WorkerNumber, to: WorkerNumber, sent_at: u64) -> bool {
         let frame = self.links[from.index()].up.back().map(|(_, frame)| frame.clone());
         let frame = frame.filter(|frame| *frame != garbage());

@@ -9,8 +9,8 @@ const MILLI: u64 = 1_000_000;
 /// Preparations that take so long are given up.
 pub(super) const TOO_LONG: u64 = 100_000 * MILLI;
 
-/// The pauses of a series of failed attempts to replace a worker take no longer than that, where the manager looks at the
-/// time in growing steps.
+/// The pauses of a series of failed attempts to replace a worker take no longer than that, where the manager looks at
+/// the time in growing steps.
 const SERIES_NANOS: u64 = 10_000 * MILLI;
 
 /// All that a run depends on.

@@ -236,8 +236,8 @@ impl World {
         self.hear();
     }
 
-    /// Ends the connections of the workers that are left, after the pool has ended; returns those that nobody has told to
-    /// stop.
+    /// Ends the connections of the workers that are left, after the pool has ended; returns those that nobody has told
+    /// to stop.
     pub(super) fn hang_up(&mut self) -> Vec<u32> {
         let mut forgotten = Vec::new();
         for (number, worker) in (0..).zip(&mut self.workers) {

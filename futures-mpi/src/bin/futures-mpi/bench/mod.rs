@@ -16,8 +16,8 @@ pub(crate) const BARE: &str = "bench-bare-process";
 
 /// Measure what calls cost, each figure beside plain MPI calls between the same processes.
 ///
-/// Start it alone to measure spawned workers, and with `mpiexec -n 2` to measure ranks of one world. Every figure is the
-/// median of repeats, between which the reference is measured.
+/// Start it alone to measure spawned workers, and with `mpiexec -n 2` to measure ranks of one world. Every figure is
+/// the median of repeats, between which the reference is measured.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Print one JSON object a line instead of a table.

@@ -34,8 +34,8 @@ pub(super) enum Row {
     Compute,
     /// The start of a pool, beside a bare MPI_Comm_spawn.
     Boot,
-    /// The processor time of an idle pool, of the busier of master and worker, beside that of a thread that only sleeps for
-    /// as long at a time.
+    /// The processor time of an idle pool, of the busier of master and worker, beside that of a thread that only sleeps
+    /// for as long at a time.
     IdleCpu,
     /// An empty call of a pool that has been idle, beside the longest sleep.
     WakeUp,

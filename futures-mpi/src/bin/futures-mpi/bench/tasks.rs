@@ -49,7 +49,8 @@ fn processor_nanos_of(thread: &Path) -> Result<u64, String> {
 pub(super) const LINES: u32 = 960;
 const POINTS: u32 = 1280;
 
-/// The steps of z² + c, c = 0.65 i, that the points of a line of the picture take until they are far away, all together.
+/// The steps of z² + c, c = 0.65 i, that the points of a line of the picture take until they are far away, all
+/// together.
 #[remote_task(id = "futures-mpi/bench/julia_line")]
 pub(super) fn julia_line(line: u32) -> u64 {
     let place = |number: u32, of: u32, span: f64| (f64::from(number) / f64::from(of) - 0.5) * span;
