@@ -27,7 +27,7 @@ use crate::ids::{ClientNumber, FunctionNumber, TaskNumber, WorkerNumber};
 use crate::scheduler::held::Held;
 use crate::scheduler::kinds::{Kind, KindNumber, Kinds};
 use crate::scheduler::queue::Queue;
-use crate::scheduler::window::{AHEAD_NANOS, Estimates, LEAST_NANOS};
+use crate::scheduler::window::{Estimates, LEAST_NANOS};
 use crate::scheduler::workers::Workers;
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
@@ -87,6 +87,9 @@ pub enum Action {
     /// The client is closed and its last task is done.
     Drained(ClientNumber),
 }
+
+/// A queue is deep if it has more tasks than these for each worker.
+const QUEUED_FOR_EACH: usize = 8;
 
 /// The state of a pool; by default of one without workers, clients and tasks.
 #[derive(Debug, Default)]
@@ -315,8 +318,10 @@ impl Scheduler {
                 return;
             };
             let (task, kind) = self.next_queued(turn);
-            let nanos = self.estimates.nanos(self.kinds.get(kind).function);
-            if !room.admits(nanos, self.window_nanos(nanos), self.is_deep()) {
+            let function = self.kinds.get(kind).function;
+            let nanos = self.estimates.nanos(function);
+            let (window_nanos, ahead) = self.window(function, nanos);
+            if !room.admits(nanos, window_nanos, ahead) {
                 return;
             }
             self.queued.remove(task.0);
@@ -333,27 +338,31 @@ impl Scheduler {
         }
     }
 
-    /// Whether there are so many queued tasks that each worker can have one ahead, and enough are left for those that
-    /// are free first.
+    /// Whether so many tasks are queued that one behind another is not the last to be done.
     fn is_deep(&self) -> bool {
-        self.queued.len() > self.workers.count()
+        self.queued.len() > QUEUED_FOR_EACH * self.workers.count()
     }
 
-    /// How much work a worker may hold, if all that is queued is expected to take as long as the next.
-    fn window_nanos(&self, nanos: NonZeroU32) -> u32 {
-        window::window_nanos(nanos, self.queued.len(), self.workers.count())
+    /// How much work a worker may hold, if all that is queued is expected to take as long as the next, and whether the
+    /// next may be sent ahead of another where both do not fit into that.
+    fn window(&self, function: FunctionNumber, nanos: NonZeroU32) -> (u32, bool) {
+        if !self.estimates.is_steady(function) {
+            return (LEAST_NANOS, false);
+        }
+        (window::window_nanos(nanos, self.queued.len(), self.workers.count()), self.is_deep())
     }
 
     /// How long the master may leave the workers alone, as they have so much ahead; zero if there is no telling.
     pub(crate) fn patience_nanos(&mut self) -> u32 {
         let Some(turn) = self.turns.front().copied().filter(|_| self.is_deep()) else { return 0 };
         let (_, kind) = self.next_queued(turn);
-        let nanos = self.estimates.nanos(self.kinds.get(kind).function);
-        if nanos.get() > AHEAD_NANOS {
-            return 0;
+        let function = self.kinds.get(kind).function;
+        let nanos = self.estimates.nanos(function);
+        match self.window(function, nanos) {
+            // At least so much is at hand when a worker has just begun a task.
+            (window_nanos, true) => window_nanos.max(nanos.get()) / 4,
+            _ => 0,
         }
-        // At least so much is at hand when a worker has just begun a task.
-        self.window_nanos(nanos).max(nanos.get()) / 4
     }
 
     /// The first queued task of a client that has one; it is at the front of the queue then.

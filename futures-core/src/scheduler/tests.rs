@@ -62,24 +62,45 @@ fn short_tasks_are_sent_ahead() {
     assert_eq!(after(&events), [Dispatch(worker(0), task(1)), Dispatch(worker(0), task(2))]);
 }
 
+/// Each worker reports the oldest of its tasks in turn, by `nanos`; whether at that time one had more than one, by how
+/// many were queued.
+fn ahead_by_queued(workers: u32, tasks: u64, nanos: impl Fn(u64) -> u64) -> Vec<(u64, bool)> {
+    let mut scheduler = Scheduler::default();
+    let mut actions = Vec::new();
+    scheduler.handle(Open(A), &mut actions);
+    (0..workers).for_each(|number| scheduler.handle(Join(worker(number)), &mut actions));
+    (0..tasks).for_each(|number| scheduler.handle(submit(A, number), &mut actions));
+    let mut held: Vec<VecDeque<TaskNumber>> = vec![VecDeque::new(); workers as usize];
+    let mut ahead = Vec::new();
+    let mut queued = tasks;
+    for turn in (0..workers).cycle() {
+        for action in actions.drain(..) {
+            let Dispatch(worker, task) = action else { panic!("{action:?} is not expected") };
+            held[worker.index()].push_back(task);
+            queued -= 1;
+        }
+        if held.iter().all(VecDeque::is_empty) {
+            break;
+        }
+        let Some(task) = held[turn as usize].pop_front() else { continue };
+        ahead.push((queued, held.iter().any(|held| held.len() > 1)));
+        scheduler.handle(Finish(worker(turn), task, nanos(task.0)), &mut actions);
+    }
+    ahead
+}
+
 #[test]
 fn one_medium_task_is_sent_ahead_while_many_are_queued() {
-    let mut events = vec![Open(A), Join(worker(0)), Join(worker(1))];
-    events.extend((0..7).map(|number| submit(A, number)));
-    let dispatches =
-        |list: &[(u32, u64)]| list.iter().map(|(to, number)| Dispatch(worker(*to), task(*number))).collect();
-    let mut finish = |by: u32, number: u64, expected: &[(u32, u64)]| {
-        events.push(Finish(worker(by), task(number), 5_000_000));
-        let expected: Vec<Action> = dispatches(expected);
-        assert_eq!(after(&events), expected);
-    };
-    // What was dispatched before anything was known counts as long, and has nothing behind it.
-    finish(1, 1, &[(1, 2), (1, 3)]);
-    finish(0, 0, &[(0, 4)]);
-    // Two are left, as many as there are workers: they go to whoever is free first.
-    finish(1, 2, &[]);
-    finish(1, 3, &[(1, 5)]);
-    finish(0, 4, &[(0, 6)]);
+    for (queued, ahead) in ahead_by_queued(2, 100, |_| 5_000_000) {
+        // At first nothing is known of them; later those that are left go to whoever is free first.
+        assert!(!(20..=90).contains(&queued) || ahead, "{queued} are queued");
+        assert!(queued >= 12 || !ahead, "{queued} are queued");
+    }
+    let none = |ahead: Vec<(u64, bool)>| ahead.iter().all(|(_, ahead)| !ahead);
+    assert!(none(ahead_by_queued(2, 100, |_| 30_000_000)), "long ones have none behind them");
+    assert!(none(ahead_by_queued(2, 10, |_| 5_000_000)), "of a few, each is for whoever is free");
+    let mixed = |task| if task < 3 { 600_000_000 } else { 1_000_000 };
+    assert!(none(ahead_by_queued(2, 100, mixed)), "one of them may be long again");
 }
 
 #[test]

@@ -50,6 +50,8 @@ struct Estimate {
     /// Eight times the mean time, so that small times are not lost to rounding; the weights halve every five or six
     /// tasks.
     mean_nanos_times_8: u64,
+    /// The longest time of late: it fades by a 128th with each task.
+    peak_nanos: u64,
     /// How many times have been seen since tasks of the function began to come.
     seen: u64,
     /// How many tasks of the function are queued or dispatched.
@@ -81,6 +83,8 @@ impl Estimates {
         let nanos = nanos.min(3_600_000_000_000);
         let mean = &mut estimate.mean_nanos_times_8;
         *mean = if estimate.seen == 0 { nanos * 8 } else { *mean - *mean / 8 + nanos };
+        let faded = if estimate.seen == 0 { 0 } else { estimate.peak_nanos - estimate.peak_nanos.div_ceil(128) };
+        estimate.peak_nanos = nanos.max(faded);
         estimate.seen += 1;
     }
 
@@ -91,6 +95,13 @@ impl Estimates {
         let trusted = u64::from(LEAST_NANOS).checked_div(2 * estimate.seen).unwrap_or(long);
         let nanos = (estimate.mean_nanos_times_8 / 8).max(trusted).min(long);
         NonZeroU32::new(nanos as u32).unwrap_or(NonZeroU32::MIN)
+    }
+
+    /// Whether none of the function's tasks has been very long of late, so that one can be sent ahead of another beyond
+    /// the least window: those that take long now and then will do so again.
+    pub(super) fn is_steady(&self, function: FunctionNumber) -> bool {
+        let estimate = &self.functions[function.index()];
+        estimate.seen > 0 && estimate.peak_nanos <= u64::from(AHEAD_NANOS)
     }
 
     /// How many tasks of a function are present.
@@ -135,6 +146,21 @@ mod tests {
         assert_eq!(window(1_000_000, 3), LEAST_NANOS);
         assert_eq!(window(LONG_NANOS, 1_000_000), MOST_NANOS);
         assert_eq!(window_nanos(NonZeroU32::MIN, 1, 0), LEAST_NANOS);
+    }
+
+    #[test]
+    fn a_function_that_takes_long_now_and_then_is_not_steady() {
+        let mut estimates = Estimates::default();
+        estimates.enter(F);
+        assert!(!estimates.is_steady(F), "nothing is known");
+        let mut see = |nanos| {
+            estimates.see(F, nanos);
+            estimates.is_steady(F)
+        };
+        assert!((0..1000).all(|_| see(1_000_000)));
+        assert!(!see(600_000_000));
+        assert!((0..99).all(|_| !see(1_000_000)));
+        assert!((0..1000).any(|_| see(1_000_000)));
     }
 
     #[test]
