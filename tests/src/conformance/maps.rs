@@ -143,8 +143,9 @@ fn a_limit_counts_from_the_call(setting: &Setting) {
     executor.bootup(true).expect("the pool starts");
     let limit = Duration::from_millis(150);
     for chunksize in [1, 3] {
-        let map = || executor.map(sleep::ID, [1, 1, 1]).chunksize(chunksize).timeout(limit);
-        let (late, early) = (map(), map().into_iter());
+        let map = |millis| executor.map(sleep::ID, [millis; 3]).chunksize(chunksize).timeout(limit);
+        // What is asked for late takes so long that it is not there by chance.
+        let (late, early) = (map(100), map(1).into_iter());
         // By then those before it are done as well, also where little time is had for it.
         executor.submit(sleep::ID, 50).result_timeout(LONG).expect("it succeeds");
         std::thread::sleep(2 * limit);
