@@ -354,7 +354,7 @@ impl Scheduler {
 
     /// How long the master may leave the workers alone, as they have so much ahead; zero if there is no telling.
     pub(crate) fn patience_nanos(&mut self) -> u32 {
-        let Some(turn) = self.turns.front().copied().filter(|_| self.is_deep()) else { return 0 };
+        let Some(turn) = self.turns.front().copied() else { return 0 };
         let (_, kind) = self.next_queued(turn);
         let function = self.kinds.get(kind).function;
         let nanos = self.estimates.nanos(function);

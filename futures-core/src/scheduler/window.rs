@@ -19,7 +19,7 @@ const TASKS_AHEAD: u64 = 16;
 pub(super) const AHEAD_NANOS: u32 = 20_000_000;
 
 /// How long a task is expected to take of which nothing is known, or which is not to be sent ahead.
-const LONG_NANOS: u32 = AHEAD_NANOS + 1;
+pub(super) const LONG_NANOS: u32 = AHEAD_NANOS + 1;
 
 /// The most tasks that a worker may hold.
 pub(super) const HELD_TASKS: usize = 1024;

@@ -2,7 +2,7 @@
 
 use super::held::{Blocks, Held, List};
 use super::kinds::KindNumber;
-use super::window::{AHEAD_NANOS, HELD_TASKS, MOST_NANOS};
+use super::window::{AHEAD_NANOS, HELD_TASKS, LONG_NANOS, MOST_NANOS};
 use crate::ids::{TaskNumber, WorkerNumber};
 use std::fmt;
 use std::num::NonZeroU32;
@@ -344,8 +344,8 @@ impl Default for Worker {
 impl Worker {
     /// Whether it may be given more, if it is short enough.
     fn has_room(&self) -> bool {
-        let most_nanos = if self.load == 1 { AHEAD_NANOS + 1 } else { MOST_NANOS };
-        self.ready && (self.load == 0 || self.held_nanos < most_nanos) && usize::from(self.load) < HELD_TASKS
+        let most_nanos = if self.load == 1 { LONG_NANOS } else { MOST_NANOS };
+        self.ready && self.held_nanos < most_nanos && usize::from(self.load) < HELD_TASKS
     }
 
     /// The task that it holds, if it is on record as the only one.

@@ -56,8 +56,7 @@ impl<'a> Attendant<'a> {
                 pace.reset();
                 continue;
             }
-            let pause =
-                if notified { pace.pause() } else { pace.pause_patiently(|| sitting.driven().stepper.patience()) };
+            let pause = sitting.driven().pause(&mut pace, notified);
             drop(sitting);
             match pause {
                 Pause::Spin => std::hint::spin_loop(),

@@ -24,6 +24,7 @@ mod sitting;
 mod tests;
 mod waiting;
 
+use crate::backoff::{Backoff, Pause};
 use crate::parker::Parker;
 use crate::stepper::Stepper;
 pub(crate) use attendant::Attendant;
@@ -94,6 +95,13 @@ struct Driven {
     /// The rings that had been heard when it was looked at last.
     heard: u64,
     submissions: u32,
+}
+
+impl Driven {
+    /// What to do before the next look, when there was nothing. Where arrivals are `notified` patience is not needed.
+    fn pause(&mut self, pace: &mut Backoff, notified: bool) -> Pause {
+        if notified { pace.pause() } else { pace.pause_patiently(|| self.stepper.patience()) }
+    }
 }
 
 impl Seat {

@@ -91,10 +91,8 @@ impl Sitting<'_> {
             let pause = if moved {
                 pace.reset();
                 Pause::Spin
-            } else if notified {
-                pace.pause()
             } else {
-                pace.pause_patiently(|| self.driven().stepper.patience())
+                self.driven().pause(&mut pace, notified)
             };
             if let Some(deadline) = deadline
                 && (pause != Pause::Spin || looks % LOOKS_PER_CLOCK == 1)
