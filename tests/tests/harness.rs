@@ -227,9 +227,22 @@ fn the_limit_ends_a_launcher_and_its_ranks() {
     let running = ranks(2, "trap '' TERM; echo begun; sleep 1011; true").limit(Duration::from_secs(2)).start();
     let tree = seen(&running, 5);
     let outcome = running.wait();
-    assert!(outcome.limit_passed);
+    assert!(outcome.limit_passed && !outcome.launcher_hangs);
     outcome.expect_said("begun");
     assert!(tree.iter().all(|&pid| !is_alive(pid)), "{tree:?}");
+}
+
+#[test]
+fn a_launcher_that_hangs_alone_is_told_from_a_job_that_hangs() {
+    if harness::mpiexec_or_skip().is_none() {
+        return;
+    }
+    // The launcher leads the session.
+    let stop = "read -r id name state parent group session rest </proc/$$/stat; kill -s STOP \"$session\"; exit 3";
+    let outcome = ranks(1, stop).limit(Duration::from_secs(2)).run();
+    assert!(outcome.limit_passed && outcome.launcher_hangs, "{}", outcome.report());
+    outcome.expect_failure();
+    assert!(message_of_panic(|| outcome.expect_success()).contains("its time was over"));
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub struct Outcome {
     pub end: End,
     /// Whether it had to be ended because its time was over.
     pub limit_passed: bool,
+    /// Whether nothing but the launcher was left then: all that it had started had ended.
+    pub launcher_hangs: bool,
     /// From the start to the end of the launched process.
     pub duration: Duration,
     /// The time it had.
@@ -66,10 +68,16 @@ impl Outcome {
     }
 
     /// Panics with the report unless the launch ended by itself, not with status 0, and left no process over.
+    ///
+    /// The `mpiexec` of Open MPI 4.1 is forgiven that it sometimes hangs, in `PMIx_server_finalize`, after it has ended
+    /// a failed job: about once in seventy on a loaded machine, when two ranks fail at the same time.
     #[track_caller]
     pub fn expect_failure(&self) -> &Outcome {
-        if self.end == End::Code(0) || self.limit_passed {
+        if self.end == End::Code(0) || self.limit_passed && !self.launcher_hangs {
             self.fail("expected a failure that ends by itself");
+        }
+        if self.launcher_hangs {
+            eprintln!("the launcher hung after all that it had started was gone:\n{}", self.report());
         }
         self.expect_nothing_left_over()
     }

@@ -102,6 +102,7 @@ impl Running {
     fn finish(&mut self) -> Outcome {
         let status = self.wait_until(self.begin + self.limit);
         let limit_passed = status.is_none();
+        let launcher_hangs = limit_passed && self.only_launcher_is_left();
         let status = status.unwrap_or_else(|| self.end_group());
         let duration = self.begin.elapsed();
         let left_over = self.tree.wait_until_empty(if limit_passed { Duration::ZERO } else { VANISH_LIMIT });
@@ -110,6 +111,7 @@ impl Running {
         Outcome {
             end: End::of(status),
             limit_passed,
+            launcher_hangs,
             duration,
             limit: self.limit,
             left_over,
@@ -120,6 +122,12 @@ impl Running {
             folder,
             reported: false.into(),
         }
+    }
+
+    /// Whether nothing is there but the launcher, and the process by which MPICH's starts the ranks of a host.
+    fn only_launcher_is_left(&self) -> bool {
+        let is_launcher = |process: &LeftOver| process.pid == self.pid() || process.command.contains("hydra_pmi_proxy");
+        self.plan.ranks > 0 && self.processes().iter().all(is_launcher)
     }
 
     fn wait_until(&mut self, time: Instant) -> Option<ExitStatus> {
