@@ -4,6 +4,8 @@
 //! most. Two sides that wait for each other in turn would otherwise each wait for the other's sleep, and both would
 //! soon sleep as long as they may. Between two looks nobody yields: on a core where something computes, the system
 //! gives the rest of its time slice to that, some milliseconds, while it lets one who has slept run at once.
+//!
+//! Whoever is [called when something comes](Backoff::doze) need not look at all: after a long wait it dozes.
 
 use std::time::Duration;
 
@@ -17,6 +19,19 @@ const SPINS_CROWDED: u32 = 20;
 const FIRST_SLEEP: Duration = Duration::from_micros(10);
 const GROWTH: u32 = 8;
 
+/// After so much sleep without anything found, a thread that is called when something comes [dozes](Backoff::doze).
+/// Whoever sends something after a [`SILENCE`] calls.
+const DOZE_AFTER: Duration = Duration::from_millis(250);
+
+/// How long it dozes at a time: should a call get lost, it finds out then.
+const DOZE: Duration = Duration::from_millis(100);
+
+/// Shorter than `DOZE_AFTER` by so much that two ends that measure it by different means agree.
+pub const SILENCE: Duration = Duration::from_millis(100);
+
+/// Whoever wants to look more often than this is no sooner awake by a call.
+const CALLED_WITHIN: Duration = Duration::from_micros(100);
+
 /// The pace of a thread that polls.
 #[derive(Debug, Clone)]
 pub struct Backoff {
@@ -25,6 +40,8 @@ pub struct Backoff {
     spins: u32,
     looks: u32,
     sleep: Duration,
+    /// The sleeps since something was found, together, up to `DOZE_AFTER`.
+    slept: Duration,
 }
 
 /// What to do before looking again.
@@ -48,13 +65,14 @@ impl Backoff {
             (false, true) => u32::MAX,
             (false, false) => SPINS,
         };
-        Backoff { longest, crowded, spins, looks: 0, sleep: FIRST_SLEEP }
+        Backoff { longest, crowded, spins, looks: 0, sleep: FIRST_SLEEP, slept: Duration::ZERO }
     }
 
     /// Something was found: start over.
     pub fn reset(&mut self) {
         self.looks = 0;
         self.sleep = FIRST_SLEEP;
+        self.slept = Duration::ZERO;
     }
 
     /// Nothing was found: what to do before the next look.
@@ -68,7 +86,15 @@ impl Backoff {
         }
         let sleep = self.sleep.min(self.longest);
         self.sleep = (self.sleep + self.sleep / GROWTH).min(self.longest);
+        self.slept = (self.slept + sleep).min(DOZE_AFTER);
         Pause::Sleep(sleep)
+    }
+
+    /// How long to sleep instead of `sleep` if the thread is `called` when something comes after a [`SILENCE`]: much
+    /// longer, once it has waited for a quarter of a second.
+    pub fn doze(&self, sleep: Duration, called: impl FnOnce() -> bool) -> Duration {
+        let dozes = self.slept >= DOZE_AFTER && self.longest >= CALLED_WITHIN && called();
+        if dozes { sleep.max(DOZE) } else { sleep }
     }
 
     /// The same for a thread that is not needed for a while, by what `patience` finds out: it then sleeps no shorter.
@@ -126,6 +152,26 @@ mod tests {
         assert_eq!(crowded.pause_patiently(|| 10 * patience), Pause::Sleep(longest));
         assert_ne!(crowded.pause_patiently(|| Duration::ZERO), Pause::Spin);
         assert_eq!(Backoff::new(Duration::ZERO, true).pause_patiently(|| patience), Pause::Spin);
+    }
+
+    #[test]
+    fn who_is_called_dozes_after_a_long_wait() {
+        let longest = Duration::from_millis(1);
+        let mut backoff = Backoff::new(longest, true);
+        let mut waited = Duration::ZERO;
+        while waited < DOZE_AFTER {
+            if let Pause::Sleep(sleep) = backoff.pause() {
+                waited += sleep;
+                assert!(waited >= DOZE_AFTER || backoff.doze(sleep, || true) == sleep, "it dozes after {waited:?}");
+            }
+        }
+        assert_eq!(backoff.doze(longest, || true), DOZE);
+        assert_eq!(backoff.doze(longest, || false), longest);
+        backoff.reset();
+        assert_eq!(backoff.doze(longest, || true), longest);
+        let mut eager = Backoff::new(CALLED_WITHIN / 2, true);
+        (0..100_000).for_each(|_| _ = eager.pause());
+        assert_eq!(eager.doze(CALLED_WITHIN / 2, || true), CALLED_WITHIN / 2);
     }
 
     #[test]

@@ -136,6 +136,11 @@ impl Stepper {
         self.driver.patience()
     }
 
+    /// Whether whoever drives is called when there is something to do after a long silence.
+    pub(crate) fn is_called(&self) -> bool {
+        self.driver.is_called()
+    }
+
     /// Whether something is to be done at a certain time, whoever drives then.
     pub(crate) fn has_timers(&self) -> bool {
         self.driver.has_timers()

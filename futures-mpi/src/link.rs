@@ -1,12 +1,12 @@
 //! The worker's end over MPI: waits with a backoff, and finishes what it sends before it computes on.
 
 use crate::comm_workers;
-use crate::lifeline::{Fate, Invitation, Line};
+use crate::lifeline::{Fate, Invitation, Line, Silence};
 use crate::stream::{self, Control, Incoming, Item, Outgoing, Spare};
 use crate::sys::{self, Communicator, Mailbox, MpiError, Sending, Source};
-use futures_mpi_core::engine::Backoff;
-use futures_mpi_core::engine::{Frame, Link, Recycler};
+use futures_mpi_core::engine::{Backoff, Frame, Link, Pause, Recycler};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// The worker's end over MPI.
@@ -33,6 +33,8 @@ pub(crate) struct MpiLink {
     end: Option<End>,
     /// The connection that ends this process when the manager's is gone.
     life_line: Option<Line>,
+    /// For how long nothing has been said to the manager, or by it.
+    silence: Silence,
     /// What becomes of this process then.
     fate: Fate,
 }
@@ -83,6 +85,7 @@ impl MpiLink {
             part_bytes: stream::part_bytes(),
             end: None,
             life_line: None,
+            silence: Silence::default(),
             fate: Fate::Ends,
         }
     }
@@ -228,6 +231,23 @@ impl MpiLink {
         }
     }
 
+    /// Waits before the next look, with a life line until the manager calls at the longest; whether it has slept.
+    fn rest(&mut self) -> bool {
+        let pause = self.idle.pause();
+        match (pause, &self.life_line) {
+            (Pause::Spin, _) => std::hint::spin_loop(),
+            (Pause::Yield, _) => thread::yield_now(),
+            (Pause::Sleep(sleep), None) => thread::sleep(sleep),
+            (Pause::Sleep(sleep), Some(line)) => {
+                if line.sleep(self.idle.doze(sleep, || line.is_called())) {
+                    // What was announced may still be on its way.
+                    self.idle.reset();
+                }
+            }
+        }
+        matches!(pause, Pause::Sleep(_))
+    }
+
     fn fail(&mut self, error: String) {
         self.end = Some(End::Failed(error));
     }
@@ -237,11 +257,18 @@ impl Link for MpiLink {
     fn receive(&mut self) -> Option<Frame> {
         self.idle.reset();
         self.moving.reset();
+        let mut rested = false;
         while self.end.is_none() {
             match self.look() {
-                Ok(Some(frame)) => return Some(frame),
+                Ok(Some(frame)) => {
+                    if rested {
+                        // A manager that has just spoken does not doze.
+                        self.silence.end();
+                    }
+                    return Some(frame);
+                }
                 Ok(None) if self.incoming.is_busy() => self.moving.wait(),
-                Ok(None) => self.idle.wait(),
+                Ok(None) => rested |= self.rest(),
                 Err(error) => self.fail(error),
             }
         }
@@ -259,8 +286,10 @@ impl Link for MpiLink {
         if outcome.is_ok() && !self.sending.is_empty() {
             outcome = self.hand_over(large);
         }
-        if let Err(error) = outcome {
-            self.fail(error);
+        match (outcome, &self.life_line) {
+            (Err(error), _) => self.fail(error),
+            (Ok(()), Some(line)) if self.silence.end() => line.call(),
+            _ => {}
         }
     }
     fn memory(&mut self) -> Vec<u8> {

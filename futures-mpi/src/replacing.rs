@@ -60,6 +60,11 @@ impl Transport for Replacing {
         self.inner.poll().or_else(|| self.look())
     }
 
+    fn breaks_silence(&self) -> bool {
+        // Nobody calls when a new worker is there.
+        self.under_way.is_none() && self.wanted == 0 && self.inner.breaks_silence()
+    }
+
     fn replace(&mut self, limit: Duration) -> Result<(), String> {
         self.options.limit = limit;
         self.wanted += 1;

@@ -27,7 +27,9 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub(crate) use process::{at_exit, end_after, exit_now, host_name, interface_addresses, keep_alive, wait_readable};
+pub(crate) use process::{
+    at_exit, coarse_time, end_after, exit_now, host_name, interface_addresses, keep_alive, wait_readable,
+};
 
 /// What an MPI call reported instead of success.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ mod change;
 mod reception;
 
 use crate::ending;
-use crate::lifeline::{Parting, Watch};
+use crate::lifeline::{CALLERS_MAX, Parting, Silence, Watch};
 use crate::stream::{self, Control, Incoming, Item, Outgoing, Spare};
 use crate::sys::{Communicator, MpiError, Sending};
 use futures_mpi_core::engine::Backoff;
@@ -69,9 +69,18 @@ pub(crate) struct MpiTransport {
 struct Worker {
     peer: Peer,
     incoming: Incoming,
+    /// For how long nothing has been sent to it.
+    silence: Silence,
     lost: bool,
     /// It has said farewell.
     leaving: bool,
+}
+
+impl Worker {
+    fn new(peer: Peer, recycler: &Arc<Recycler>) -> Self {
+        let incoming = Incoming::new(peer.communicator, peer.rank, recycler);
+        Worker { peer, incoming, silence: Silence::default(), lost: false, leaving: false }
+    }
 }
 
 /// One communicator.
@@ -115,12 +124,8 @@ impl MpiTransport {
             channels[index].workers[*rank as usize] = Some(number);
         }
         let recycler = Arc::new(Recycler::default());
-        let worker = |peer: Peer| {
-            let incoming = Incoming::new(peer.communicator, peer.rank, &recycler);
-            Worker { peer, incoming, lost: false, leaving: false }
-        };
         Ok(MpiTransport {
-            workers: peers.into_iter().map(worker).collect(),
+            workers: peers.into_iter().map(|peer| Worker::new(peer, &recycler)).collect(),
             recycler,
             channels,
             next_channel: 0,
@@ -160,6 +165,15 @@ impl MpiTransport {
         let under_way = &mut self.sending;
         let keep = move |sending| under_way.push((number, sending));
         Outgoing { communicator, rank, part: self.part_bytes, spare: &mut self.spare, keep }
+    }
+
+    /// Calls a worker to which something was sent after a long silence, in which it may have begun to doze.
+    fn break_silence(&mut self, number: WorkerNumber) {
+        if let Some(watch) = &self.life_line
+            && self.workers[number.index()].silence.end()
+        {
+            watch.call(number);
+        }
     }
 
     /// Takes in what the life lines have noticed.
@@ -323,9 +337,16 @@ impl Transport for MpiTransport {
             let begin = self.attended_until.map_or(now, |until| until.max(now));
             self.attended_until = Some(begin + Duration::from_micros((length / SLOWEST) as u64));
         }
-        if let Err(error) = self.outgoing(number).frame(frame) {
-            self.lose(number, format!("sending to the worker failed: {error}"));
+        match self.outgoing(number).frame(frame) {
+            Ok(()) => self.break_silence(number),
+            Err(error) => self.lose(number, format!("sending to the worker failed: {error}")),
         }
+    }
+
+    fn breaks_silence(&self) -> bool {
+        let Some(watch) = self.life_line.as_ref().filter(|_| self.workers.len() <= CALLERS_MAX) else { return false };
+        let resting = self.sending.is_empty() && self.receiving.is_empty() && self.ready.is_empty();
+        resting && watch.callers() >= self.workers.iter().filter(|worker| !worker.lost).count()
     }
 
     fn poll(&mut self) -> Option<Arrival> {

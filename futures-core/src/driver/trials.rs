@@ -33,6 +33,11 @@ impl Driver {
         self.boot.is_decided() && !self.has_timers()
     }
 
+    /// Whether nothing is to be done before the transport or somebody at the door calls, after a long silence.
+    pub(crate) fn is_called(&self) -> bool {
+        self.is_calm() && self.transport.as_ref().is_some_and(|transport| transport.breaks_silence())
+    }
+
     /// How long the workers can do without this side; zero if there is no telling.
     pub(crate) fn patience(&mut self) -> Duration {
         Duration::from_nanos(self.scheduler.patience_nanos().into())

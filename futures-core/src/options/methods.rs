@@ -130,8 +130,10 @@ macro_rules! __backoff_option {
         /// The longest sleep of an idle process between two looks for messages; if not set the variable
         /// `FUTURES_MPI_BACKOFF` in seconds, else 0.001 s. Zero never sleeps.
         ///
-        /// Lower values make short tasks faster and cost processor time while nothing is to be done. In command line
-        /// mode the variable decides, and this option has no effect.
+        /// Lower values make short tasks faster and cost processor time while nothing is to be done. A process that has
+        /// waited for a quarter of a second dozes for longer where it is called when there is something, by its life
+        /// line; unless it is to look more often than every 0.1 ms. In command line mode the variable decides, and this
+        /// option has no effect.
         pub fn backoff(mut self, longest: std::time::Duration) -> Self {
             self.common.set_backoff(longest);
             self

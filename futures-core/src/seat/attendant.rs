@@ -1,6 +1,6 @@
 //! The pool's own thread: it drives when nobody else does, and ends the pool.
 
-use super::{ATTENDANCE, Driven, Manner, Station, lock};
+use super::{ATTENDANCE, Driven, Manner, SUCCESSION, Station, lock};
 use crate::backoff::{Backoff, Pause};
 use crate::inbox::Inbox;
 use crate::stepper::Stepper;
@@ -44,7 +44,12 @@ impl<'a> Attendant<'a> {
             let rings = seat.rings.load(Ordering::SeqCst);
             let sitting = if alone || relied || notified { self.inbox.sit(true) } else { None };
             let Some(mut sitting) = sitting else {
-                self.rest(if notified { None } else { Some(self.attendance()) });
+                pace.reset();
+                match (notified, alone) {
+                    (true, _) => self.rest(None),
+                    (false, true) => self.rest_until_others_drive(SUCCESSION),
+                    (false, false) => self.rest(Some(self.attendance())),
+                }
                 continue;
             };
             let moved = sitting.look();
@@ -63,9 +68,25 @@ impl<'a> Attendant<'a> {
                 Pause::Yield => thread::yield_now(),
                 Pause::Sleep(_) if seat.rings.load(Ordering::SeqCst) != rings => {}
                 Pause::Sleep(_) if calm => self.rest(None),
+                Pause::Sleep(longest) if longest > self.attendance() => self.rest_until_others_drive(longest),
                 Pause::Sleep(longest) => self.rest(Some(longest)),
             }
+            if !notified && seat.rings.load(Ordering::SeqCst) != rings {
+                // What was announced may still be on its way.
+                pace.reset();
+            }
         }
+    }
+
+    /// Sleeps until somebody gets up from the seat, or for this long.
+    fn rest_until_others_drive(&self, longest: Duration) {
+        let seat = self.inbox.seat();
+        seat.succession.store(true, Ordering::SeqCst);
+        // Who got up before that has not called. The first look makes what the second one reads visible.
+        let _taken = seat.taken.load(Ordering::SeqCst);
+        let undisturbed = seat.drives.load(Ordering::Relaxed) == self.seen;
+        self.rest(Some(if undisturbed { longest } else { self.attendance() }));
+        seat.succession.store(false, Ordering::SeqCst);
     }
 
     /// Sleeps until called, or for this long.

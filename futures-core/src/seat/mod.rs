@@ -12,8 +12,9 @@
 //! - Whoever leaves the seat calls one of those who stand by, and whoever is called passes the call on if it does not
 //!   sit down. Whoever stands by looks for the seat once more before it sleeps.
 //! - Without anybody standing by, the attendant is called if somebody is to be told who does not drive (a waker, a
-//!   callback), or if something has come from a transport that announces it; for any other the attendant looks by
-//!   itself, at the latest after the longest sleep.
+//!   callback), if something has come from a transport that announces it, or if the attendant relies on being called
+//!   and sleeps for long: because the same one has been sitting for a while, or because nothing has happened at all.
+//!   Otherwise the attendant looks by itself, at the latest after the longest sleep.
 //! - Whoever sleeps on the seat is woken by what comes to the door, by a transport that announces arrivals, and by what
 //!   it waits for.
 //! - Wakers and callbacks are called after the seat is left: they may wait for another future themselves.
@@ -48,6 +49,9 @@ pub(crate) struct Manner {
 /// While others drive, the attendant looks about so often whether they still do.
 const ATTENDANCE: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(1));
 
+/// While the same one sits all the time, the attendant looks so often, and is called when he gets up.
+const SUCCESSION: Duration = Duration::from_millis(100);
+
 /// A thread that only submits looks for replies once in so many submissions.
 const SUBMISSIONS_PER_LOOK: u32 = 32;
 
@@ -74,6 +78,8 @@ pub(crate) struct Seat {
     drives: AtomicU64,
     /// For how many wakers and callbacks nobody drives but the attendant.
     relying: AtomicUsize,
+    /// Whether the attendant sleeps until somebody gets up.
+    succession: AtomicBool,
     /// Where the attendant sleeps.
     attendant: Parker,
     attendant_thread: OnceLock<ThreadId>,
@@ -100,7 +106,13 @@ struct Driven {
 impl Driven {
     /// What to do before the next look, when there was nothing. Where arrivals are `notified` patience is not needed.
     fn pause(&mut self, pace: &mut Backoff, notified: bool) -> Pause {
-        if notified { pace.pause() } else { pace.pause_patiently(|| self.stepper.patience()) }
+        if notified {
+            return pace.pause();
+        }
+        match pace.pause_patiently(|| self.stepper.patience()) {
+            Pause::Sleep(sleep) => Pause::Sleep(pace.doze(sleep, || self.stepper.is_called())),
+            pause => pause,
+        }
     }
 }
 
@@ -118,6 +130,7 @@ impl Seat {
             standing: AtomicUsize::new(0),
             drives: AtomicU64::new(0),
             relying: AtomicUsize::new(0),
+            succession: AtomicBool::new(false),
             attendant: Parker::default(),
             attendant_thread: OnceLock::new(),
         }

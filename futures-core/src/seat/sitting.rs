@@ -108,6 +108,10 @@ impl Sitting<'_> {
                     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
                     let longest = if calm { left } else { Some(left.map_or(longest, |left| left.min(longest))) };
                     self.sleep(target, longest);
+                    if !notified && self.is_rung() {
+                        // What was announced may still be on its way.
+                        pace.reset();
+                    }
                 }
             }
         }
@@ -123,11 +127,16 @@ impl Sitting<'_> {
         *lock(&seat.sleeper) = Some(Arc::clone(&parker));
         seat.asleep.store(true, Ordering::SeqCst);
         // Who rang before that has not seen that this thread sleeps.
-        if seat.rings.load(Ordering::SeqCst) == self.driven().heard {
+        if !self.is_rung() {
             parker.park(longest);
         }
         seat.asleep.store(false, Ordering::SeqCst);
         *lock(&seat.sleeper) = None;
+    }
+
+    /// Whether somebody has rung since the last look.
+    fn is_rung(&mut self) -> bool {
+        self.inbox.seat().rings.load(Ordering::SeqCst) != self.driven().heard
     }
 
     /// Leaves the seat for as long as wakers and callbacks are called; afterwards somebody else may sit there.
@@ -172,7 +181,7 @@ impl Sitting<'_> {
                 return seat.call_attendant();
             }
             let unheard = seat.rings.load(Ordering::SeqCst) != heard;
-            let relied = seat.relying.load(Ordering::SeqCst) > 0;
+            let relied = seat.relying.load(Ordering::SeqCst) > 0 || seat.succession.load(Ordering::SeqCst);
             if !seat.call_next() && !self.attendant && (unheard || relied || timed) {
                 seat.call_attendant();
             }

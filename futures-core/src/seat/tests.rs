@@ -1,13 +1,15 @@
-//! A driver that panics, in whosever thread, breaks its pool and nothing else.
+//! A driver that panics, in whosever thread, breaks its pool and nothing else; one that is called need not look.
 
 use crate::executor::Executor;
-use crate::manager::{Manager, Plan};
+use crate::manager::{Manager, Notify, Plan};
+use crate::message::{self, Ready};
 use crate::options::{CommonOptions, PoolOptions};
 use crate::task::TaskId;
 use crate::transport::{Arrival, Frame, Transport, WorkerNumber};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// A transport to a worker that never answers, which panics when it is told so.
 struct Bomb(Arc<AtomicBool>);
@@ -37,26 +39,31 @@ const NEVER: TaskId<(), ()> = never::ID;
 fn executor() -> (Executor, Arc<AtomicBool>) {
     let fuse = Arc::new(AtomicBool::new(false));
     let bomb = Bomb(Arc::clone(&fuse));
-    let manager = Manager::new(Plan {
-        recipe: Box::new(move |_| Ok(Box::new(bomb))),
+    (executor_with(move |_| Box::new(bomb)).0, fuse)
+}
+
+fn executor_with(transport: impl FnOnce(&Notify) -> Box<dyn Transport> + Send + 'static) -> (Executor, Arc<Manager>) {
+    let plan = Plan {
+        recipe: Box::new(move |notify| Ok(transport(notify))),
         backoff: Some(Duration::from_millis(1)),
         crowded: true,
         only_driver: None,
         options: PoolOptions::default(),
-    });
+    };
+    let manager = Manager::new(plan).expect("the tasks agree");
     let options = CommonOptions::default().decide().expect("nothing is set");
-    (Executor::owning(manager.expect("the tasks agree"), options), fuse)
+    (Executor::owning(Arc::clone(&manager), options), manager)
 }
 
 #[test]
 fn a_panic_in_a_waiting_thread_is_an_error_of_every_future() {
     let (executor, fuse) = executor();
     let futures = [executor.submit(NEVER, ()), executor.submit(NEVER, ())];
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for future in &futures {
             scope.spawn(|| assert!(future.result().is_err()));
         }
-        std::thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
         fuse.store(true, Ordering::Relaxed);
     });
     assert!(executor.submit(NEVER, ()).result().is_err_and(|error| error.is_broken()));
@@ -68,8 +75,92 @@ fn a_panic_in_the_pools_own_thread_is_one_as_well() {
     let future = executor.submit(NEVER, ());
     fuse.store(true, Ordering::Relaxed);
     while !future.done() {
-        std::thread::sleep(Duration::from_millis(1));
+        thread::sleep(Duration::from_millis(1));
     }
     assert!(future.result().is_err());
     assert!(executor.submit(NEVER, ()).result().is_err_and(|error| error.is_broken()));
+}
+
+/// A transport to a worker that is ready and never answers, which counts the looks at it.
+struct Counting {
+    ready: Option<Frame>,
+    looks: Arc<AtomicUsize>,
+    breaks_silence: bool,
+}
+
+impl Transport for Counting {
+    fn workers(&self) -> usize {
+        1
+    }
+
+    fn send(&mut self, _worker: WorkerNumber, _frame: Frame) {}
+
+    fn poll(&mut self) -> Option<Arrival> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        Some(Arrival::Frame(WorkerNumber(0), self.ready.take()?))
+    }
+
+    fn breaks_silence(&self) -> bool {
+        self.breaks_silence
+    }
+
+    fn close(self: Box<Self>, _limit: Duration) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// A pool that nobody has used for a second, and has begun to doze if it may.
+struct Idle {
+    executor: Executor,
+    manager: Arc<Manager>,
+    looks: Arc<AtomicUsize>,
+    notify: Notify,
+}
+
+fn idle(breaks_silence: bool) -> Idle {
+    let looks = Arc::new(AtomicUsize::new(0));
+    let ready = Some(message::ready(&Ready { host: "here".to_owned(), process: 1 }));
+    let transport = Counting { ready, looks: Arc::clone(&looks), breaks_silence };
+    let door = Arc::new(OnceLock::new());
+    let at_the_door = Arc::clone(&door);
+    let (executor, manager) = executor_with(move |notify| {
+        let _ = at_the_door.set(notify.clone());
+        Box::new(transport)
+    });
+    executor.bootup(true).expect("the worker is ready");
+    thread::sleep(Duration::from_secs(1));
+    let notify = door.get().expect("the transport has been made").clone();
+    Idle { executor, manager, looks, notify }
+}
+
+/// Waits until there have been so many more looks; whether there were, in more time than they take.
+fn grows(looks: &AtomicUsize, count: usize) -> bool {
+    let (begin, before) = (Instant::now(), looks.load(Ordering::Relaxed));
+    while looks.load(Ordering::Relaxed) < before + count && begin.elapsed() < Duration::from_secs(5) {
+        thread::sleep(Duration::from_millis(1));
+    }
+    looks.load(Ordering::Relaxed) >= before + count
+}
+
+/// So many looks would take more than ten seconds of dozing.
+const MANY: usize = 100;
+
+#[test]
+fn who_is_called_looks_seldom_until_it_is() {
+    let pool = idle(true);
+    let before = pool.looks.load(Ordering::Relaxed);
+    thread::sleep(Duration::from_secs(1));
+    assert!(pool.looks.load(Ordering::Relaxed) - before < MANY);
+    pool.notify.notify();
+    assert!(grows(&pool.looks, MANY), "who was called looks in earnest");
+    assert!(grows(&idle(false).looks, MANY), "who is not called goes on looking");
+}
+
+#[test]
+fn who_submits_has_the_pools_own_thread_look() {
+    let pool = idle(true);
+    let future = pool.executor.submit(NEVER, ());
+    assert!(grows(&pool.looks, MANY), "an answer may come soon");
+    pool.manager.abandon();
+    assert!(future.result().is_err());
 }

@@ -59,6 +59,12 @@ pub trait Transport: Send {
     /// The next arrival, if there is one now.
     fn poll(&mut self) -> Option<Arrival>;
 
+    /// Whether the manager is [notified](crate::engine::Notify) of what arrives from a worker that has sent nothing for
+    /// a [`SILENCE`](crate::engine::SILENCE), so that it need not look for it.
+    fn breaks_silence(&self) -> bool {
+        false
+    }
+
     /// Begins to bring one more worker, in the place of one that is lost. Success is followed by one
     /// [`Arrival::Joined`], at the latest when the limit has passed; an error says why this transport cannot.
     fn replace(&mut self, limit: Duration) -> Result<(), String> {

@@ -1,19 +1,20 @@
 //! The master's end of the life lines of a pool: one thread, which sleeps until something happens on one of them.
 
+use super::calling::{CALL, CALLERS_MAX};
 use super::greeting::{self, GREETING_BYTES, Token};
 use super::invitation::Invitation;
-use super::{ACCEPTED, FAREWELL};
+use super::{ACCEPTED, ACCEPTED_QUIET, FAREWELL};
 use crate::sys;
 use futures_mpi_core::engine::WorkerNumber;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 use std::mem;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,7 @@ pub(crate) struct Watch {
     /// Set when something is in `losses`: cheaper to look at.
     news: Arc<AtomicBool>,
     losses: Receiver<(WorkerNumber, String)>,
+    ways: Arc<Ways>,
     farewell: Sender<Parting>,
     /// Closed, it wakes the thread, which then ends.
     _waker: UnixStream,
@@ -56,17 +58,12 @@ impl Watch {
         woken.set_nonblocking(true)?;
         let (report, losses) = mpsc::channel();
         let (farewell, farewells) = mpsc::channel();
-        let news = Arc::new(AtomicBool::new(false));
+        let (news, ways) = (Arc::<AtomicBool>::default(), Arc::<Ways>::default());
+        let office = Office { report, news: Arc::clone(&news), ways: Arc::clone(&ways), wake: Box::new(wake) };
         let (guests, lines) = (Vec::new(), Vec::new());
-        let seen = Arc::clone(&news);
-        let tell = move |worker, reason| {
-            let _ = report.send((worker, reason));
-            seen.store(true, Ordering::Release);
-            wake();
-        };
-        let mut thread = Thread { listener, token, woken, farewells, guests, lines, tell: Box::new(tell) };
+        let mut thread = Thread { listener, token, woken, farewells, guests, lines, office };
         thread::Builder::new().name("futures-mpi-lifelines".to_owned()).spawn(move || thread.run())?;
-        Ok(Watch { invitation, news, losses, farewell, _waker: waker })
+        Ok(Watch { invitation, news, losses, ways, farewell, _waker: waker })
     }
 
     /// What a worker has to know to connect.
@@ -86,9 +83,36 @@ impl Watch {
         loss
     }
 
+    /// Calls a worker, if it has connected.
+    pub(crate) fn call(&self, worker: WorkerNumber) {
+        if let Some(stream) = self.ways.lock().get(&worker) {
+            // Without a call the worker finds what there is a little later.
+            let _ = (&**stream).write(&[CALL]);
+        }
+    }
+
+    /// How many workers call when they break a long silence.
+    pub(crate) fn callers(&self) -> usize {
+        self.ways.callers.load(Ordering::Acquire)
+    }
+
     /// Lets the workers go.
     pub(crate) fn part(self, parting: Parting) {
         let _ = self.farewell.send(parting);
+    }
+}
+
+/// The ways by which workers are called.
+#[derive(Default)]
+struct Ways {
+    streams: Mutex<BTreeMap<WorkerNumber, Arc<TcpStream>>>,
+    /// How many workers call in turn.
+    callers: AtomicUsize,
+}
+
+impl Ways {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<WorkerNumber, Arc<TcpStream>>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,7 +133,15 @@ struct Thread {
     farewells: Receiver<Parting>,
     guests: Vec<Guest>,
     lines: Vec<Line>,
-    tell: Box<dyn Fn(WorkerNumber, String) + Send>,
+    office: Office,
+}
+
+/// Where the thread leaves what it has to tell.
+struct Office {
+    report: Sender<(WorkerNumber, String)>,
+    news: Arc<AtomicBool>,
+    ways: Arc<Ways>,
+    wake: Box<dyn Fn() + Send>,
 }
 
 /// A connection that has not greeted.
@@ -122,8 +154,17 @@ struct Guest {
 
 /// The connection of a worker.
 struct Line {
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     worker: WorkerNumber,
+    calls: bool,
+}
+
+/// What came from a worker.
+enum Heard {
+    Nothing,
+    Call,
+    /// The end, with the reason of a loss, or none if the worker has taken leave.
+    End(Option<String>),
 }
 
 /// What became of a connection.
@@ -191,38 +232,61 @@ impl Thread {
         });
         for (worker, mut stream) in accepted {
             let known = self.lines.iter().any(|line| line.worker == worker);
-            if !known && matches!(stream.write(&[ACCEPTED]), Ok(1)) {
+            let calls = self.lines.len() < CALLERS_MAX;
+            if !known && matches!(stream.write(&[if calls { ACCEPTED } else { ACCEPTED_QUIET }]), Ok(1)) {
                 sys::keep_alive(&stream);
-                self.lines.push(Line { stream, worker });
+                let line = Line { stream: Arc::new(stream), worker, calls };
+                self.office.enter(&line);
+                self.lines.push(line);
             }
         }
     }
 
     fn look_at_lines(&mut self, readable: &[bool]) {
         let mut readable = readable.iter();
-        let tell = &self.tell;
-        self.lines.retain_mut(|line| {
-            let look = if readable.next() == Some(&true) { line.look() } else { Look::Waits };
-            match look {
-                Look::Waits => true,
-                Look::Done(loss) => {
-                    if let Some(reason) = loss {
-                        tell(line.worker, reason);
-                    }
-                    false
-                }
+        let office = &self.office;
+        self.lines.retain_mut(|line| match if readable.next() == Some(&true) { line.look() } else { Heard::Nothing } {
+            Heard::Nothing => true,
+            Heard::Call => {
+                (office.wake)();
+                true
+            }
+            Heard::End(loss) => {
+                office.strike(line, loss);
+                false
             }
         });
     }
 
     fn part(&mut self, parting: &Parting) {
-        for mut line in mem::take(&mut self.lines) {
+        self.office.ways.callers.store(0, Ordering::Release);
+        self.office.ways.lock().clear();
+        for line in mem::take(&mut self.lines) {
             if parting.silent.contains(&line.worker) {
                 // The system closes it when this process ends.
                 mem::forget(line.stream);
             } else if !parting.lost.contains(&line.worker) {
-                let _ = line.stream.write(&[FAREWELL]);
+                let _ = (&*line.stream).write(&[FAREWELL]);
             }
+        }
+    }
+}
+
+impl Office {
+    /// A worker has connected.
+    fn enter(&self, line: &Line) {
+        self.ways.lock().insert(line.worker, Arc::clone(&line.stream));
+        self.ways.callers.fetch_add(usize::from(line.calls), Ordering::AcqRel);
+    }
+
+    /// A connection is no more, which may be a loss.
+    fn strike(&self, line: &Line, loss: Option<String>) {
+        self.ways.lock().remove(&line.worker);
+        self.ways.callers.fetch_sub(usize::from(line.calls), Ordering::AcqRel);
+        if let Some(reason) = loss {
+            let _ = self.report.send((line.worker, reason));
+            self.news.store(true, Ordering::Release);
+            (self.wake)();
         }
     }
 }
@@ -246,18 +310,18 @@ impl Guest {
 }
 
 impl Line {
-    /// The reason of a loss, or none if the worker has taken leave.
-    fn look(&mut self) -> Look<Option<String>> {
+    fn look(&mut self) -> Heard {
         let mut byte = [0];
-        match self.stream.read(&mut byte) {
-            Ok(1) if byte[0] == FAREWELL => Look::Done(None),
-            Ok(0) => Look::Done(Some("its process has ended".to_owned())),
-            Ok(_) => Look::Done(Some("its life line says what is not to be said there".to_owned())),
-            Err(error) if is_temporary(&error) => Look::Waits,
+        match (&*self.stream).read(&mut byte) {
+            Ok(1) if byte[0] == CALL => Heard::Call,
+            Ok(1) if byte[0] == FAREWELL => Heard::End(None),
+            Ok(0) => Heard::End(Some("its process has ended".to_owned())),
+            Ok(_) => Heard::End(Some("its life line says what is not to be said there".to_owned())),
+            Err(error) if is_temporary(&error) => Heard::Nothing,
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-                Look::Done(Some("its process has ended".to_owned()))
+                Heard::End(Some("its process has ended".to_owned()))
             }
-            Err(error) => Look::Done(Some(format!("its life line has broken ({error})"))),
+            Err(error) => Heard::End(Some(format!("its life line has broken ({error})"))),
         }
     }
 }

@@ -10,11 +10,13 @@
 //!    <-- greeting: token, number, process           connects
 //!    answer: one byte                           -->
 //!    ... nothing ...                                ... nothing ...
+//!    <-- call: one byte, after a long silence over MPI -->
 //!    <-- farewell: one byte, at a clean end -->      or the end of the connection: the other is gone
 //! ```
 //!
 //! A worker that cannot connect goes on without. The module knows nothing of frames and tasks.
 
+mod calling;
 mod greeting;
 mod invitation;
 mod master;
@@ -23,6 +25,7 @@ mod setting;
 mod tests;
 mod worker;
 
+pub(crate) use calling::{CALLERS_MAX, Silence};
 pub(crate) use invitation::Invitation;
 pub(crate) use master::{Parting, Watch};
 pub(crate) use setting::{Reach, Setting};
@@ -31,5 +34,6 @@ pub(crate) use worker::{Fate, Line};
 /// The byte by which an end says that it goes, or has let the other go, so that what follows is no loss.
 const FAREWELL: u8 = b'f';
 
-/// The byte by which a master accepts a worker's greeting.
+/// The bytes by which a master accepts a worker's greeting: one that is to [call](calling), and one that is not.
 const ACCEPTED: u8 = b'a';
+const ACCEPTED_QUIET: u8 = b'q';

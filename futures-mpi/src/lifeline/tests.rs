@@ -105,6 +105,36 @@ fn a_worker_connects_and_takes_leave() {
 }
 
 #[test]
+fn each_end_calls_the_other() {
+    let (mut watch, woken) = watch();
+    let line = Line::connect(&watch.invitation(WorkerNumber(2)), Fate::Ends).expect("it is invited");
+    line.call();
+    woken.recv_timeout(LONG).expect("the worker has called");
+    assert_eq!((watch.lost(), watch.callers()), (None, 1), "a call is no loss");
+    assert!(line.is_called() && !line.sleep(Duration::ZERO));
+    watch.call(WorkerNumber(2));
+    watch.call(WorkerNumber(3));
+    assert!(line.sleep(LONG), "the master has called");
+    watch.part(Parting::default());
+    while line.is_called() {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_master_of_many_workers_is_not_called() {
+    let (watch, _woken) = watch();
+    let mut lines = Vec::new();
+    for number in 0..=CALLERS_MAX {
+        let invitation = watch.invitation(WorkerNumber(number as u32));
+        let (line, answer) = connect(&invitation, &greeting_of(&invitation));
+        assert_eq!(answer, Some(if number < CALLERS_MAX { ACCEPTED } else { ACCEPTED_QUIET }));
+        lines.push(line);
+    }
+    assert_eq!(watch.callers(), CALLERS_MAX);
+}
+
+#[test]
 fn a_process_that_is_not_its_masters_stays() {
     let (watch, _woken) = watch();
     let line = Line::connect(&watch.invitation(WorkerNumber(7)), Fate::Stays).expect("it is invited");

@@ -1,7 +1,8 @@
 //! The worker's end of the life line: without its master it has no purpose, and ends at once.
 
+use super::calling::{Bell, CALL};
 use super::invitation::Invitation;
-use super::{ACCEPTED, FAREWELL, greeting};
+use super::{ACCEPTED, ACCEPTED_QUIET, FAREWELL, greeting};
 use crate::{ending, sys};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -41,6 +42,8 @@ pub(crate) enum Fate {
 /// fate; dropped, it lets the process live, and tells the master that this is no loss.
 pub(crate) struct Line {
     stream: TcpStream,
+    /// Whether the master wants to be called.
+    calls: bool,
     watched: Arc<Watched>,
 }
 
@@ -50,20 +53,23 @@ struct Watched {
     armed: AtomicBool,
     /// Whether it is so at once, and not after a while.
     at_once: AtomicBool,
+    /// Rings when the master calls.
+    bell: Bell,
 }
 
 impl Line {
     /// Connects to the master that has sent the invitation, and watches it from then on; an error says what was tried.
     pub(crate) fn connect(invitation: &Invitation, fate: Fate) -> Result<Self, String> {
-        let stream = reach(invitation)?;
+        let (stream, calls) = reach(invitation)?;
         let failed = |error: io::Error| format!("the connection to the master cannot be watched: {error}");
         let mut other = stream.try_clone().map_err(failed)?;
         let (armed, at_once) = (AtomicBool::new(fate != Fate::Stays), AtomicBool::new(fate == Fate::Ends));
-        let watched = Arc::new(Watched { armed, at_once });
+        let watched = Arc::new(Watched { armed, at_once, bell: Bell::default() });
         let (shared, number) = (Arc::clone(&watched), invitation.worker);
         let body = move || {
-            let mut byte = [0];
-            if matches!(other.read(&mut byte), Ok(1) if byte[0] == FAREWELL) {
+            let parted = shared.listen(&mut other);
+            shared.bell.break_down();
+            if parted {
                 return;
             }
             let begin = Instant::now();
@@ -76,7 +82,25 @@ impl Line {
             }
         };
         thread::Builder::new().name("futures-mpi-lifeline".to_owned()).spawn(body).map_err(failed)?;
-        Ok(Line { stream, watched })
+        Ok(Line { stream, calls, watched })
+    }
+
+    /// Whether the master calls when it breaks a long silence.
+    pub(crate) fn is_called(&self) -> bool {
+        !self.watched.bell.is_broken()
+    }
+
+    /// Sleeps until the master calls, or has called since the last sleep, or `longest` has passed; whether it has.
+    pub(crate) fn sleep(&self, longest: Duration) -> bool {
+        self.watched.bell.sleep(longest)
+    }
+
+    /// Calls the master, if it wants to be called.
+    pub(crate) fn call(&self) {
+        if self.calls {
+            // Without a call the master finds what there is a little later.
+            let _ = (&self.stream).write(&[CALL]);
+        }
     }
 
     /// Makes the end of the master the end of this process at once, if it was to be so after a while.
@@ -86,6 +110,19 @@ impl Line {
 }
 
 impl Watched {
+    /// Listens until nothing more comes; whether the master has said farewell.
+    fn listen(&self, stream: &mut TcpStream) -> bool {
+        let mut byte = [0];
+        loop {
+            match stream.read(&mut byte) {
+                Ok(1) if byte[0] == CALL => self.bell.ring(),
+                Ok(1) => return byte[0] == FAREWELL,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                _ => return false,
+            }
+        }
+    }
+
     /// Whether the process is to end, but not yet.
     fn waits(&self) -> bool {
         self.armed.load(Ordering::Acquire) && !self.at_once.load(Ordering::Acquire)
@@ -100,13 +137,13 @@ impl Drop for Line {
     }
 }
 
-/// A connection that the master has accepted.
-fn reach(invitation: &Invitation) -> Result<TcpStream, String> {
+/// A connection that the master has accepted, and whether it wants to be called.
+fn reach(invitation: &Invitation) -> Result<(TcpStream, bool), String> {
     let begin = Instant::now();
     let mut tried = Vec::new();
     for address in candidates(invitation) {
         match greet(address, invitation) {
-            Ok(stream) => return Ok(stream),
+            Ok(accepted) => return Ok(accepted),
             Err(error) => tried.push(format!("{address}: {error}")),
         }
         if begin.elapsed() >= TOTAL_LIMIT {
@@ -128,17 +165,17 @@ fn candidates(invitation: &Invitation) -> Vec<SocketAddr> {
     addresses
 }
 
-fn greet(address: SocketAddr, invitation: &Invitation) -> io::Result<TcpStream> {
+fn greet(address: SocketAddr, invitation: &Invitation) -> io::Result<(TcpStream, bool)> {
     let mut stream = TcpStream::connect_timeout(&address, CONNECT_LIMIT)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(CONNECT_LIMIT))?;
     stream.write_all(&greeting::write(invitation.token, invitation.worker))?;
     let mut answer = [0];
     stream.read_exact(&mut answer)?;
-    if answer[0] != ACCEPTED {
+    if ![ACCEPTED, ACCEPTED_QUIET].contains(&answer[0]) {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "something else answers there"));
     }
     stream.set_read_timeout(None)?;
     sys::keep_alive(&stream);
-    Ok(stream)
+    Ok((stream, answer[0] == ACCEPTED))
 }

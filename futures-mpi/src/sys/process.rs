@@ -41,6 +41,18 @@ pub(crate) fn wait_readable(descriptors: &[BorrowedFd<'_>], limit: Option<Durati
     if error.kind() == io::ErrorKind::Interrupted { Ok(vec![false; descriptors.len()]) } else { Err(error) }
 }
 
+/// The time since some moment in the past, to some milliseconds: for a fifth of what an exact look at the clock costs.
+pub(crate) fn coarse_time() -> Duration {
+    #[cfg(target_os = "linux")]
+    const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC_COARSE;
+    #[cfg(not(target_os = "linux"))]
+    const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the place is valid to write to. A system without this clock leaves it as it is.
+    unsafe { libc::clock_gettime(CLOCK, &mut time) };
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
 /// Lets the system find out that the machine at the other end is gone, in about half a minute without an answer.
 pub(crate) fn keep_alive(stream: &TcpStream) {
     let set = |level, name, value: libc::c_int| {

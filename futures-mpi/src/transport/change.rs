@@ -1,7 +1,7 @@
 //! Workers that come later, and what the others are told when one is lost.
 
 use super::{Channel, MpiTransport, Peer, Reception, Worker};
-use crate::stream::{Control, Incoming};
+use crate::stream::Control;
 use crate::sys::{Communicator, MpiError};
 use futures_mpi_core::engine::WorkerNumber;
 
@@ -13,8 +13,7 @@ impl MpiTransport {
         communicator.return_errors()?;
         let peer = Peer { communicator, rank: 0 };
         self.channels.push(Channel { communicator, workers: vec![Some(number)], reception: Reception::Closed });
-        let incoming = Incoming::new(communicator, peer.rank, &self.recycler);
-        self.workers.push(Worker { peer, incoming, lost: false, leaving: false });
+        self.workers.push(Worker::new(peer, &self.recycler));
         self.invite(number);
         Ok(number)
     }
@@ -25,6 +24,7 @@ impl MpiTransport {
             if !self.workers[number.index()].lost {
                 // If it cannot be told, it is lost itself, which shows soon.
                 let _ = self.outgoing(number).control(Control::Maimed);
+                self.break_silence(number);
             }
         }
     }
