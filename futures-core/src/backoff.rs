@@ -7,6 +7,7 @@
 //!
 //! Whoever is [called when something comes](Backoff::doze) need not look at all: after a long wait it dozes.
 
+use crate::doze::Doze;
 use std::time::Duration;
 
 /// Looks that follow one another at once.
@@ -19,16 +20,6 @@ const SPINS_CROWDED: u32 = 20;
 const FIRST_SLEEP: Duration = Duration::from_micros(10);
 const GROWTH: u32 = 8;
 
-/// After so much sleep without anything found, a thread that is called when something comes [dozes](Backoff::doze).
-/// Whoever sends something after a [`SILENCE`] calls.
-const DOZE_AFTER: Duration = Duration::from_millis(250);
-
-/// How long it dozes at a time: should a call get lost, it finds out then.
-const DOZE: Duration = Duration::from_millis(100);
-
-/// Shorter than `DOZE_AFTER` by so much that two ends that measure it by different means agree.
-pub const SILENCE: Duration = Duration::from_millis(100);
-
 /// Whoever wants to look more often than this is no sooner awake by a call.
 const CALLED_WITHIN: Duration = Duration::from_micros(100);
 
@@ -40,7 +31,7 @@ pub struct Backoff {
     spins: u32,
     looks: u32,
     sleep: Duration,
-    /// The sleeps since something was found, together, up to `DOZE_AFTER`.
+    /// The sleeps since something was found, together.
     slept: Duration,
 }
 
@@ -86,15 +77,16 @@ impl Backoff {
         }
         let sleep = self.sleep.min(self.longest);
         self.sleep = (self.sleep + self.sleep / GROWTH).min(self.longest);
-        self.slept = (self.slept + sleep).min(DOZE_AFTER);
+        self.slept += sleep;
         Pause::Sleep(sleep)
     }
 
-    /// How long to sleep instead of `sleep` if the thread is `called` when something comes after a [`SILENCE`]: much
-    /// longer, once it has waited for a quarter of a second.
+    /// How long to sleep instead of `sleep` if the thread is `called` when something comes: much longer, once it has
+    /// waited for a quarter of a second.
     pub fn doze(&self, sleep: Duration, called: impl FnOnce() -> bool) -> Duration {
-        let dozes = self.slept >= DOZE_AFTER && self.longest >= CALLED_WITHIN && called();
-        if dozes { sleep.max(DOZE) } else { sleep }
+        let rule = Doze::rule();
+        let dozes = self.slept >= rule.after && self.longest >= CALLED_WITHIN && called();
+        if dozes { sleep.max(rule.length) } else { sleep }
     }
 
     /// The same for a thread that is not needed for a while, by what `patience` finds out: it then sleeps no shorter.
@@ -156,16 +148,16 @@ mod tests {
 
     #[test]
     fn who_is_called_dozes_after_a_long_wait() {
-        let longest = Duration::from_millis(1);
+        let (longest, after) = (Duration::from_millis(1), Doze::rule().after);
         let mut backoff = Backoff::new(longest, true);
         let mut waited = Duration::ZERO;
-        while waited < DOZE_AFTER {
+        while waited < after {
             if let Pause::Sleep(sleep) = backoff.pause() {
                 waited += sleep;
-                assert!(waited >= DOZE_AFTER || backoff.doze(sleep, || true) == sleep, "it dozes after {waited:?}");
+                assert!(waited >= after || backoff.doze(sleep, || true) == sleep, "it dozes after {waited:?}");
             }
         }
-        assert_eq!(backoff.doze(longest, || true), DOZE);
+        assert_eq!(backoff.doze(longest, || true), Doze::rule().length);
         assert_eq!(backoff.doze(longest, || false), longest);
         backoff.reset();
         assert_eq!(backoff.doze(longest, || true), longest);

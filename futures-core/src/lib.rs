@@ -33,6 +33,7 @@ mod call;
 mod callbacks;
 mod codec;
 mod collections;
+mod doze;
 mod driver;
 mod error;
 mod executor;
@@ -80,7 +81,8 @@ pub use thread_pool::{ThreadPoolBuilder, ThreadPoolExecutor};
 /// What the MPI side of the library builds on; not for users, and free to change.
 #[doc(hidden)]
 pub mod engine {
-    pub use crate::backoff::{Backoff, Pause, SILENCE};
+    pub use crate::backoff::{Backoff, Pause};
+    pub use crate::doze::Doze;
     pub use crate::error::Kind;
     pub use crate::ids::{ClientNumber, FunctionNumber, TaskNumber};
     pub use crate::manager::{Manager, Notify, Plan, Recipe};

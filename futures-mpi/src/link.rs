@@ -283,13 +283,17 @@ impl Link for MpiLink {
         }
         let large = frame.len_bytes() >= stream::LARGE_BYTES;
         let mut outcome = self.outgoing().frame(frame).map_err(|error| error.to_string());
+        if let Some(line) = &self.life_line
+            && self.silence.end()
+        {
+            // Before it is handed over, which a manager that dozes would not take part in.
+            line.call();
+        }
         if outcome.is_ok() && !self.sending.is_empty() {
             outcome = self.hand_over(large);
         }
-        match (outcome, &self.life_line) {
-            (Err(error), _) => self.fail(error),
-            (Ok(()), Some(line)) if self.silence.end() => line.call(),
-            _ => {}
+        if let Err(error) = outcome {
+            self.fail(error);
         }
     }
     fn memory(&mut self) -> Vec<u8> {

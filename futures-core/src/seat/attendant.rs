@@ -1,7 +1,8 @@
 //! The pool's own thread: it drives when nobody else does, and ends the pool.
 
-use super::{ATTENDANCE, Driven, Manner, SUCCESSION, Station, lock};
+use super::{ATTENDANCE, Driven, Manner, Station, lock};
 use crate::backoff::{Backoff, Pause};
+use crate::doze::Doze;
 use crate::inbox::Inbox;
 use crate::stepper::Stepper;
 use std::sync::atomic::Ordering;
@@ -42,12 +43,15 @@ impl<'a> Attendant<'a> {
             let alone = std::mem::replace(&mut self.seen, drives) == drives;
             let relied = seat.relying.load(Ordering::SeqCst) > 0;
             let rings = seat.rings.load(Ordering::SeqCst);
+            if !alone && !notified {
+                // What others have sent may be answered soon.
+                pace.reset();
+            }
             let sitting = if alone || relied || notified { self.inbox.sit(true) } else { None };
             let Some(mut sitting) = sitting else {
-                pace.reset();
                 match (notified, alone) {
                     (true, _) => self.rest(None),
-                    (false, true) => self.rest_until_others_drive(SUCCESSION),
+                    (false, true) => self.rest_until_others_drive(Doze::rule().length),
                     (false, false) => self.rest(Some(self.attendance())),
                 }
                 continue;

@@ -49,9 +49,6 @@ pub(crate) struct Manner {
 /// While others drive, the attendant looks about so often whether they still do.
 const ATTENDANCE: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(1));
 
-/// While the same one sits all the time, the attendant looks so often, and is called when he gets up.
-const SUCCESSION: Duration = Duration::from_millis(100);
-
 /// A thread that only submits looks for replies once in so many submissions.
 const SUBMISSIONS_PER_LOOK: u32 = 32;
 

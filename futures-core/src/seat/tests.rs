@@ -161,6 +161,11 @@ fn who_submits_has_the_pools_own_thread_look() {
     let pool = idle(true);
     let future = pool.executor.submit(NEVER, ());
     assert!(grows(&pool.looks, MANY), "an answer may come soon");
+    // The same when it is relied on.
+    future.add_done_callback(|_| ());
+    thread::sleep(Duration::from_secs(1));
+    let _other = pool.executor.submit(NEVER, ());
+    assert!(grows(&pool.looks, MANY), "an answer may come soon");
     pool.manager.abandon();
     assert!(future.result().is_err());
 }

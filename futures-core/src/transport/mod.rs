@@ -60,7 +60,7 @@ pub trait Transport: Send {
     fn poll(&mut self) -> Option<Arrival>;
 
     /// Whether the manager is [notified](crate::engine::Notify) of what arrives from a worker that has sent nothing for
-    /// a [`SILENCE`](crate::engine::SILENCE), so that it need not look for it.
+    /// a [silence](crate::engine::Doze), so that it need not look for it.
     fn breaks_silence(&self) -> bool {
         false
     }

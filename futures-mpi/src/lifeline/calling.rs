@@ -1,12 +1,12 @@
 //! How an end that breaks a long silence over MPI wakes the other, which does not look for messages any more.
 //!
 //! An end that has waited for long [dozes](futures_mpi_core::engine::Backoff::doze), so that an idle pool costs next to
-//! nothing. Whoever sends something over MPI after a [`SILENCE`], which is shorter, then also sends one byte over the
+//! nothing. Whoever sends something over MPI after a [silence](Doze), which is shorter, then also sends one byte over the
 //! life line, where the other's thread sleeps in the system and is woken at once. The byte may overtake the message;
 //! whoever was called looks for it in earnest again. A call that gets lost costs the length of one doze.
 
 use crate::sys;
-use futures_mpi_core::engine::SILENCE;
+use futures_mpi_core::engine::Doze;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl Silence {
     /// Something is said now; whether that ends a silence in which the other may have begun to doze.
     pub(crate) fn end(&mut self) -> bool {
         let now = sys::coarse_time();
-        now.saturating_sub(std::mem::replace(&mut self.last, now)) >= SILENCE
+        now.saturating_sub(std::mem::replace(&mut self.last, now)) >= Doze::rule().silence
     }
 }
 
@@ -93,7 +93,7 @@ mod tests {
         let mut silence = Silence::default();
         assert!(silence.end(), "nothing was ever said");
         assert!(!silence.end());
-        silence.last -= 2 * SILENCE;
+        silence.last -= 2 * Doze::rule().silence;
         assert!(silence.end());
     }
 }
