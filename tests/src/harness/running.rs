@@ -124,10 +124,8 @@ impl Running {
         }
     }
 
-    /// Whether nothing is there but the launcher, and the process by which MPICH's starts the ranks of a host.
     fn only_launcher_is_left(&self) -> bool {
-        let is_launcher = |process: &LeftOver| process.pid == self.pid() || process.command.contains("hydra_pmi_proxy");
-        self.plan.ranks > 0 && self.processes().iter().all(is_launcher)
+        self.plan.ranks > 0 && self.processes().iter().all(|process| process.pid == self.pid())
     }
 
     fn wait_until(&mut self, time: Instant) -> Option<ExitStatus> {
