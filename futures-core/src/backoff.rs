@@ -107,10 +107,17 @@ impl Backoff {
 
     /// Pauses the calling thread.
     pub fn wait(&mut self) {
-        match self.pause() {
+        self.pause().carry_out(std::thread::sleep);
+    }
+}
+
+impl Pause {
+    /// Pauses the calling thread, which sleeps in its own way.
+    pub fn carry_out(self, sleep: impl FnOnce(Duration)) {
+        match self {
             Pause::Spin => std::hint::spin_loop(),
             Pause::Yield => std::thread::yield_now(),
-            Pause::Sleep(duration) => std::thread::sleep(duration),
+            Pause::Sleep(duration) => sleep(duration),
         }
     }
 }

@@ -234,17 +234,13 @@ impl MpiLink {
     /// Waits before the next look, with a life line until the manager calls at the longest; whether it has slept.
     fn rest(&mut self) -> bool {
         let pause = self.idle.pause();
-        match (pause, &self.life_line) {
-            (Pause::Spin, _) => std::hint::spin_loop(),
-            (Pause::Yield, _) => thread::yield_now(),
-            (Pause::Sleep(sleep), None) => thread::sleep(sleep),
-            (Pause::Sleep(sleep), Some(line)) => {
-                if line.sleep(self.idle.doze(sleep, || line.is_called())) {
-                    // What was announced may still be on its way.
-                    self.idle.reset();
-                }
+        pause.carry_out(|sleep| {
+            let Some(line) = &self.life_line else { return thread::sleep(sleep) };
+            if line.sleep(self.idle.doze(sleep, || line.is_called())) {
+                // What was announced may still be on its way.
+                self.idle.reset();
             }
-        }
+        });
         matches!(pause, Pause::Sleep(_))
     }
 
