@@ -65,3 +65,15 @@ fn people_get_a_table_of_what_they_ask_for() {
         bench(Launch::mpiexec(2), &["--only", "latenz"]).expect_failure().expect_said("wake_up");
     }
 }
+
+#[test]
+fn the_number_of_workers_is_chosen_as_in_every_program() {
+    if harness::spawn_or_skip().is_some() {
+        let launch = || Launch::alone().clean_environment().program(tool()).env("FUTURES_MPI_MAX_WORKERS", "2");
+        let arguments = ["bench", "--seconds", "0.01", "--only", "latency"];
+        let chosen = launch().args(arguments).run();
+        assert!(chosen.expect_success().stdout().starts_with("2 workers spawned"), "{}", chosen.stdout());
+        let overridden = launch().args(arguments).args(["--workers", "1"]).run();
+        assert!(overridden.expect_success().stdout().starts_with("1 worker spawned"), "{}", overridden.stdout());
+    }
+}

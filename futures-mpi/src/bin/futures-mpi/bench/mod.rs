@@ -32,9 +32,10 @@ pub(crate) struct Options {
     #[arg(long, default_value = "2", value_parser = seconds)]
     seconds: Duration,
 
-    /// The number of workers to spawn; under mpiexec there are as many as it has started.
-    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
-    workers: u16,
+    /// The number of workers to spawn instead of what FUTURES_MPI_MAX_WORKERS says, by default 1; under mpiexec there
+    /// are as many as it has started.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    workers: Option<u16>,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -43,7 +44,11 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let executor = MpiPoolExecutor::builder().max_workers(options.workers.into()).build()?;
+    let builder = MpiPoolExecutor::builder();
+    let executor = match options.workers {
+        Some(workers) => builder.max_workers(workers.into()).build()?,
+        None => builder.build()?,
+    };
     let workers = executor.num_workers()?;
     let spawned = __raw::is_spawning();
     let setting = Setting { executor: &executor, workers, seconds: options.seconds, spawned };
