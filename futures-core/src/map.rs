@@ -5,11 +5,11 @@ use crate::error::{Error, Kind, Result};
 use crate::executor::Client;
 use crate::future::{State, Watch};
 use crate::inbox::Task;
-use crate::payload::{self, Outcome};
+use crate::payload::{self, Decoder};
 use crate::task::{IntoArgs, TaskId};
 use crate::terms::{Terms, Trial, terms_options};
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::iter::Fuse;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -150,7 +150,7 @@ where
             ahead: BTreeMap::new(),
             next_chunk: 0,
             bytes_ahead: 0,
-            front: None,
+            results: VecDeque::new(),
             chunks_since_look: 0,
         };
         iter.submit_ahead();
@@ -160,7 +160,8 @@ where
 
 /// The iterator over the results of a [`Map`].
 ///
-/// Dropping it cancels the calls that have not been sent to a worker.
+/// The results of a chunk are decoded together, when the first of them is asked for. Dropping the iterator cancels the
+/// calls that have not been sent to a worker.
 pub struct MapIter<Args, T, I> {
     client: Arc<Client>,
     terms: Option<Arc<Terms>>,
@@ -175,14 +176,14 @@ pub struct MapIter<Args, T, I> {
     deadline: Option<Instant>,
     /// Says which chunk is done, if their order does not matter.
     watch: Option<Arc<Watch>>,
-    /// The chunks that have been submitted, by their number, without the one at the front.
+    /// The chunks that have been submitted and not been taken out, by their number.
     ahead: BTreeMap<usize, Chunk>,
     /// The number of the chunk to be made next.
     next_chunk: usize,
     /// The sum of the chunks' bytes.
     bytes_ahead: usize,
-    /// The chunk whose results are being taken.
-    front: Option<Front>,
+    /// The results of the chunk that was taken out last, until they are taken.
+    results: VecDeque<Result<T>>,
     /// An error after which there is nothing more.
     last_word: Option<Error>,
     over: bool,
@@ -200,17 +201,6 @@ struct Chunk {
     bytes: usize,
 }
 
-/// A chunk that is done, and how far its results have been taken.
-struct Front {
-    chunk: Chunk,
-    /// The place of the next item in the chunk, counting all.
-    next: usize,
-    /// The same without those that could not be encoded.
-    next_submitted: usize,
-    /// How many bytes of the encoded values are used up.
-    used: usize,
-}
-
 impl<Args, T, I> Iterator for MapIter<Args, T, I>
 where
     I: Iterator<Item: IntoArgs<Args>>,
@@ -220,7 +210,7 @@ where
 
     fn next(&mut self) -> Option<Result<T>> {
         loop {
-            if let Some(result) = self.front.as_mut().and_then(Front::next) {
+            if let Some(result) = self.results.pop_front() {
                 return Some(result);
             }
             if self.over || self.ahead.is_empty() {
@@ -230,10 +220,9 @@ where
                 Some(chunk) => {
                     self.bytes_ahead -= chunk.bytes;
                     self.submit_ahead();
-                    self.front = Some(Front { chunk, next: 0, next_submitted: 0, used: 0 });
+                    chunk.take_results(&mut self.results);
                 }
                 None => {
-                    self.front = None;
                     self.last_word = Some(self.timed_out());
                     self.over = true;
                     self.cancel();
@@ -337,42 +326,16 @@ where
     }
 }
 
-impl Front {
-    /// The next result, if there is one.
-    fn next<T: DeserializeOwned>(&mut self) -> Option<Result<T>> {
-        if self.next == self.chunk.count {
-            return None;
-        }
-        let place = self.next;
-        self.next += 1;
-        if let Some((_, error)) = self.chunk.unencodable.pop_if(|(unencodable, _)| *unencodable == place) {
-            return Some(Err(error));
-        }
-        let item = self.next_submitted;
-        self.next_submitted += 1;
-        Some(self.chunk.result(item, &mut self.used))
-    }
-}
-
 impl Chunk {
-    /// The result of the submitted item `item`; `used` are the bytes of the values before it.
-    fn result<T: DeserializeOwned>(&self, item: usize, used: &mut usize) -> Result<T> {
-        let state = self.state.as_ref().expect("a chunk with a submitted item has a task");
-        match state.wait(None)? {
-            Outcome::Values(payload) => {
-                let bytes = payload.bytes();
-                let mut rest = bytes.get(*used..).unwrap_or(&[]);
-                let value = payload::decode_result(&mut rest, payload.attachments());
-                // After a value that cannot be decoded nobody knows where the next one begins.
-                *used = if value.is_ok() { bytes.len() - rest.len() } else { usize::MAX };
-                value
-            }
-            Outcome::Items(items) => items.results[item]
-                .as_ref()
-                .map_err(Error::clone)
-                .and_then(|value| payload::decode_result(&mut value.bytes(), &items.attachments)),
-            Outcome::Failed(error) => Err(error.clone()),
-            Outcome::Local(_) => unreachable!("the task of a chunk is done by a worker"),
+    /// Appends the results of all items, in their order.
+    fn take_results<T: DeserializeOwned>(mut self, results: &mut VecDeque<Result<T>>) {
+        let outcome = self.state.as_ref().map(|state| state.wait(None));
+        let mut submitted = outcome.map(Decoder::of);
+        for place in 0..self.count {
+            results.push_back(match self.unencodable.pop_if(|(unencodable, _)| *unencodable == place) {
+                Some((_, error)) => Err(error),
+                None => submitted.as_mut().expect("a chunk with a submitted item has a task").next(),
+            });
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::cell::RefCell;
+use std::slice;
 
 /// Encoded values with the buffers that they name.
 ///
@@ -113,7 +114,7 @@ impl Outcome {
     /// The value of a task of one call.
     pub(crate) fn value<T: DeserializeOwned>(&self) -> Result<T, Error> {
         match self {
-            Outcome::Values(payload) => decode_result(&mut payload.bytes(), payload.attachments()),
+            Outcome::Values(payload) => decode_result(&mut payload.bytes(), &mut incoming(payload.attachments())),
             Outcome::Failed(error) => Err(error.clone()),
             Outcome::Items(_) | Outcome::Local(_) => {
                 Err(Error::new(Kind::Codec, "the worker's reply holds several results instead of one"))
@@ -122,10 +123,58 @@ impl Outcome {
     }
 }
 
-/// Takes one result off the front of `bytes`; its buffers are shared with `attachments`.
-pub(crate) fn decode_result<T: DeserializeOwned>(bytes: &mut &[u8], attachments: &[Attachment]) -> Result<T, Error> {
-    let mut incoming: Incoming = attachments.iter().cloned().map(Some).collect();
-    codec::decode_with_attachments(bytes, &mut incoming).map_err(|DecodeFailure(reason)| {
+/// Decodes the results of the calls of a task, one after the other.
+pub(crate) enum Decoder<'a> {
+    Values(&'a [u8], Incoming),
+    Items(slice::Iter<'a, Result<Payload, Error>>, Incoming),
+    /// Every result is this error.
+    Failed(Error),
+}
+
+impl<'a> Decoder<'a> {
+    /// Of a task with this outcome.
+    pub(crate) fn of(outcome: Result<&'a Outcome, Error>) -> Self {
+        match outcome {
+            Ok(Outcome::Values(payload)) => Decoder::Values(payload.bytes(), incoming(payload.attachments())),
+            Ok(Outcome::Items(items)) => Decoder::Items(items.results.iter(), incoming(&items.attachments)),
+            Ok(Outcome::Failed(error)) => Decoder::Failed(error.clone()),
+            Ok(Outcome::Local(_)) => unreachable!("the task of several calls is done by a worker"),
+            Err(error) => Decoder::Failed(error),
+        }
+    }
+
+    /// The result of the next call.
+    ///
+    /// # Panics
+    ///
+    /// If there are no more calls.
+    pub(crate) fn next<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
+        match self {
+            Decoder::Values(bytes, attachments) => {
+                let value = decode_result(bytes, attachments);
+                if value.is_err() {
+                    // Nobody knows where the next one begins.
+                    *bytes = &[];
+                }
+                value
+            }
+            Decoder::Items(items, attachments) => {
+                let item = items.next().expect("every call has a result");
+                item.as_ref().map_err(Error::clone).and_then(|value| decode_result(&mut value.bytes(), attachments))
+            }
+            Decoder::Failed(error) => Err(error.clone()),
+        }
+    }
+}
+
+/// Attachments for a decoder, which shares them.
+fn incoming(attachments: &[Attachment]) -> Incoming {
+    attachments.iter().cloned().map(Some).collect()
+}
+
+/// Takes one result off the front of `bytes`, and its buffers out of `attachments`.
+fn decode_result<T: DeserializeOwned>(bytes: &mut &[u8], attachments: &mut Incoming) -> Result<T, Error> {
+    codec::decode_with_attachments(bytes, attachments).map_err(|DecodeFailure(reason)| {
         let type_name = std::any::type_name::<T>();
         Error::new(Kind::Codec, format!("the result of type {type_name} cannot be decoded: {reason}"))
     })
@@ -169,6 +218,7 @@ pub(crate) fn append_arguments<T: Serialize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::buffer::Buffer;
     use crate::memory::Memory;
 
     #[test]
@@ -189,5 +239,34 @@ mod tests {
             }
         }
         assert_eq!((Payload::default().bytes(), Payload::default().attachments().len()), (&[][..], 0));
+    }
+
+    /// Three buffers, the second of them as what it is not, as the results of three calls.
+    #[test]
+    fn each_call_has_its_own_buffers_until_one_cannot_be_decoded() {
+        let limits = Limits { inline_bytes: 1, ..Limits::default() };
+        let mut encoded = Encoded::default();
+        for length in [10_u8, 20, 30] {
+            append_arguments("test", &Buffer::from(vec![length; length.into()]), &mut encoded, &limits)
+                .expect("it fits");
+        }
+        let outcome = Outcome::Values(Payload::from(encoded));
+        let mut decoder = Decoder::of(Ok(&outcome));
+        let lengths = [(); 3].map(|()| decoder.next::<Buffer<u8>>().map(|buffer| buffer.len()).ok());
+        assert_eq!(lengths, [Some(10), Some(20), Some(30)]);
+        let mut decoder = Decoder::of(Ok(&outcome));
+        assert!(decoder.next::<Buffer<u8>>().is_ok());
+        assert!(decoder.next::<Buffer<u64>>().is_err_and(|error| error.is_codec()));
+        assert!(decoder.next::<Buffer<u8>>().is_err_and(|error| error.is_codec()));
+    }
+
+    #[test]
+    fn calls_that_have_failed_take_nothing_from_the_others() {
+        let item = |n: u8| Ok(Payload::copied(&[n]));
+        let results = vec![item(1), Err(Error::new(Kind::Cancelled, "no")), item(3)];
+        let outcome = Outcome::Items(Box::new(ItemResults { results, attachments: Vec::new() }));
+        let mut decoder = Decoder::of(Ok(&outcome));
+        let values = [(); 3].map(|()| decoder.next::<u8>().ok());
+        assert_eq!(values, [Some(1), None, Some(3)]);
     }
 }
