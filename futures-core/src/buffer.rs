@@ -22,8 +22,8 @@ use std::ops::Deref;
 /// Under other serializers than this library's a buffer is an ordinary sequence. With the option `out_of_band(false)`,
 /// or the variable `FUTURES_MPI_OUT_OF_BAND=0`, all buffers travel among the encoded bytes.
 ///
-/// `T` is any type of the trait [`Pod`]: numbers, arrays of numbers, and structs for which the crate
-/// `bytemuck` derives it.
+/// `T` is a number, an array of up to 32 numbers, or a struct for which the crates `bytemuck` and `serde` derive
+/// [`Pod`], `Zeroable`, `Serialize` and `Deserialize`; it takes memory, and is aligned to 16 bytes at most.
 ///
 /// # Examples
 ///

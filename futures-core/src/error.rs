@@ -168,7 +168,9 @@ impl Error {
         self.0.kind == Kind::Cancelled
     }
 
-    /// Whether a wait ended before what it waited for; the future itself may still be fulfilled.
+    /// Whether a time limit has passed: that of a wait, after which the future may still be fulfilled, or the
+    /// [`task_timeout`](crate::Call::task_timeout) of the task, by which its future has failed.
+    /// [`Future::done`](crate::Future::done) tells them apart.
     pub fn is_timeout(&self) -> bool {
         self.0.kind == Kind::Timeout
     }
@@ -200,8 +202,8 @@ impl Error {
         self.0.kind == Kind::Codec
     }
 
-    /// Whether task functions are the reason: an unknown id, two functions of one id, a difference between the
-    /// functions of master and workers.
+    /// Whether task functions are the reason: an unknown id, or two functions of one id. A difference between the
+    /// functions of master and workers breaks the executor, see [`is_broken`](Self::is_broken).
     pub fn is_registry(&self) -> bool {
         self.0.kind == Kind::Registry
     }

@@ -22,7 +22,8 @@ thread_local! {
 /// # Errors
 ///
 /// For which [`Error::is_configuration`] holds: if no task is executed in this thread; if the executor has set no value
-/// of this name, with those that it has; if the value is of another type than `T`, with both.
+/// of this name, with those that it has; if the value is of another type than `T`, with both. One for which
+/// [`Error::is_codec`] holds if the value cannot be decoded.
 ///
 /// # Examples
 ///

@@ -168,7 +168,9 @@ impl MpiCommBuilder {
     /// The same on every rank: if there is no such rank, if the processes name different roots, if `communicator` is an
     /// intercommunicator. If an option or a variable has a value that is not accepted in one process, or cannot be
     /// encoded, it says so, and the others that one of them has refused. If MPI is not initialised. If in command line
-    /// mode the other processes serve the pool of the program. On a worker, if the connection to the root has failed.
+    /// mode the other processes serve the pool of the program. If the program's task functions contradict one another,
+    /// or the initializer is not registered. On a worker, if the connection to the root has failed; and, as one for which
+    /// [`Error::is_worker_lost`](crate::Error::is_worker_lost) holds, if another worker of the pool is lost.
     pub fn build<C>(self, communicator: &C, root: i32) -> Result<Option<MpiCommExecutor>>
     where
         C: mpi::topology::Communicator + ?Sized,

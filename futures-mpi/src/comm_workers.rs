@@ -35,14 +35,16 @@ pub struct WorkersCommunicator {
 /// given out in turn, and each would wait for workers that the other has.
 ///
 /// Where there is a communicator: on spawned workers, in command line mode, and under
-/// [`MpiCommExecutor`](crate::MpiCommExecutor); there with a communicator of size one it contains this process alone.
+/// [`MpiCommExecutor`](crate::MpiCommExecutor), where with a communicator of size one it contains this process alone;
+/// and in a group of service mode.
 ///
 /// # Errors
 ///
-/// For good, once a worker of the pool is lost, whether or not it was
+/// One for which [`Error::is_worker_lost`] holds, for good, once a worker of the pool is lost, whether or not it was
 /// [replaced](crate::MpiPoolBuilder::replace_lost_workers); a call that has begun before waits for the lost one for
-/// ever. Outside of a task, in threads that a task has started, and in tasks of a
-/// [`ThreadPoolExecutor`](crate::ThreadPoolExecutor), whose workers are not processes.
+/// ever. One for which [`Error::is_configuration`] holds outside of a task, in threads that a task has started, in
+/// tasks of a [`ThreadPoolExecutor`](crate::ThreadPoolExecutor), whose workers are not processes, and below
+/// `MPI_THREAD_SERIALIZED` on a communicator of size one, whose tasks do not run in the thread that may call MPI.
 ///
 /// # Examples
 ///

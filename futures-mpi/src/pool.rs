@@ -22,8 +22,9 @@ use std::time::Duration;
 ///
 /// In a program that was started as one process the workers are spawned with `MPI_Comm_spawn` at first use; they run
 /// the same program, of which `#[futures_mpi::main]` keeps them from running `main`. Under `mpiexec -n N` with N larger
-/// than 1 (command line mode), all executors share the N - 1 other processes, and what the builder says of workers has
-/// no effect.
+/// than 1 (command line mode), all executors share the N - 1 other processes, and what the builder says of their start
+/// (`max_workers`, `exe`, `args`, `mpi_info`, `life_line`) has no effect; what it says of their preparation
+/// (`initializer`, `global`, `env`, `wdir`) has.
 ///
 /// Dropping the executor shuts it down and waits until its futures are done, see [`Executor`].
 ///
@@ -111,11 +112,15 @@ impl MpiPoolBuilder {
     }
 
     /// Whether each worker, spawned or of a [`service`](Self::service), keeps a life line to the master: a TCP
-    /// connection on which nothing is sent, by whose end each of the two notices within a second that the other is
-    /// gone. If not set, the variable `FUTURES_MPI_LIFELINE` decides: 0 for none, or the address of the network
-    /// interface on which the master is to be reached; else there are life lines.
+    /// connection on which little is sent (a greeting, a farewell, and a byte that wakes the other after a long silence),
+    /// by whose end each of the two notices within a second that the other is gone. If not set, the variable
+    /// `FUTURES_MPI_LIFELINE` decides: 0 for none, or the address of the network interface on which the master is to be
+    /// reached; else there are life lines.
     ///
-    /// Without them a lost worker is noticed only where MPI ends the job or reports it; its futures may never be done.
+    /// Without them a lost worker is noticed only where MPI ends the job or reports it, and idle processes do not doze.
+    /// A program that Open MPI 4 has started alone must not say `life_line(false)` itself, which
+    /// [`build`](Self::build) refuses: at its start MPI was told to let the others live when one is lost, and nobody
+    /// would notice that. With `FUTURES_MPI_LIFELINE=0` in its environment MPI is not told so, and ends the job.
     pub fn life_line(mut self, wanted: bool) -> Self {
         self.life_line = Some(if wanted { Setting::Automatic } else { Setting::Off });
         self
@@ -206,6 +211,7 @@ impl MpiPoolBuilder {
                 let count = count.unwrap_or_else(room);
                 let crowded = options::is_crowded(count + 1);
                 let life_line = life_line?;
+                check_loss_is_noticed(self.life_line)?;
                 let mut options = options;
                 if replaces {
                     check_thread_level(runtime.started.level)?;
@@ -234,6 +240,21 @@ impl MpiPoolBuilder {
         };
         Ok(MpiPoolExecutor { executor })
     }
+}
+
+/// Refuses a program's wish for no life lines where MPI has been told to let the others live when a process is lost:
+/// then nobody would notice it, and its futures would never be done.
+fn check_loss_is_noticed(given: Option<Setting>) -> Result<()> {
+    if given != Some(Setting::Off) || !environment::lets_workers_live() {
+        return Ok(());
+    }
+    let message = format!(
+        "life_line(false) comes too late: Open MPI has been told at its start to let the others live when a worker is \
+         lost, which nobody would notice without life lines; set {}=0 in the program's environment instead, or leave \
+         out --enable-recovery if it was you who asked for it",
+        Setting::VARIABLE
+    );
+    Err(Error::new(Kind::Configuration, message))
 }
 
 /// An executor with a pool of its own.

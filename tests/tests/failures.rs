@@ -99,6 +99,25 @@ fn bad_options_name_the_value_and_its_origin() {
     }
 }
 
+/// Without life lines nobody would notice a loss where MPI lets the others live: in a program that Open MPI 4 has
+/// started alone.
+#[test]
+fn a_program_that_would_not_notice_a_loss_is_refused() {
+    let Some(launch) = alone("no-life-line") else { return };
+    let (outcome, mpi) = (launch.run(), harness::mpi());
+    let said = if mpi.kind == harness::Kind::OpenMpi && mpi.version.0 == 4 {
+        "configuration true: life_line(false) comes too late"
+    } else {
+        "square 49"
+    };
+    outcome.expect_success().expect_said(said);
+    let advised = alone("no-life-line").map(|launch| launch.env("FUTURES_MPI_LIFELINE", "0").run());
+    advised.iter().for_each(|outcome| _ = outcome.expect_success().expect_said("square 49"));
+    if let Some(launch) = under_mpiexec(1, "no-life-line") {
+        launch.run().expect_success().expect_said("square 49");
+    }
+}
+
 #[test]
 fn every_bad_variable_is_named_and_what_the_program_says_comes_first() {
     let table = [

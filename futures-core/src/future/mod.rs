@@ -64,7 +64,7 @@ impl<T> Future<T> {
     /// # Errors
     ///
     /// Whatever made the task fail: its own panic or `Err`, its cancellation, arguments or results that do not pass the
-    /// codec, a broken pool, an executor that had been shut down.
+    /// codec, a lost worker, its `task_timeout`, a broken pool, an executor that had been shut down.
     pub fn result(&self) -> Result<T> {
         self.state.wait(None).and_then(self.extract)
     }

@@ -193,6 +193,10 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
             println!("{error}");
             println!("{}", MpiPoolExecutor::new().err().map_or_else(String::new, |error| error.to_string()));
         }
+        "no-life-line" => match MpiPoolExecutor::builder().life_line(false).max_workers(1).build() {
+            Ok(executor) => println!("square {}", executor.submit(square::ID, 7).result()?),
+            Err(error) => println!("configuration {}: {error}", error.is_configuration()),
+        },
         "variables" => {
             let said =
                 |built: Result<MpiPoolExecutor, Error>| built.map_or_else(|error| error.to_string(), |_| "good".into());
