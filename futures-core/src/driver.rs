@@ -122,6 +122,10 @@ impl Driver {
                 self.clients.push(Client::new(gate));
                 self.clients_left += 1;
                 self.handle(Event::Open(number));
+                if self.ending {
+                    // Nobody would close it any more.
+                    self.handle(Event::Close(number));
+                }
             }
             Command::Prepare(client, preparations) => self.prepare(client, preparations),
             Command::Submit(task) => {

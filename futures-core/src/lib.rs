@@ -51,6 +51,7 @@ pub mod options;
 mod parker;
 mod payload;
 mod registry;
+mod say;
 mod scheduler;
 mod seat;
 mod setup;
@@ -88,6 +89,7 @@ pub mod engine {
     pub use crate::manager::{Manager, Notify, Plan, Recipe};
     pub use crate::memory::{Attachment, Memory, Recycler};
     pub use crate::registry::check_functions;
+    pub use crate::say::say;
     pub use crate::scheduler::{Action, Event, Scheduler};
     pub use crate::stepper::Stepper;
     pub use crate::task::take_worker_alone;

@@ -1,10 +1,14 @@
 //! The thread of a pool: waits for commands and frames, and lets the driver deal with them.
 
 use crate::boot::Boot;
+use crate::callbacks;
 use crate::error::{Error, Kind, Result};
+use crate::gate::Gate;
 use crate::inbox::{Command, Inbox, shut_down};
 use crate::options::PoolOptions;
+use crate::parker::Awaited;
 use crate::registry::Registry;
+use crate::say::say;
 use crate::seat::{Attendant, Manner};
 use crate::stepper::Stepper;
 use crate::transport::Transport;
@@ -52,11 +56,15 @@ pub struct Manager {
     phase: Mutex<Phase>,
     /// Whether there is nothing left to start, for a look without the lock.
     started: AtomicBool,
+    /// Opened when the pool's thread has ended, or will never begin.
+    ended: Arc<Gate>,
 }
 
 enum Phase {
     Planned(Plan),
-    Running(JoinHandle<()>),
+    /// The thread, until somebody joins it.
+    Running(ThreadId, Option<JoinHandle<()>>),
+    /// It was never started, and will not be.
     Over,
 }
 
@@ -78,9 +86,12 @@ impl Manager {
 
     fn in_phase(phase: Phase, options: PoolOptions) -> Result<Arc<Self>> {
         let registry = Registry::global()?;
-        let started = AtomicBool::new(!matches!(phase, Phase::Planned(_)));
+        let (started, ended) = (AtomicBool::new(!matches!(phase, Phase::Planned(_))), Arc::<Gate>::default());
+        if matches!(phase, Phase::Over) {
+            ended.open();
+        }
         let (inbox, boot, phase) = (Inbox::new(), Arc::new(Boot::default()), Mutex::new(phase));
-        Ok(Arc::new(Manager { inbox, boot, registry, options, phase, started }))
+        Ok(Arc::new(Manager { inbox, boot, registry, options, phase, started, ended }))
     }
 
     pub(crate) fn inbox(&self) -> &Arc<Inbox> {
@@ -113,9 +124,13 @@ impl Manager {
             return;
         };
         let (inbox, boot, registry) = (Arc::clone(&self.inbox), Arc::clone(&self.boot), self.registry);
-        let body = move || run(plan, &inbox, boot, registry);
+        let opener = Opener(Arc::clone(&self.ended));
+        let body = move || {
+            let _opener = opener;
+            run(plan, &inbox, boot, registry);
+        };
         match thread::Builder::new().name("futures-mpi-manager".to_owned()).spawn(body) {
-            Ok(handle) => *phase = Phase::Running(handle),
+            Ok(handle) => *phase = Phase::Running(handle.thread().id(), Some(handle)),
             Err(error) => {
                 let reason = Error::new(Kind::Broken, format!("the pool's thread cannot be started: {error}"));
                 self.boot.fail(&reason);
@@ -131,6 +146,7 @@ impl Manager {
             *phase = Phase::Over;
             self.boot.fail(&shut_down());
             self.inbox.end(shut_down());
+            self.ended.open();
         }
     }
 
@@ -148,26 +164,47 @@ impl Manager {
         self.end_unstarted();
     }
 
-    /// Waits until the pool has ended and its callbacks have been called.
+    /// Waits until the pool, which was told to, has ended and its callbacks have been called; the pool's own thread does
+    /// not wait for itself.
     pub fn join(&self) {
-        let phase = std::mem::replace(&mut *self.lock(), Phase::Over);
-        if let Phase::Running(handle) = phase {
-            let _ = handle.join();
-            self.inbox.finish_callbacks();
+        // What is to be called before the end may stand behind a callback that joins.
+        callbacks::may_block();
+        if !self.ends_by(None) {
+            return;
         }
+        let handle = match &mut *self.lock() {
+            Phase::Running(_, handle) => handle.take(),
+            Phase::Planned(_) | Phase::Over => None,
+        };
+        if let Some(handle) = handle {
+            let _ = handle.join();
+        }
+        self.inbox.finish_callbacks();
+    }
+
+    /// Waits until the thread of the pool, which was told to, has ended, but not for callbacks; whether it has by the
+    /// deadline, which it has not for itself.
+    pub fn ends_by(&self, deadline: Option<Instant>) -> bool {
+        let is_own = matches!(&*self.lock(), Phase::Running(id, _) if *id == thread::current().id());
+        !is_own && self.ended.wait(deadline)
     }
 
     /// Whether the pool has ended.
     pub fn is_over(&self) -> bool {
-        match &*self.lock() {
-            Phase::Planned(_) => false,
-            Phase::Running(thread) => thread.is_finished(),
-            Phase::Over => true,
-        }
+        self.ended.is_done()
     }
 
     fn lock(&self) -> MutexGuard<'_, Phase> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says that the manager's thread has ended, however it has.
+struct Opener(Arc<Gate>);
+
+impl Drop for Opener {
+    fn drop(&mut self) {
+        self.0.open();
     }
 }
 
@@ -181,7 +218,7 @@ fn run(plan: Plan, inbox: &Arc<Inbox>, boot: Arc<Boot>, registry: &'static Regis
     let manner = Manner { backoff: plan.backoff, crowded: plan.crowded, only: plan.only_driver };
     let stepper = Attendant::open(inbox, stepper, begin, manner).attend();
     if let Some(Err(missing)) = stepper.map(Stepper::finish) {
-        eprintln!("futures-mpi: a pool did not end cleanly: {missing}");
+        say(&format!("a pool did not end cleanly: {missing}"));
     }
 }
 

@@ -4,6 +4,7 @@
 //! clock, whoever drives the pool needs no second look at one, and a pool that does not even answer is noticed too.
 
 use crate::inbox::{Command, Inbox};
+use crate::say::say;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -34,7 +35,7 @@ impl Watchdog {
         let inbox = Arc::downgrade(inbox);
         let body = move || watch(interval, &inbox, &stopped);
         if let Err(error) = thread::Builder::new().name("futures-mpi-watchdog".to_owned()).spawn(body) {
-            eprintln!("futures-mpi: the watchdog's thread cannot be started: {error}");
+            say(&format!("the watchdog's thread cannot be started: {error}"));
         }
         Watchdog { _stop: stop }
     }
@@ -61,10 +62,4 @@ fn watch(interval: Duration, inbox: &Weak<Inbox>, stopped: &Receiver<()>) {
             }
         }
     }
-}
-
-/// Says something in one piece, so that what other processes say does not come between.
-fn say(text: &str) {
-    let text = format!("futures-mpi: {text}\n");
-    eprint!("{text}");
 }

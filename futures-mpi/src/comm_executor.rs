@@ -6,7 +6,7 @@ use crate::link::{MpiLink, Parting};
 use crate::runtime::{self, Role};
 use crate::sys::{self, Communicator, MpiError, ThreadLevel};
 use crate::transport::MpiTransport;
-use futures_mpi_core::engine::{self, Kind, Manager, Notify, Place, Plan, Transport};
+use futures_mpi_core::engine::{self, Kind, Manager, Notify, Place, Plan, Transport, say};
 use futures_mpi_core::options::{self, CommonOptions, Decided};
 use futures_mpi_core::{Error, Executor, Result};
 use mpi::topology::SimpleCommunicator;
@@ -277,7 +277,7 @@ fn alone(communicator: Communicator, level: ThreadLevel, options: Decided) -> Re
         }
         let ((), unused) = comm_workers::within(workers, work);
         if let Some(Err(error)) = unused.map(Communicator::free) {
-            eprintln!("futures-mpi: a communicator could not be freed: {error}");
+            say(&format!("a communicator could not be freed: {error}"));
         }
     };
     let recipe = move |notify: &Notify| engine::threads(1, notify, around);

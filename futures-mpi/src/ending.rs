@@ -4,6 +4,7 @@ use crate::environment;
 use crate::spawn;
 use crate::start::Started;
 use crate::sys::{self, Communicator, ThreadLevel};
+use futures_mpi_core::engine::say;
 use std::io::{self, Write};
 use std::panic;
 use std::sync::OnceLock;
@@ -40,12 +41,6 @@ pub(crate) fn watch_exit(early: fn()) {
 /// Says that this process ends as it should.
 pub(crate) fn prepare() {
     PREPARED.store(true, Ordering::Release);
-}
-
-/// Says something on standard error in one piece, so that what other processes say does not come between.
-pub(crate) fn say(text: &str) {
-    let line = format!("futures-mpi: {text}\n");
-    eprint!("{line}");
 }
 
 /// Takes note that a process of this one's own world is gone.
@@ -91,7 +86,7 @@ pub(crate) fn finalize(started: &Started, failure: Option<u8>, limit: Option<Dur
     };
     let limit = limit.map(|limit| limit + spawn::time_to_finalize());
     if let Err(error) = within(limit, sys::finalize, late) {
-        eprintln!("futures-mpi: MPI did not end cleanly: {error}");
+        say(&format!("MPI did not end cleanly: {error}"));
     }
 }
 

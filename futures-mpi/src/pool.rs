@@ -9,7 +9,7 @@ use crate::service::{self, Address};
 use crate::spawn::{self, SpawnOptions};
 use crate::sys::ThreadLevel;
 use crate::transport::MpiTransport;
-use futures_mpi_core::engine::{Kind, Manager, Notify, Plan, Recipe, Transport};
+use futures_mpi_core::engine::{Kind, Manager, Notify, Plan, Recipe, Transport, say};
 use futures_mpi_core::options::{self, CommonOptions, Decided};
 use futures_mpi_core::{Error, Executor, Result};
 use std::io;
@@ -319,7 +319,7 @@ fn warn_of_no_replacement(why: &str) {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
         let name = options::REPLACE_LOST_WORKERS;
-        eprintln!("futures-mpi: lost workers are not replaced here ({name}, `replace_lost_workers`): {why}");
+        say(&format!("lost workers are not replaced here ({name}, `replace_lost_workers`): {why}"));
     });
 }
 

@@ -13,14 +13,13 @@ use crate::spawn;
 use crate::start::{self, Started};
 use crate::sys::{self, Communicator, ThreadLevel};
 use crate::transport::MpiTransport;
-use futures_mpi_core::engine::{self, Kind, Manager, Notify, Place, Plan, Transport};
+use futures_mpi_core::engine::{self, Kind, Manager, Notify, Place, Plan, Transport, say};
 use futures_mpi_core::options::{self, CommonOptions};
 use futures_mpi_core::{Error, Result};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::{ExitCode, Termination};
-use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, mpsc};
-use std::thread;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The rank of the master in command line mode.
 const ROOT: i32 = 0;
@@ -41,12 +40,19 @@ const PANIC_STATUS: u8 = 101;
 pub(crate) struct Runtime {
     pub(crate) started: Started,
     pub(crate) role: Role,
-    /// The pools that are to end before the program does; their threads may outlive their executors.
-    pools: Mutex<Vec<Arc<Manager>>>,
+    pools: Mutex<Pools>,
     /// What the pool that came up last talks over; for measurements.
     line: Mutex<Option<Communicator>>,
     /// How long MPI may take to end.
     limit: Duration,
+}
+
+/// The pools that are to end before the program does; their threads may outlive their executors.
+#[derive(Default)]
+struct Pools {
+    managers: Vec<Arc<Manager>>,
+    /// Whether the program ends, so that no further pool begins.
+    closed: bool,
 }
 
 /// The part that a process plays under `#[futures_mpi::main]`.
@@ -67,11 +73,17 @@ pub(crate) fn get() -> Option<&'static Runtime> {
 }
 
 impl Runtime {
-    /// Takes note of a pool that is to end before the program does.
+    /// Takes note of a pool, not used yet, that is to end before the program does; if that ends already, it ends the
+    /// pool.
     pub(crate) fn remember(&self, manager: &Arc<Manager>) {
-        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        pools.retain(|pool| !pool.is_over());
-        pools.push(Arc::clone(manager));
+        let mut pools = self.lock_pools();
+        pools.managers.retain(|pool| !pool.is_over());
+        if pools.closed {
+            drop(pools);
+            manager.end();
+        } else {
+            pools.managers.push(Arc::clone(manager));
+        }
     }
 
     pub(crate) fn set_line(&self, line: Communicator) {
@@ -83,8 +95,15 @@ impl Runtime {
         *self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn pools(&self) -> Vec<Arc<Manager>> {
-        self.pools.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The pools, to which none is added any more.
+    fn close(&self) -> Vec<Arc<Manager>> {
+        let mut pools = self.lock_pools();
+        pools.closed = true;
+        pools.managers.clone()
+    }
+
+    fn lock_pools(&self) -> MutexGuard<'_, Pools> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,7 +115,7 @@ pub fn run_main<R: Termination>(body: fn() -> R) -> ExitCode {
         Ok(Process::Worker(link)) => run_worker(*link),
         Ok(Process::Service(address, backoff, crowded)) => run_service(&address, backoff, crowded),
         Err(message) => {
-            eprintln!("futures-mpi: {message}");
+            say(&format!("{message}"));
             if sys::is_initialized() {
                 sys::abort(1);
             }
@@ -186,17 +205,17 @@ pub(crate) fn warn_of_thread_level(level: ThreadLevel) {
     static SAID: Once = Once::new();
     if level < ThreadLevel::Serialized {
         SAID.call_once(|| {
-            eprintln!(
-                "futures-mpi: MPI gives only {level}; calls of MPI are made one at a time, but from more than one \
-                 thread, which that level does not promise to work"
-            );
+            say(&format!(
+                "MPI gives only {level}; calls of MPI are made one at a time, but from more than one thread, which that \
+                 level does not promise to work"
+            ));
         });
     }
 }
 
 fn enter(started: Started, role: Role, limit: Duration) -> &'static Runtime {
     ending::watch_exit(end_early);
-    let (pools, line) = (Mutex::new(Vec::new()), Mutex::new(None));
+    let (pools, line) = (Mutex::default(), Mutex::new(None));
     RUNTIME.get_or_init(|| Runtime { started, role, pools, line, limit })
 }
 
@@ -207,11 +226,11 @@ pub(crate) fn watch(setting: Setting, reach: Reach, notify: &Notify) -> Option<W
     match Watch::open(address, move || notify.notify()) {
         Ok(watch) => Some(watch),
         Err(error) => {
-            eprintln!(
-                "futures-mpi: this pool has no life lines, so that lost workers may not be noticed: the master cannot \
-                 listen at {address} ({error}). {} can name another address, or be 0",
+            say(&format!(
+                "this pool has no life lines, so that lost workers may not be noticed: the master cannot listen at \
+                 {address} ({error}). {} can name another address, or be 0",
                 Setting::VARIABLE
-            );
+            ));
             None
         }
     }
@@ -231,13 +250,14 @@ fn run_master<R: Termination>(runtime: &'static Runtime, body: fn() -> R) -> Exi
     // A panic must not unwind out of here: MPI would be left as it is, and the other processes with it.
     let (status, failure) = match panic::catch_unwind(AssertUnwindSafe(|| body().report())) {
         Ok(status) => {
-            runtime.pools().iter().for_each(|pool| pool.end());
-            runtime.pools().iter().for_each(|pool| pool.join());
+            let pools = runtime.close();
+            pools.iter().for_each(|pool| pool.end());
+            pools.iter().for_each(|pool| pool.join());
             (status, (status != ExitCode::SUCCESS).then_some(1))
         }
         Err(_) => {
             if !give_up(runtime, PANIC_LIMIT) {
-                eprintln!("futures-mpi: main has panicked while tasks are running; the job is ended");
+                say("main has panicked while tasks are running; the job is ended");
                 sys::abort(i32::from(PANIC_STATUS));
             }
             (ExitCode::from(PANIC_STATUS), Some(PANIC_STATUS))
@@ -246,9 +266,9 @@ fn run_master<R: Termination>(runtime: &'static Runtime, body: fn() -> R) -> Exi
     ending::prepare();
     ending::finalize(&runtime.started, failure, Some(runtime.limit));
     if spawn::launcher_waits() {
-        eprintln!(
-            "futures-mpi: MPI has refused to spawn workers; mpiexec would now wait for ever for a program that succeeds, so \
-             the exit status is 1"
+        say(
+            "MPI has refused to spawn workers; mpiexec would now wait for ever for a program that succeeds, so the exit \
+             status is 1",
         );
         return ExitCode::FAILURE;
     }
@@ -259,26 +279,23 @@ fn run_master<R: Termination>(runtime: &'static Runtime, body: fn() -> R) -> Exi
 fn end_early() {
     let Some(runtime) = get() else { return };
     if matches!(runtime.role, Role::Worker) {
-        return ending::say(&format!("`exit` was called in a worker on {}, which is lost by that", sys::host_name()));
+        return say(&format!("`exit` was called in a worker on {}, which is lost by that", sys::host_name()));
     }
     if !give_up(runtime, EXIT_LIMIT) {
-        ending::say("the program has called `exit` while tasks are running; the job is ended, with status 1");
+        say("the program has called `exit` while tasks are running; the job is ended, with status 1");
         sys::abort(1);
     }
     // The status is only known to the system.
     ending::finalize(&runtime.started, None, Some(runtime.limit));
 }
 
-/// Gives up what the pools still have to do; whether they have ended in time.
-fn give_up(runtime: &'static Runtime, limit: Duration) -> bool {
-    let (sender, ended) = mpsc::channel();
-    let pools = runtime.pools();
+/// Gives up what the pools still have to do; whether they have ended in time. Callbacks are not waited for: this may be
+/// called by one.
+fn give_up(runtime: &Runtime, limit: Duration) -> bool {
+    let deadline = Instant::now() + limit;
+    let pools = runtime.close();
     pools.iter().for_each(|pool| pool.abandon());
-    thread::spawn(move || {
-        pools.iter().for_each(|pool| pool.join());
-        let _ = sender.send(());
-    });
-    ended.recv_timeout(limit).is_ok()
+    pools.iter().all(|pool| pool.ends_by(Some(deadline)))
 }
 
 /// Serves the master until it says stop.
@@ -294,9 +311,9 @@ fn run_worker(mut link: MpiLink) -> ExitCode {
         // Others may still be at work, for as long as their master lives.
         Ok(Ok((Parting::Unsure, _))) => {}
         Ok(Ok((Parting::AtOnce, _))) => ending::leave_at_once(0),
-        Ok(Err(message)) => eprintln!("futures-mpi: {message}"),
+        Ok(Err(message)) => say(&format!("{message}")),
         Err(_) => {
-            eprintln!("futures-mpi: a worker has panicked outside of a task; the job is ended");
+            say("a worker has panicked outside of a task; the job is ended");
             sys::abort(1);
         }
     }
@@ -313,11 +330,11 @@ fn run_service(address: &Address, backoff: Duration, crowded: bool) -> ExitCode 
     let status = match served {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(message)) => {
-            eprintln!("futures-mpi: {message}");
+            say(&format!("{message}"));
             sys::abort(1);
         }
         Err(_) => {
-            eprintln!("futures-mpi: a worker has panicked outside of a task; the job is ended");
+            say("a worker has panicked outside of a task; the job is ended");
             sys::abort(1);
         }
     };

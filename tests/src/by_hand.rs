@@ -157,6 +157,16 @@ impl Pool {
         answer.expect("they are ready")
     }
 
+    /// Lets the pool end when its futures are done.
+    pub fn end(&self) {
+        self.manager.end();
+    }
+
+    /// Whether it has come to its end.
+    pub fn is_finished(&self) -> bool {
+        self.stepper.is_finished()
+    }
+
     /// Lets the manager deal with what has come.
     pub fn step(&mut self) {
         self.stepper.step(self.now);

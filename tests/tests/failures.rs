@@ -38,6 +38,13 @@ fn the_exit_status_of_main_is_respected() {
 }
 
 #[test]
+fn a_callback_may_call_exit() {
+    for outcome in in_every_mode("exit-in-callback") {
+        outcome.expect_success().expect_not_said("is ended");
+    }
+}
+
+#[test]
 fn an_error_of_main_is_printed() {
     for outcome in in_every_mode("error") {
         outcome.expect_failure().expect_said("main has had enough");

@@ -57,6 +57,17 @@ fn a_lost_worker_is_named_and_the_others_go_on_where_the_program_started_alone()
     }
 }
 
+/// That nothing can be said about it, because the disk is full, changes nothing.
+#[test]
+fn a_lost_worker_stops_nobody_where_standard_error_cannot_be_written() {
+    if !recovers() {
+        return;
+    }
+    let silenced = ["-c", r#"exec "$0" "$@" 2>/dev/full"#, FAULTY, "task", "kill"];
+    let outcome = alone(&silenced).program("/bin/sh").run();
+    outcome.expect_success().expect_said("the others go on: 328350");
+}
+
 #[test]
 fn the_others_go_on_under_an_mpiexec_that_recovers() {
     if !recovers() {

@@ -136,3 +136,20 @@ fn a_task_that_was_given_up_stands_in_the_way_for_a_while() {
     let message = failure(&mut pool, &executor).expect("its time is up").message().to_owned();
     assert!(message.contains("worker 0 still has a task that was given up"), "{message}");
 }
+
+#[test]
+fn an_executor_that_comes_to_a_pool_at_its_end_is_refused_and_does_not_hold_it_up() {
+    let mut pool = Pool::new(1);
+    let before = pool.executor.submit(square::ID, 3);
+    pool.step();
+    pool.end();
+    pool.step();
+    let late = pool.executor(|_| ());
+    let refused = late.submit(square::ID, 1);
+    pool.step();
+    assert!(refused.done() && refused.result().is_err_and(|error| error.is_shutdown()), "{refused:?}");
+    assert!(!pool.is_finished());
+    pool.work(0);
+    assert_eq!(before.result().expect("it was there before"), 9);
+    assert!(pool.is_finished());
+}

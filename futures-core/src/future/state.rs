@@ -8,6 +8,7 @@ use crate::ids::TaskNumber;
 use crate::inbox::{Command, Inbox};
 use crate::parker::{Awaited, Parker, Sleepers};
 use crate::payload::Outcome;
+use crate::say::say;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -76,11 +77,7 @@ pub(crate) enum Notice {
 impl Notice {
     pub(crate) fn tell(self) {
         match self {
-            Notice::Say(text) => {
-                // In one piece, so that what other processes say does not come between.
-                let line = format!("futures-mpi: {text}\n");
-                eprint!("{line}");
-            }
+            Notice::Say(text) => say(&text),
             // A panic of somebody else's waker is reported by the panic hook and harms nobody else.
             Notice::Wake(waker) => drop(panic::catch_unwind(AssertUnwindSafe(|| waker.wake()))),
             Notice::Call(inbox, callback) => inbox.call_back(callback),

@@ -7,6 +7,7 @@ use crate::future::Notice;
 use crate::inbox::{Command, Inbox};
 use crate::parker::{Awaited, Parker};
 use crate::stepper::Stepper;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 use std::thread;
@@ -151,7 +152,9 @@ impl Sitting<'_> {
     /// Gets up, and sees to it that nothing is forgotten.
     fn leave(&mut self) {
         let mut notices = Vec::new();
-        self.get_up(&mut notices);
+        if panic::catch_unwind(AssertUnwindSafe(|| self.get_up(&mut notices))).is_err() {
+            self.break_down();
+        }
         notices.into_iter().for_each(Notice::tell);
     }
 
@@ -203,14 +206,21 @@ impl Sitting<'_> {
     fn break_down(&mut self) {
         let seat = self.inbox.seat();
         seat.open.store(false, Ordering::SeqCst);
-        let station = self.guard.as_deref_mut().map(|station| std::mem::replace(station, Station::Over));
+        // The panic may have come while the seat was being left.
+        let mut guard = self.guard.take().unwrap_or_else(|| lock(&seat.station));
+        let mut station = std::mem::replace(&mut *guard, Station::Over);
         seat.taken.store(false, Ordering::SeqCst);
-        self.guard = None;
+        drop(guard);
+        let notices = match &mut station {
+            Station::Open(driven) => std::mem::take(driven.stepper.notices()),
+            Station::Closed | Station::Over => Vec::new(),
+        };
         // Its futures are failed by the driver's destructor.
         drop(station);
         self.inbox.end(Error::new(Kind::Broken, "the pool's driver panicked; this is a fault of futures-mpi"));
         while seat.call_next() {}
         seat.call_attendant();
+        notices.into_iter().for_each(Notice::tell);
     }
 
     /// Takes the pool off the seat for good.

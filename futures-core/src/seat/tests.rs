@@ -81,6 +81,67 @@ fn a_panic_in_the_pools_own_thread_is_one_as_well() {
     assert!(executor.submit(NEVER, ()).result().is_err_and(|error| error.is_broken()));
 }
 
+/// A transport to a worker that is ready, which cannot send it any task, and takes its time to close.
+struct Faulty {
+    ready: Option<Frame>,
+    sends: bool,
+    closed: Arc<AtomicBool>,
+}
+
+impl Transport for Faulty {
+    fn workers(&self) -> usize {
+        1
+    }
+
+    fn send(&mut self, _worker: WorkerNumber, _frame: Frame) {
+        // The first one is the greeting.
+        assert!(self.sends || self.ready.is_some(), "this panic is meant to be");
+    }
+
+    fn poll(&mut self) -> Option<Arrival> {
+        Some(Arrival::Frame(WorkerNumber(0), self.ready.take()?))
+    }
+
+    fn close(self: Box<Self>, _limit: Duration) -> Result<(), String> {
+        thread::sleep(Duration::from_millis(100));
+        self.closed.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+fn faulty(sends: bool) -> (Executor, Arc<Manager>, Arc<AtomicBool>) {
+    let ready = Some(message::ready(&Ready { host: "here".to_owned(), process: 1 }));
+    let closed = Arc::new(AtomicBool::new(false));
+    let transport = Faulty { ready, sends, closed: Arc::clone(&closed) };
+    let (executor, manager) = executor_with(move |_| Box::new(transport));
+    executor.bootup(true).expect("the worker is ready");
+    (executor, manager, closed)
+}
+
+/// What is urgent is sent while the seat is being left.
+#[test]
+fn a_panic_while_the_seat_is_left_is_one_as_well() {
+    let (executor, _, _) = faulty(false);
+    let future = executor.submit(NEVER, ());
+    assert!(future.result().is_err());
+    assert!(executor.submit(NEVER, ()).result().is_err_and(|error| error.is_broken()));
+}
+
+#[test]
+fn all_who_join_a_pool_wait_for_its_end() {
+    let (executor, manager, closed) = faulty(true);
+    manager.end();
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                manager.join();
+                assert!(closed.load(Ordering::SeqCst) && manager.is_over());
+            });
+        }
+    });
+    assert!(executor.submit(NEVER, ()).result().is_err_and(|error| error.is_shutdown()));
+}
+
 /// A transport to a worker that is ready and never answers, which counts the looks at it.
 struct Counting {
     ready: Option<Frame>,

@@ -3,7 +3,8 @@
 use super::calling::{Bell, CALL};
 use super::invitation::Invitation;
 use super::{ACCEPTED, ACCEPTED_QUIET, FAREWELL, greeting};
-use crate::{ending, sys};
+use crate::sys;
+use futures_mpi_core::engine::say;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -77,7 +78,7 @@ impl Line {
                 thread::sleep(LOOK);
             }
             if shared.armed.swap(false, Ordering::AcqRel) {
-                ending::say(&format!("worker {number} on {} ends, because its master is gone", sys::host_name()));
+                say(&format!("worker {number} on {} ends, because its master is gone", sys::host_name()));
                 sys::exit_now(ORPHAN_STATUS);
             }
         };

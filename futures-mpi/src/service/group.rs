@@ -6,7 +6,7 @@ use crate::comm_workers;
 use crate::lifeline::Fate;
 use crate::link::{MpiLink, Parting};
 use crate::sys::{self, Communicator, MpiError};
-use futures_mpi_core::engine::{self, Backoff};
+use futures_mpi_core::engine::{self, Backoff, say};
 use std::collections::hash_map::RandomState;
 use std::fs::{self, OpenOptions};
 use std::hash::{BuildHasher, Hasher};
@@ -83,7 +83,7 @@ pub(crate) fn serve(address: &Address, backoff: Duration, crowded: bool) -> Resu
                 desk.into_iter().flatten().for_each(Desk::close);
                 return Err("the group of workers ends: one of them is lost".to_owned());
             }
-            Err(message) => eprintln!("futures-mpi: a client has not gone cleanly: {message}"),
+            Err(message) => say(&format!("a client has not gone cleanly: {message}")),
         }
         watch.iter().for_each(Watch::note_end);
     }
@@ -189,7 +189,7 @@ impl Watch {
             if let Address::File(path) = address {
                 let _ = fs::remove_file(path);
             }
-            eprintln!("futures-mpi: the group of workers ends: {why}");
+            say(&format!("the group of workers ends: {why}"));
             sys::abort(1);
         };
         // Without a thread the client is not watched.

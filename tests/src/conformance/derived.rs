@@ -25,6 +25,7 @@ promises![
     long_chains_are_harmless,
     nothing_is_kept_when_a_derived_future_is_done,
     callbacks_may_wait_for_derived_futures,
+    a_callback_may_drop_the_executor_while_another_waits,
 ];
 
 fn a_composed_future_is_what_a_hook_makes_of_the_outcome(setting: &Setting) {
@@ -359,4 +360,25 @@ fn callbacks_may_wait_for_derived_futures(setting: &Setting) {
         assert_eq!(results.recv_timeout(LONG), Ok(Some(11)));
     }
     drop(busy);
+}
+
+fn a_callback_may_drop_the_executor_while_another_waits(setting: &Setting) {
+    let executor = setting.executor();
+    let source = executor.submit(sleep::ID, 10);
+    let (sender, events) = mpsc::channel();
+    let (give, derived) = mpsc::channel::<Future<u64>>();
+    let waited = sender.clone();
+    source.add_done_callback(move |_| {
+        let future = derived.recv_timeout(LONG).expect("it is made");
+        let _ = waited.send(future.result_timeout(LONG).ok());
+    });
+    source.add_done_callback(move |_| {
+        drop(executor);
+        let _ = sender.send(None);
+    });
+    // Its hook stands behind both.
+    give.send(source.then(|n| Ok(n + 1))).expect("the first callback waits");
+    let mut both = [events.recv_timeout(LONG).ok(), events.recv_timeout(LONG).ok()];
+    both.sort();
+    assert_eq!(both, [Some(None), Some(Some(11))]);
 }
