@@ -115,7 +115,7 @@ pub fn run_main<R: Termination>(body: fn() -> R) -> ExitCode {
         Ok(Process::Worker(link)) => run_worker(*link),
         Ok(Process::Service(address, backoff, crowded)) => run_service(&address, backoff, crowded),
         Err(message) => {
-            say(&format!("{message}"));
+            say(&message);
             if sys::is_initialized() {
                 sys::abort(1);
             }
@@ -311,7 +311,7 @@ fn run_worker(mut link: MpiLink) -> ExitCode {
         // Others may still be at work, for as long as their master lives.
         Ok(Ok((Parting::Unsure, _))) => {}
         Ok(Ok((Parting::AtOnce, _))) => ending::leave_at_once(0),
-        Ok(Err(message)) => say(&format!("{message}")),
+        Ok(Err(message)) => say(&message),
         Err(_) => {
             say("a worker has panicked outside of a task; the job is ended");
             sys::abort(1);
@@ -330,7 +330,7 @@ fn run_service(address: &Address, backoff: Duration, crowded: bool) -> ExitCode 
     let status = match served {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(message)) => {
-            say(&format!("{message}"));
+            say(&message);
             sys::abort(1);
         }
         Err(_) => {
