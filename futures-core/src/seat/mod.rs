@@ -52,6 +52,9 @@ const ATTENDANCE: (Duration, Duration) = (Duration::from_micros(200), Duration::
 /// A thread that only submits looks for replies once in so many submissions.
 const SUBMISSIONS_PER_LOOK: u32 = 32;
 
+/// However much comes, whoever waits takes so much at once: commands, limits and deadlines are to have their turn.
+const ARRIVALS_PER_LOOK: u32 = 256;
+
 /// A look at the clock costs more than one for messages, so it is not done each time.
 const LOOKS_PER_CLOCK: u32 = 64;
 

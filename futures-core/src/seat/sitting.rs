@@ -1,12 +1,13 @@
 //! Whoever sits at a pool's seat: looks, drives, sleeps, and leaves it so that nothing is forgotten.
 
-use super::{ATTENDANCE, Driven, LOOKS_PER_CLOCK, SUBMISSIONS_PER_LOOK, Station, lock};
+use super::{ARRIVALS_PER_LOOK, ATTENDANCE, Driven, LOOKS_PER_CLOCK, SUBMISSIONS_PER_LOOK, Station, lock};
 use crate::backoff::{Backoff, Pause};
 use crate::error::{Error, Kind};
 use crate::future::Notice;
 use crate::inbox::{Command, Inbox};
 use crate::parker::{Awaited, Parker};
 use crate::stepper::Stepper;
+use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
@@ -75,7 +76,11 @@ impl Sitting<'_> {
         let mut looks = 0;
         loop {
             // What an announcing transport has announced is dealt with at once, or nobody would look for it.
-            let moved = self.look_until(|| !notified && target.is_done());
+            let arrivals = Cell::new(0);
+            let moved = self.look_until(|| {
+                arrivals.set(arrivals.get() + 1);
+                !notified && (target.is_done() || arrivals.get() >= ARRIVALS_PER_LOOK)
+            });
             if !self.driven().stepper.notices().is_empty() {
                 self.tell();
                 if self.guard.is_none() {
