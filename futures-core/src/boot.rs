@@ -15,12 +15,12 @@ pub(crate) struct Boot {
 }
 
 impl Boot {
-    /// All workers are there.
+    /// So many workers are there, and no other is awaited.
     pub(crate) fn succeed(&self, workers: usize) {
         self.decide(Ok(workers));
     }
 
-    /// The workers will not all be there; of no effect if they were already.
+    /// The workers will not be there; of no effect if they were already.
     pub(crate) fn fail(&self, reason: &Error) {
         self.decide(Err(reason.clone()));
     }

@@ -1,6 +1,6 @@
 //! A pool that moves only when a test says so: the real manager and workers, over a transport without a network.
 
-use futures_mpi::Executor;
+use futures_mpi::{Error, Executor};
 use futures_mpi_core::engine::{
     Arrival, Clock, Frame, Link, Manager, Next, Place, Stepper, Transport, Worker, WorkerNumber,
 };
@@ -112,6 +112,19 @@ impl Pool {
     ///
     /// If it does not start.
     pub fn with_options(workers: usize, options: PoolOptions) -> Self {
+        let mut pool = Self::starting(workers, options);
+        (0..workers).for_each(|worker| pool.work(worker));
+        // It has been idle for so long that a clock that is looked at too seldom would show.
+        pool.now = Duration::from_secs(3600);
+        pool
+    }
+
+    /// The same at its start: its workers have been greeted, and have not answered.
+    ///
+    /// # Panics
+    ///
+    /// If the task functions contradict one another.
+    pub fn starting(workers: usize, options: PoolOptions) -> Self {
         let options = PoolOptions { boot_limit: Duration::from_secs(60), ..options };
         let (manager, mut stepper) = Stepper::detached(options).expect("the functions agree");
         let network = SharedNetwork(Arc::default());
@@ -122,9 +135,6 @@ impl Pool {
         let (executors, now) = (Vec::new(), Duration::ZERO);
         let mut pool = Pool { network, manager, stepper, options, executor, executors, workers: made, now };
         pool.step();
-        (0..workers).for_each(|worker| pool.work(worker));
-        // It has been idle for so long that a clock that is looked at too seldom would show.
-        pool.now = Duration::from_secs(3600);
         pool
     }
 
@@ -150,11 +160,28 @@ impl Pool {
     ///
     /// If that is not decided, or they will never be.
     pub fn workers_of(&self, executor: &Arc<Executor>) -> usize {
+        self.start_of(executor).expect("they are ready")
+    }
+
+    /// The same, or why they will never be.
+    ///
+    /// # Errors
+    ///
+    /// What has broken the pool or the executor.
+    ///
+    /// # Panics
+    ///
+    /// If that is not decided.
+    pub fn start_of(&self, executor: &Arc<Executor>) -> Result<usize, Error> {
         let (sender, answer) = mpsc::channel();
         let executor = Arc::clone(executor);
         thread::spawn(move || sender.send(executor.num_workers()));
-        let answer = answer.recv_timeout(Duration::from_secs(60)).expect("it is decided");
-        answer.expect("they are ready")
+        answer.recv_timeout(Duration::from_secs(60)).expect("it is decided")
+    }
+
+    /// Whether it is decided whether the workers are there.
+    pub fn is_booted(&self) -> bool {
+        self.stepper.is_booted()
     }
 
     /// Lets the pool end when its futures are done.

@@ -1,8 +1,10 @@
 //! What becomes of tasks whose worker is lost or late, step by step: the real manager and workers, and a transport that
 //! does what the test says.
 
-use futures_mpi::{Error, Future, remote_task};
+use futures_mpi::{Error, Executor, Future, remote_task};
+use futures_mpi_core::options::PoolOptions;
 use futures_mpi_tests::by_hand::Pool;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[remote_task]
@@ -117,6 +119,87 @@ fn a_late_task_of_a_lost_worker_is_forgotten() {
     pool.step();
     pool.work(1);
     assert_eq!(next.result().expect("the other worker is there"), 9);
+}
+
+/// A pool of three that starts, an executor of it with an initializer, and a call of it.
+fn starting(options: PoolOptions) -> (Pool, Arc<Executor>, Future<i64>) {
+    let mut pool = Pool::starting(3, options);
+    let executor = pool.executor(|options| options.initializer(square::ID, 1));
+    let call = executor.submit(square::ID, 4);
+    pool.step();
+    (pool, executor, call)
+}
+
+#[test]
+fn a_pool_starts_without_a_worker_that_is_lost_after_its_answer() {
+    let (mut pool, prepared, call) = starting(PoolOptions::default());
+    let executor = pool.executor(|_| {});
+    pool.work(0);
+    pool.work(0);
+    assert_eq!(pool.waiting(0), 1, "it is prepared, and has the call");
+    let calls: Vec<_> = (0..3).map(|n| executor.submit(square::ID, n)).collect();
+    pool.step();
+    pool.lose(0);
+    assert!(error(&call).is_worker_lost());
+    pool.work(1);
+    assert!(!pool.is_booted(), "worker 2 has not answered");
+    pool.work(2);
+    assert_eq!(pool.start_of(&executor).expect("two are there"), 2);
+    (0..6).for_each(|turn| pool.work(1 + turn % 2));
+    assert_eq!(pool.start_of(&prepared).expect("two are prepared"), 2);
+    assert!(calls.iter().all(|call| call.done() && call.result().is_ok()), "{calls:?}");
+}
+
+#[test]
+fn a_pool_starts_without_a_worker_that_is_lost_before_its_answer() {
+    let (mut pool, executor, call) = starting(PoolOptions::default());
+    pool.work(1);
+    pool.work(2);
+    pool.work(1);
+    pool.work(2);
+    assert!(!pool.is_booted(), "worker 0 has not answered");
+    pool.lose(0);
+    assert_eq!(pool.start_of(&executor).expect("two are prepared"), 2);
+    pool.work(1);
+    pool.work(2);
+    assert_eq!(call.result().expect("two are prepared"), 16);
+}
+
+#[test]
+fn a_start_is_broken_when_its_last_worker_is_lost() {
+    let (mut pool, executor, call) = starting(PoolOptions::default());
+    pool.work(0);
+    (0..2).for_each(|worker| pool.lose(worker));
+    assert!(!pool.is_booted() && !call.done(), "worker 2 has not answered");
+    pool.lose(2);
+    let reason = "worker 2 was lost before it was ready: a test says so";
+    assert_eq!(pool.start_of(&executor).expect_err("none is left").message(), reason);
+    assert_eq!(error(&call).message(), reason);
+}
+
+#[test]
+fn a_start_does_not_wait_for_workers_in_the_place_of_lost_ones() {
+    let replacing = PoolOptions { replace_lost_workers: true, ..PoolOptions::default() };
+    let (mut pool, _, _) = starting(replacing);
+    let executor = pool.executor(|_| {});
+    pool.lose(0);
+    pool.work(1);
+    pool.lose(1);
+    assert_eq!(pool.wanted(), 2);
+    pool.join(Ok(()));
+    assert!(!pool.is_booted(), "worker 2 has not answered");
+    pool.work(2);
+    assert_eq!(pool.start_of(&executor).expect("worker 2 is there"), 1);
+}
+
+#[test]
+fn a_start_that_is_not_in_time_names_the_workers_that_are_awaited() {
+    let (mut pool, executor, _) = starting(PoolOptions::default());
+    pool.work(0);
+    pool.lose(1);
+    pool.pass(60);
+    let error = pool.start_of(&executor).expect_err("worker 2 has not answered");
+    assert_eq!(error.message(), "workers 2 did not answer within 60 s of the pool's start");
 }
 
 #[test]

@@ -32,6 +32,13 @@ pub(super) struct Worker {
     pub(super) proven: bool,
 }
 
+impl Worker {
+    /// Whether the start of the pool waits for it.
+    fn is_awaited(&self) -> bool {
+        self.phase == Presence::Greeted && self.proven
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {
     Greeted,
@@ -39,9 +46,11 @@ pub(super) enum Presence {
     Gone,
 }
 
-/// How many workers are ready and gone, so that nobody has to look at all of them.
+/// How many workers are awaited, ready and gone, so that nobody has to look at all of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Attendance {
+    /// Those from the beginning that have not answered; the start waits for them, and for no others.
+    pub(super) awaited: usize,
     pub(super) ready: usize,
     pub(super) gone: usize,
 }
@@ -50,11 +59,13 @@ impl Attendance {
     /// Counts anew.
     pub(super) fn of(workers: &[Worker]) -> Self {
         let count = |phase| workers.iter().filter(|worker| worker.phase == phase).count();
-        Attendance { ready: count(Presence::Ready), gone: count(Presence::Gone) }
+        let awaited = workers.iter().filter(|worker| worker.is_awaited()).count();
+        Attendance { awaited, ready: count(Presence::Ready), gone: count(Presence::Gone) }
     }
 
     /// A worker changes its phase.
-    fn note(&mut self, before: Presence, now: Presence) {
+    fn note(&mut self, before: Presence, now: Presence, was_awaited: bool) {
+        self.awaited -= usize::from(was_awaited);
         for (phase, count) in [(Presence::Ready, &mut self.ready), (Presence::Gone, &mut self.gone)] {
             *count -= usize::from(phase == before);
             *count += usize::from(phase == now);
@@ -85,6 +96,7 @@ impl Driver {
         if let Some(transport) = &mut self.transport {
             transport.send(number, message::hello(&hello));
         }
+        self.attendance.awaited += usize::from(proven);
         self.workers.push(Worker {
             phase: Presence::Greeted,
             host: String::new(),
@@ -107,7 +119,7 @@ impl Driver {
             .workers
             .iter()
             .enumerate()
-            .filter(|(_, worker)| worker.phase == Presence::Greeted)
+            .filter(|(_, worker)| worker.is_awaited())
             .map(|(number, _)| number.to_string())
             .collect();
         self.break_down(Error::new(
@@ -133,16 +145,24 @@ impl Driver {
         }
         self.prepare_for_all(number);
         self.handle(Event::Join(number));
-        if self.attendance.ready == self.workers.len() {
-            self.boot.succeed(self.workers.len());
-            (0..self.clients.len() as u32).for_each(|client| self.conclude(ClientNumber(client)));
+        self.decide_start();
+    }
+
+    /// Decides the start once nobody is awaited any more: it succeeds with the workers that are ready.
+    fn decide_start(&mut self) {
+        if self.attendance.awaited > 0 || self.boot.is_decided() {
+            return;
         }
+        self.boot.succeed(self.attendance.ready);
+        (0..self.clients.len() as u32).for_each(|client| self.conclude(ClientNumber(client)));
     }
 
     /// Lets a worker come into another phase; returns the one before.
     fn enter(&mut self, number: WorkerNumber, phase: Presence) -> Presence {
-        let before = std::mem::replace(&mut self.workers[number.index()].phase, phase);
-        self.attendance.note(before, phase);
+        let worker = &mut self.workers[number.index()];
+        let was_awaited = worker.is_awaited();
+        let before = std::mem::replace(&mut worker.phase, phase);
+        self.attendance.note(before, phase, was_awaited);
         before
     }
 
@@ -179,10 +199,8 @@ impl Driver {
                 self.lose_arriving(number, reason);
             }
             Presence::Greeted => {
-                self.break_down(Error::new(
-                    Kind::Broken,
-                    format!("worker {number} was lost before it was ready: {reason}"),
-                ));
+                reason.clone_into(&mut worker.loss);
+                self.lose_awaited(number, reason);
             }
             Presence::Ready => {
                 let proven = worker.proven;
@@ -198,6 +216,21 @@ impl Driver {
                 }
                 self.break_if_deserted();
             }
+        }
+    }
+
+    /// A worker from the beginning is lost before it was ready: the pool starts with the others, if there are any.
+    fn lose_awaited(&mut self, number: WorkerNumber, reason: &str) {
+        let message = format!("worker {number} was lost before it was ready: {reason}");
+        if self.attendance.awaited == 0 && self.attendance.ready == 0 {
+            // One that comes in the place of another may be on its way, but the start does not wait for it.
+            return self.break_down(Error::new(Kind::Broken, message));
+        }
+        if self.broken.is_none() {
+            let next = if self.will_replace() { "; it is to be replaced" } else { "" };
+            self.notices.push(Notice::Say(format!("{message}{next}")));
+            self.replace();
+            self.decide_start();
         }
     }
 

@@ -410,8 +410,10 @@ impl World {
                 self.mishaps.attempts_failed = self.mishaps.attempts_failed.map(|failed| failed + 1);
             }
         }
-        // What is lost before the pool is up breaks it.
-        self.mishaps.boot |= !self.stepper.as_ref().is_some_and(Stepper::is_booted);
+        // A pool starts with the workers that are left, as long as one of the beginning is: it does not wait for others.
+        let originals = self.mishaps.workers.iter().filter(|lost| lost.index() < self.originals).count();
+        let starting = !self.stepper.as_ref().is_some_and(Stepper::is_booted);
+        self.mishaps.boot |= starting && originals == self.originals;
     }
 
     /// Takes note of the futures that are done.
