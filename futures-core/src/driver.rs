@@ -72,7 +72,7 @@ pub(crate) struct Driver {
     deadlines: Deadlines,
     /// How many of the tasks have terms.
     trials: usize,
-    /// What is to be done about tasks, by the time when it is.
+    /// What is to be done about tasks, by the time when it is: the timers of the tasks that there are.
     timers: BTreeMap<(Duration, TaskNumber), Timer>,
     /// Tasks that were given up, and that their workers have not answered; each engages its worker.
     late: BTreeSet<(WorkerNumber, TaskNumber)>,
@@ -399,9 +399,15 @@ impl Driver {
         })
     }
 
-    fn take_task(&mut self, task: TaskNumber) -> Option<Task> {
-        let task = self.tasks.remove(task.0)?;
-        self.trials -= usize::from(task.trial.is_some());
+    fn take_task(&mut self, number: TaskNumber) -> Option<Task> {
+        let task = self.tasks.remove(number.0)?;
+        if let Some(trial) = &task.trial {
+            self.trials -= 1;
+            // As long as a timer runs, nobody dozes.
+            if let Some(time) = trial.timer {
+                self.timers.remove(&(time, number));
+            }
+        }
         Some(task)
     }
 

@@ -30,7 +30,7 @@ pub(crate) struct Trial {
     pub(crate) retries: u32,
     /// The worker to which it was dispatched last.
     pub(crate) worker: WorkerNumber,
-    /// The time of the timer that is meant for this try; others are of old ones.
+    /// The time of its timer, if one runs.
     pub(crate) timer: Option<Duration>,
 }
 

@@ -194,6 +194,11 @@ impl Pool {
         self.stepper.is_finished()
     }
 
+    /// Whether nothing is awaited that has a limit.
+    pub fn is_calm(&self) -> bool {
+        self.stepper.is_calm()
+    }
+
     /// Lets the manager deal with what has come.
     pub fn step(&mut self) {
         self.stepper.step(self.now);

@@ -107,6 +107,27 @@ fn retries_wait_for_their_time() {
     assert_eq!(error(&future).message(), "no");
 }
 
+/// Whoever waits for nothing else dozes.
+#[test]
+fn a_task_that_is_gone_leaves_no_timer() {
+    let mut pool = Pool::new(2);
+    let hour = Duration::from_secs(3600);
+    let resting = pool.executor.call(fail::ID).retries(3).retry_backoff(hour, hour).submit("no".to_owned());
+    pool.step();
+    pool.work(0);
+    assert!(!resting.done() && !pool.is_calm(), "it rests");
+    assert!(resting.cancel());
+    pool.step();
+    assert!(pool.is_calm(), "it is cancelled");
+
+    let limited = pool.executor.call(square::ID).task_timeout(hour).submit(7);
+    pool.step();
+    assert!(!limited.done() && !pool.is_calm(), "its limit runs");
+    pool.lose(if pool.waiting(0) > 0 { 0 } else { 1 });
+    assert!(error(&limited).is_worker_lost());
+    assert!(pool.is_calm(), "it is lost");
+}
+
 #[test]
 fn a_late_task_of_a_lost_worker_is_forgotten() {
     let mut pool = Pool::new(2);

@@ -5,7 +5,9 @@ use super::workers::Attendance;
 use crate::ids::{ClientNumber, TaskNumber};
 use crate::scheduler::{Action, Event, Turns};
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 /// What is seen to only from the first [`Driver::check`] on, because it would take time.
 #[derive(Default)]
@@ -26,6 +28,10 @@ impl Driver {
         assert_eq!(self.attendance, Attendance::of(&self.workers), "the workers that are ready and gone are counted");
         let tasks = self.tasks.iter().map(|(task, _)| TaskNumber(task));
         assert!(tasks.eq(self.scheduler.tasks()), "driver and scheduler know the same tasks");
+        let timed =
+            self.tasks.iter().filter_map(|(task, known)| Some((known.trial.as_ref()?.timer?, TaskNumber(task))));
+        let timed: BTreeSet<(Duration, TaskNumber)> = timed.collect();
+        assert!(timed.iter().eq(self.timers.keys()), "every timer belongs to a task that means it");
         assert!(self.unsent.is_empty() && self.workers.iter().all(|worker| worker.outgoing.is_empty()), "all is sent");
         assert!(self.broken.is_none() || self.tasks.len() == 0, "a broken pool has no tasks");
     }

@@ -116,10 +116,8 @@ impl Driver {
         while let Some(entry) = self.timers.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let ((time, number), timer) = entry.remove_entry();
             let trial = self.tasks.get_mut(number.0).and_then(|task| task.trial.as_deref_mut());
-            // A timer of an earlier try has lost its meaning.
-            if trial.is_none_or(|trial| trial.timer.take_if(|meant| *meant == time).is_none()) {
-                continue;
-            }
+            debug_assert_eq!(trial.as_ref().and_then(|trial| trial.timer), Some(time), "it is stopped with its task");
+            trial.into_iter().for_each(|trial| trial.timer = None);
             match timer {
                 Timer::Resume => self.handle(Event::Resume(number)),
                 Timer::GiveUp => self.give_up(number),
