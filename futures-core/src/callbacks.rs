@@ -1,10 +1,10 @@
 //! The thread in which a pool calls done-callbacks, so that they may wait without holding up the manager.
 
 use crate::future::Callback;
+use crate::task;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -138,9 +138,5 @@ pub(crate) fn may_block() {
 
 /// Calls a callback; its panic is reported by the panic hook and goes no further.
 pub(crate) fn run(callback: Callback) {
-    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(callback)) {
-        // What the panic carries may itself panic when it is dropped.
-        let dropped = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
-        dropped.unwrap_or_else(std::mem::forget);
-    }
+    task::contain(callback);
 }

@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::ids::WorkerNumber;
+use crate::task;
 use std::fmt;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ impl Trial {
         let Terms { retries, first_wait, longest_wait, ref filter, .. } = *self.terms;
         let accepted = || match filter {
             // A filter that panics accepts nothing; the panic hook has said why.
-            Some(filter) => panic::catch_unwind(AssertUnwindSafe(|| filter(error))).unwrap_or(false),
+            Some(filter) => task::contain(|| filter(error)).unwrap_or(false),
             None => error.is_task_error() || error.is_panic() || error.is_worker_lost(),
         };
         let doubled = 1u32.checked_shl(self.retries).map_or(longest_wait, |factor| first_wait.saturating_mul(factor));

@@ -9,7 +9,7 @@ use crate::inbox::{Command, Inbox};
 use crate::parker::{Awaited, Parker, Sleepers};
 use crate::payload::Outcome;
 use crate::say::say;
-use std::panic::{self, AssertUnwindSafe};
+use crate::task;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
@@ -79,7 +79,7 @@ impl Notice {
         match self {
             Notice::Say(text) => say(&text),
             // A panic of somebody else's waker is reported by the panic hook and harms nobody else.
-            Notice::Wake(waker) => drop(panic::catch_unwind(AssertUnwindSafe(|| waker.wake()))),
+            Notice::Wake(waker) => drop(task::contain(|| waker.wake())),
             Notice::Call(inbox, callback) => inbox.call_back(callback),
         }
     }

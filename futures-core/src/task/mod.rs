@@ -15,4 +15,4 @@ pub(crate) use failure::FailureKind;
 pub use failure::{Failure, Returned, causes, typed};
 pub use id::TaskId;
 pub(crate) use id::TaskKey;
-pub(crate) use panic::catch;
+pub(crate) use panic::{catch, contain};

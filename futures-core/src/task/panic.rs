@@ -1,4 +1,5 @@
-//! Turns a panic of a task function into a failure, with its message, place and backtrace.
+//! Keeps panics of other people's code to themselves, and turns one of a task function into a failure, with its message,
+//! place and backtrace.
 
 use super::failure::Details;
 use super::{Failure, FailureKind};
@@ -40,8 +41,20 @@ pub(crate) fn catch<T>(function: impl FnOnce() -> Result<T, Failure>) -> Result<
     result.unwrap_or_else(|payload| {
         let Seen { location, backtrace } = SEEN.take().filter(|_| noted).unwrap_or_default();
         let details = Details::new(FailureKind::Panicked, message(payload.as_ref()));
+        discard(payload);
         Err(Failure::of(Details { location, backtrace, ..details }))
     })
+}
+
+/// Calls a function that is not ours; its panic is reported by the panic hook and goes no further.
+pub(crate) fn contain<T>(function: impl FnOnce() -> T) -> Option<T> {
+    panic::catch_unwind(AssertUnwindSafe(function)).map_err(discard).ok()
+}
+
+/// Drops what a panic carries. It may itself panic then; what that panic carries is kept for ever.
+fn discard(payload: Box<dyn Any + Send>) {
+    let dropped = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
+    dropped.unwrap_or_else(std::mem::forget);
 }
 
 /// Puts a hook before the program's own that keeps quiet about panics of task functions, which are reported by their
@@ -94,6 +107,23 @@ mod tests {
         let failure = catch::<()>(|| panic::panic_any(7)).expect_err("it panics");
         assert_eq!(failure.message, "the panic carries no message");
         assert_eq!(catch(|| Ok(3)).ok(), Some(3));
+    }
+
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic::panic_any(Bomb);
+        }
+    }
+
+    #[test]
+    fn what_a_panic_carries_may_panic_itself() {
+        let failure = catch::<()>(|| panic::panic_any(Bomb)).expect_err("it panics");
+        assert_eq!(failure.message, "the panic carries no message");
+        assert!(failure.location.as_ref().is_some_and(|place| place.contains("panic.rs")));
+        assert_eq!(contain(|| panic::panic_any(Bomb)), None::<()>);
+        assert_eq!(contain(|| 3), Some(3));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::error::Error as _;
 
 promises![
     a_panic_fails_its_own_future_and_tells_where,
+    a_panic_whose_payload_panics_fails_its_own_future,
     a_returned_error_keeps_message_and_type,
     a_returned_error_keeps_its_causes,
     a_boxed_error_keeps_its_message,
@@ -30,6 +31,15 @@ fn a_panic_fails_its_own_future_and_tells_where(setting: &Setting) {
     let text = error.to_string();
     assert!(text.starts_with("7 is bad") && text.contains("worker") && text.contains("panic_at"), "{text}");
     assert_works(&executor);
+}
+
+fn a_panic_whose_payload_panics_fails_its_own_future(setting: &Setting) {
+    let executor = setting.executor();
+    for _ in 0..setting.workers {
+        let error = executor.submit(panic_with_bomb::ID, ()).result_timeout(LONG).expect_err("it panics");
+        assert!(error.is_panic() && error.message() == "the panic carries no message", "{error}");
+        assert_works(&executor);
+    }
 }
 
 fn a_returned_error_keeps_message_and_type(setting: &Setting) {

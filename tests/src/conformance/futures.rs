@@ -23,6 +23,7 @@ promises![
     a_callback_may_shut_its_executor_down,
     a_panicking_callback_harms_nobody,
     a_future_can_be_awaited,
+    a_waker_that_panics_harms_nobody,
     a_clone_is_the_same_future,
     a_dropped_future_does_not_stop_its_task,
 ];
@@ -229,6 +230,29 @@ fn a_future_can_be_awaited(setting: &Setting) {
     let quick = executor.submit(square::ID, 9);
     let sum = block_on(async { Ok::<_, futures_mpi::Error>(slow.await? + quick.await?.unsigned_abs()) });
     assert_eq!(sum.expect("both succeed"), 131);
+}
+
+/// A waker that panics, with something that panics when it is dropped.
+struct Hostile;
+
+impl Wake for Hostile {
+    fn wake(self: Arc<Self>) {
+        std::panic::panic_any(Bomb);
+    }
+}
+
+fn a_waker_that_panics_harms_nobody(setting: &Setting) {
+    let executor = setting.executor();
+    let slow = executor.submit(sleep::ID, 50);
+    let mut awaited = slow.clone();
+    let waker = Arc::new(Hostile).into();
+    let polled = std::pin::Pin::new(&mut awaited).poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    // Only polling: the pool's own thread has to bring them forward, and must have survived the first.
+    wait_until(|| slow.done());
+    let next = executor.submit(sleep::ID, 1);
+    wait_until(|| next.done());
+    assert_eq!(next.result().expect("it succeeds"), 1);
 }
 
 fn a_clone_is_the_same_future(setting: &Setting) {

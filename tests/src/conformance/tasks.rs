@@ -73,6 +73,20 @@ pub(super) fn panic_at(n: u32, bad: u32) -> u32 {
     n
 }
 
+/// Panics when it is dropped.
+pub(super) struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+#[remote_task]
+pub(super) fn panic_with_bomb() {
+    std::panic::panic_any(Bomb);
+}
+
 /// An error that serde can carry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Refusal {
