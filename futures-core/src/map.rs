@@ -9,8 +9,10 @@ use crate::payload::{self, Decoder};
 use crate::task::{IntoArgs, TaskId};
 use crate::terms::{Terms, Trial, terms_options};
 use serde::de::DeserializeOwned;
+use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::iter::Fuse;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -150,6 +152,7 @@ where
             ahead: BTreeMap::new(),
             next_chunk: 0,
             bytes_ahead: 0,
+            taken: None,
             results: VecDeque::new(),
             chunks_since_look: 0,
         };
@@ -182,7 +185,9 @@ pub struct MapIter<Args, T, I> {
     next_chunk: usize,
     /// The sum of the chunks' bytes.
     bytes_ahead: usize,
-    /// The results of the chunk that was taken out last, until they are taken.
+    /// The chunk that was taken out last, until it is decoded; kept here, because the input may panic before.
+    taken: Option<Chunk>,
+    /// The results of the chunk that was decoded last, until they are taken.
     results: VecDeque<Result<T>>,
     /// An error after which there is nothing more.
     last_word: Option<Error>,
@@ -191,7 +196,11 @@ pub struct MapIter<Args, T, I> {
     chunks_since_look: usize,
 }
 
+/// What a panic carries.
+type Panic = Box<dyn Any + Send>;
+
 /// Consecutive items, submitted as one task.
+#[derive(Default)]
 struct Chunk {
     /// None if no item of the chunk could be encoded.
     state: Option<Arc<State>>,
@@ -213,14 +222,22 @@ where
             if let Some(result) = self.results.pop_front() {
                 return Some(result);
             }
+            if let Some(chunk) = self.taken.take() {
+                chunk.take_results(&mut self.results);
+                continue;
+            }
+            if self.ahead.is_empty() {
+                // There may be more all the same behind an item at which the input has panicked.
+                self.submit_ahead();
+            }
             if self.over || self.ahead.is_empty() {
                 return self.last_word.take().map(Err);
             }
             match self.next_done() {
                 Some(chunk) => {
                     self.bytes_ahead -= chunk.bytes;
+                    self.taken = Some(chunk);
                     self.submit_ahead();
-                    chunk.take_results(&mut self.results);
                 }
                 None => {
                     self.last_word = Some(self.timed_out());
@@ -262,17 +279,22 @@ where
         }
     }
 
-    /// Submits chunks until enough are on their way, once half of them have come back.
+    /// Submits chunks until enough are on their way, once half of them have come back. If the input panics, what has been
+    /// taken from it before is submitted first: its results are waited for if the iterator is used further.
     fn submit_ahead(&mut self) {
         if self.over || self.ahead.len() > self.tasks_ahead / 2 {
             return;
         }
         let mut tasks = Vec::new();
         let mut items = 0;
-        while self.ahead.len() < self.tasks_ahead
+        let mut panicked = None;
+        while panicked.is_none()
+            && self.ahead.len() < self.tasks_ahead
             && (self.bytes_ahead < BYTES_AHEAD || self.ahead.len() < self.few_tasks)
         {
-            let Some(chunk) = self.make_chunk(&mut tasks) else { break };
+            let (made, panic) = self.make_chunk(&mut tasks);
+            panicked = panic;
+            let Some(chunk) = made else { break };
             self.bytes_ahead += chunk.bytes;
             items += chunk.count;
             match (&self.watch, &chunk.state) {
@@ -292,20 +314,32 @@ where
         if !tasks.is_empty() {
             self.client.submit_all(tasks);
         }
+        if let Some(panic) = panicked {
+            panic::resume_unwind(panic);
+        }
     }
 
-    /// Encodes the next items, and adds the task of those that could be encoded to `tasks`.
-    fn make_chunk(&mut self, tasks: &mut Vec<Task>) -> Option<Chunk> {
+    /// Encodes the next items, and adds the task of those that could be encoded to `tasks`; with the panic that has ended
+    /// the chunk, if one has.
+    fn make_chunk(&mut self, tasks: &mut Vec<Task>) -> (Option<Chunk>, Option<Panic>) {
         let mut arguments = Encoded::default();
-        let limits = self.client.limits();
-        let mut chunk = Chunk { state: None, count: 0, unencodable: Vec::new(), bytes: 0 };
-        for item in self.items.by_ref().take(self.chunksize) {
-            let name = self.function.name();
-            if let Err(error) = payload::append_arguments(name, &item.into_args(), &mut arguments, &limits) {
-                chunk.unencodable.push((chunk.count, error));
+        let mut chunk = Chunk::default();
+        // What belongs to whole items; a panic in the middle of one may leave more.
+        let (mut whole_bytes, mut whole_attachments) = (0, 0);
+        let filled = panic::catch_unwind(AssertUnwindSafe(|| {
+            let limits = self.client.limits();
+            for item in self.items.by_ref().take(self.chunksize) {
+                let name = self.function.name();
+                let appended = payload::append_arguments(name, &item.into_args(), &mut arguments, &limits);
+                if let Err(error) = appended {
+                    chunk.unencodable.push((chunk.count, error));
+                }
+                chunk.count += 1;
+                (whole_bytes, whole_attachments) = (arguments.bytes.len(), arguments.attachments.len());
             }
-            chunk.count += 1;
-        }
+        }));
+        arguments.bytes.truncate(whole_bytes);
+        arguments.attachments.truncate(whole_attachments);
         let submitted = chunk.count - chunk.unencodable.len();
         chunk.bytes = arguments.len_bytes();
         chunk.unencodable.reverse();
@@ -317,7 +351,7 @@ where
             let (client, count) = (self.client.number(), submitted as u32);
             tasks.push(Task { state, client, function, count, arguments: arguments.into(), trial });
         }
-        (chunk.count > 0).then_some(chunk)
+        ((chunk.count > 0).then_some(chunk), filled.err())
     }
 
     fn timed_out(&self) -> Error {

@@ -2,7 +2,9 @@
 
 use super::tasks::*;
 use super::{LONG, Setting, promises};
+use futures_mpi::Error;
 use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, Instant};
 
 promises![
@@ -21,6 +23,8 @@ promises![
     an_endless_map_can_be_left,
     an_error_surfaces_at_its_own_item,
     an_argument_that_cannot_be_encoded_costs_one_item,
+    an_input_that_panics_costs_one_item,
+    an_argument_whose_encoding_panics_costs_one_item,
     a_result_that_cannot_be_decoded_costs_what_follows_in_its_chunk,
     a_function_without_arguments_can_be_mapped,
     maps_of_references_work,
@@ -220,6 +224,42 @@ fn an_argument_that_cannot_be_encoded_costs_one_item(setting: &Setting) {
             .map(|result| result.map_err(|error| assert!(error.is_codec())).is_ok())
             .collect();
         assert_eq!(results, [true, false, true].repeat(3), "in chunks of {chunksize}");
+    }
+}
+
+/// Takes everything out of a map of the squares of 0 to 39, but for 20, whose item panics, and of these chunks.
+fn assert_one_panic(results: impl IntoIterator<Item = Result<i64, Error>>, chunksize: usize) {
+    let mut results = results.into_iter();
+    let (mut values, mut panics) = (Vec::new(), 0);
+    loop {
+        match panic::catch_unwind(AssertUnwindSafe(|| results.next())) {
+            Ok(Some(result)) => values.push(result.expect("nothing is waited for in vain")),
+            Ok(None) => break,
+            Err(_) => panics += 1,
+        }
+    }
+    assert!(results.next().is_none());
+    values.sort_unstable();
+    let expected: Vec<i64> = (0..40).filter(|n| *n != 20).map(|n| n * n).collect();
+    assert_eq!((values, panics), (expected, 1), "in chunks of {chunksize}");
+}
+
+fn an_input_that_panics_costs_one_item(setting: &Setting) {
+    let executor = setting.executor();
+    for (chunksize, buffersize) in [(1, 1), (1, 7), (3, 1), (3, 4), (7, 2)] {
+        let input = || (0..40).inspect(|n| assert!(*n != 20, "there is no 20"));
+        let map = || executor.map(square::ID, input()).chunksize(chunksize).buffersize(buffersize).timeout(LONG);
+        assert_one_panic(map(), chunksize);
+        assert_one_panic(map().unordered(), chunksize);
+    }
+}
+
+fn an_argument_whose_encoding_panics_costs_one_item(setting: &Setting) {
+    let executor = setting.executor();
+    for (chunksize, buffersize) in [(1, 1), (3, 4), (7, 2)] {
+        let items = (0..40).map(|n| (n, NotTwenty(n)));
+        let map = executor.starmap(square_of::ID, items).chunksize(chunksize).buffersize(buffersize);
+        assert_one_panic(map.timeout(LONG), chunksize);
     }
 }
 

@@ -214,6 +214,23 @@ impl<'de> Deserialize<'de> for Explosive {
     }
 }
 
+/// A number that panics when it is encoded, if it is 20.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct NotTwenty(pub(super) i64);
+
+impl Serialize for NotTwenty {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        assert!(self.0 != 20, "20 cannot be encoded");
+        serializer.serialize_newtype_struct("NotTwenty", &self.0)
+    }
+}
+
+/// The first number has been encoded when the second panics.
+#[remote_task]
+pub(super) fn square_of(n: i64, same: NotTwenty) -> i64 {
+    n * same.0
+}
+
 /// A value that is encoded in peace and panics when it is decoded.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(super) struct Parcel(Explosive);
