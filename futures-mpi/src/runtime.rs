@@ -134,10 +134,10 @@ enum Process {
 
 /// Starts MPI and finds out the role of this process.
 fn begin() -> Result<Process, String> {
-    let argument = WorkerArgument::of_this_process();
+    let argument = WorkerArgument::of_this_process()?;
     if let Some(argument) = argument.filter(|_| environment::lets_workers_live()) {
         // There is no life line yet, and if another worker dies now, MPI waits for ever.
-        sys::end_after(Some(argument.start_limit + START_GRACE));
+        sys::end_after(Some(argument.start_limit.saturating_add(START_GRACE)));
     }
     let started = start::start()?;
     let world = Communicator::world();

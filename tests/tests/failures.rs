@@ -20,9 +20,13 @@ fn under_mpiexec(ranks: u32, scene: &str) -> Option<Launch> {
 }
 
 /// The scene in each mode that this MPI has.
-fn in_every_mode(scene: &str) -> Vec<Outcome> {
+fn launches(scene: &str) -> impl Iterator<Item = Launch> {
     let spawned = harness::spawn_or_skip().and_then(|_| under_mpiexec(1, scene));
-    [alone(scene), spawned, under_mpiexec(3, scene)].into_iter().flatten().map(Launch::run).collect()
+    [alone(scene), spawned, under_mpiexec(3, scene)].into_iter().flatten()
+}
+
+fn in_every_mode(scene: &str) -> Vec<Outcome> {
+    launches(scene).map(Launch::run).collect()
 }
 
 #[test]
@@ -104,6 +108,26 @@ fn bad_options_name_the_value_and_its_origin() {
             .expect_said("max_workers is \"0\", which is not accepted: it must be a whole number from 1")
             .expect_said("FUTURES_MPI_MAX_WORKERS is \"many\", which is not accepted");
     }
+}
+
+/// It is a part of what a master tells its workers, which would not know what they are if they could not read it.
+#[test]
+fn a_backoff_may_be_as_long_as_it_likes() {
+    for outcome in in_every_mode("longest-backoff") {
+        outcome.expect_success().expect_said("square 49");
+    }
+    for launch in launches("square") {
+        launch.env("FUTURES_MPI_BACKOFF", "1e11").run().expect_success().expect_said("square 49");
+    }
+}
+
+/// It would run `main`, which spawns workers that would do the same, and so on.
+#[test]
+fn a_worker_that_cannot_read_what_it_is_does_not_run_main() {
+    let Some(launch) = alone("square") else { return };
+    let outcome = launch.arg("--futures-mpi-worker=soon").run();
+    outcome.expect_failure().expect_not_said("scene square");
+    outcome.expect_said("the last argument of this process is \"--futures-mpi-worker=soon\"");
 }
 
 /// Without life lines nobody would notice a loss where MPI lets the others live: in a program that Open MPI 4 has

@@ -34,7 +34,7 @@ pub const DEFAULT_BOOT_LIMIT: Duration = Duration::from_secs(60);
 /// How long workers may take to let go, if nobody says it: 10 s.
 pub const DEFAULT_SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 
-/// Longer limits are cut to this: a hundred years, which every clock can add to the time of day.
+/// Longer limits and sleeps are cut to this: a hundred years, which every clock can add to the time of day.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// The most workers that can be asked for.
@@ -54,18 +54,23 @@ pub fn max_workers(given: Option<usize>) -> Result<Option<usize>> {
     }
 }
 
-/// The longest sleep that the program asks for, else the one in the environment, else the default.
+/// The longest sleep that the program asks for, else the one in the environment, else the default; a hundred years at
+/// the most, which nobody can tell from more.
 ///
 /// # Errors
 ///
 /// If the variable is negative or no number; the error names the value.
 pub fn backoff(given: Option<Duration>) -> Result<Duration> {
-    if let Some(duration) = given {
-        return Ok(duration);
-    }
+    let longest = match given {
+        Some(duration) => duration,
+        None => variable(BACKOFF)?.map_or(Ok(DEFAULT_BACKOFF), |text| read_backoff(&text))?,
+    };
+    Ok(longest.min(LONGEST))
+}
+
+fn read_backoff(text: &str) -> Result<Duration> {
     let accepted = "a number of seconds that is not negative, such as 0.001; 0 never sleeps";
-    let found = variable(BACKOFF)?.map(|text| seconds(&text).ok_or_else(|| refuse(BACKOFF, &text, accepted)));
-    found.unwrap_or(Ok(DEFAULT_BACKOFF))
+    seconds(text).ok_or_else(|| refuse(BACKOFF, text, accepted))
 }
 
 pub(super) fn boot_limit(given: Option<Duration>) -> Result<Duration> {
@@ -172,5 +177,13 @@ mod tests {
             assert_eq!(seconds(text), None, "{text}");
         }
         assert_eq!(limit(Some(Duration::MAX), "a", "b", Duration::ZERO).expect("it is accepted"), LONGEST);
+    }
+
+    #[test]
+    fn a_backoff_has_an_end() {
+        assert_eq!(backoff(Some(Duration::MAX)).expect("it is accepted"), LONGEST);
+        assert_eq!(backoff(Some(Duration::ZERO)).expect("it is accepted"), Duration::ZERO);
+        assert!(read_backoff("1e11").expect("it is accepted") > LONGEST);
+        assert!(read_backoff("-1").is_err_and(|error| error.to_string().contains("FUTURES_MPI_BACKOFF is \"-1\"")));
     }
 }

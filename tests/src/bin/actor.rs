@@ -77,6 +77,10 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
             println!("{} workers", executor.num_workers()?);
             println!("square {}", executor.submit(square::ID, 7).result()?);
         }
+        "longest-backoff" => {
+            let executor = MpiPoolExecutor::builder().backoff(Duration::MAX).build()?;
+            println!("square {}", executor.submit(square::ID, 7).result()?);
+        }
         "status" => {
             MpiPoolExecutor::new()?.submit(square::ID, 7).result()?;
             return Ok(ExitCode::from(7));
