@@ -1,6 +1,7 @@
 //! The master's end of the life lines of a pool: one thread, which sleeps until something happens on one of them.
 
 use super::calling::{CALL, CALLERS_MAX};
+use super::door::{self, Door};
 use super::greeting::{self, GREETING_BYTES, Token};
 use super::invitation::Invitation;
 use super::{ACCEPTED, ACCEPTED_QUIET, FAREWELL};
@@ -61,7 +62,7 @@ impl Watch {
         let (news, ways) = (Arc::<AtomicBool>::default(), Arc::<Ways>::default());
         let office = Office { report, news: Arc::clone(&news), ways: Arc::clone(&ways), wake: Box::new(wake) };
         let (guests, lines) = (Vec::new(), Vec::new());
-        let mut thread = Thread { listener, token, woken, farewells, guests, lines, office };
+        let mut thread = Thread { door: Door::new(listener), token, woken, farewells, guests, lines, office };
         thread::Builder::new().name("futures-mpi-lifelines".to_owned()).spawn(move || thread.run())?;
         Ok(Watch { invitation, news, losses, ways, farewell, _waker: waker })
     }
@@ -127,7 +128,7 @@ pub(crate) struct Parting {
 
 /// What the thread knows.
 struct Thread {
-    listener: TcpListener,
+    door: Door,
     token: Token,
     woken: UnixStream,
     farewells: Receiver<Parting>,
@@ -167,6 +168,14 @@ enum Heard {
     End(Option<String>),
 }
 
+/// What has something.
+struct Readable {
+    woken: bool,
+    door: bool,
+    /// The guests and the lines, in this order.
+    others: Vec<bool>,
+}
+
 /// What became of a connection.
 enum Look<T> {
     /// Nothing yet.
@@ -177,38 +186,39 @@ enum Look<T> {
 impl Thread {
     fn run(&mut self) {
         loop {
-            let limit = (!self.guests.is_empty()).then_some(GREETING_LIMIT);
             // Without the system's help there is nothing to watch with; workers then go on as if there were no lines.
-            let Ok(readable) = self.wait(limit) else { return self.part(&Parting::default()) };
-            let (ours, rest) = readable.split_at(2);
-            let (guests, lines) = rest.split_at(self.guests.len());
+            let Ok(Readable { woken, door, others }) = self.wait() else { return self.part(&Parting::default()) };
+            let (guests, lines) = others.split_at(self.guests.len());
             self.look_at_lines(lines);
             self.look_at_guests(guests);
-            if ours[0] {
+            if woken {
                 if let Ok(parting) = self.farewells.try_recv() {
                     self.part(&parting);
                 }
                 return;
             }
-            if ours[1] {
+            if door {
                 self.accept();
             }
         }
     }
 
-    /// Which of the door bell, the listener, the guests and the lines, in this order, have something.
-    fn wait(&self, limit: Option<Duration>) -> io::Result<Vec<bool>> {
+    /// Waits until one of them has something, or a guest has been there for long, or the door may be opened again.
+    fn wait(&mut self) -> io::Result<Readable> {
+        let door = self.door.bell(Instant::now());
+        let pause = door.is_none().then_some(door::PAUSE);
+        let limit = pause.or((!self.guests.is_empty()).then_some(GREETING_LIMIT));
         let guests = self.guests.iter().map(|guest| guest.stream.as_fd());
         let lines = self.lines.iter().map(|line| line.stream.as_fd());
-        let all: Vec<_> = [self.woken.as_fd(), self.listener.as_fd()].into_iter().chain(guests).chain(lines).collect();
-        sys::wait_readable(&all, limit)
+        let listens = usize::from(door.is_some());
+        let all: Vec<_> = [self.woken.as_fd()].into_iter().chain(door).chain(guests).chain(lines).collect();
+        let mut readable = sys::wait_readable(&all, limit)?;
+        let others = readable.split_off(1 + listens);
+        Ok(Readable { woken: readable[0], door: readable.get(1) == Some(&true), others })
     }
 
     fn accept(&mut self) {
-        while let Ok((stream, _)) = self.listener.accept() {
-            if stream.set_nonblocking(true).is_err() {
-                continue;
-            }
+        while let Some(stream) = self.door.accept() {
             if self.guests.len() >= GUESTS_MAX {
                 self.guests.remove(0);
             }
@@ -219,17 +229,14 @@ impl Thread {
     fn look_at_guests(&mut self, readable: &[bool]) {
         let mut readable = readable.iter();
         let mut accepted = Vec::new();
-        let token = self.token;
-        self.guests.retain_mut(|guest| {
-            let look = if readable.next() == Some(&true) { guest.look(token) } else { Look::Waits };
+        for mut guest in mem::take(&mut self.guests) {
+            let look = if readable.next() == Some(&true) { guest.look(self.token) } else { Look::Waits };
             match look {
-                Look::Waits => guest.since.elapsed() < GREETING_LIMIT,
-                Look::Done(worker) => {
-                    accepted.extend(worker.and_then(|worker| Some((worker, guest.stream.try_clone().ok()?))));
-                    false
-                }
+                Look::Waits if guest.since.elapsed() < GREETING_LIMIT => self.guests.push(guest),
+                Look::Waits => {}
+                Look::Done(worker) => accepted.extend(worker.map(|worker| (worker, guest.stream))),
             }
-        });
+        }
         for (worker, mut stream) in accepted {
             let known = self.lines.iter().any(|line| line.worker == worker);
             let calls = self.lines.len() < CALLERS_MAX;

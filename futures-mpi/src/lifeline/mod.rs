@@ -17,6 +17,7 @@
 //! A worker that cannot connect goes on without. The module knows nothing of frames and tasks.
 
 mod calling;
+mod door;
 mod greeting;
 mod invitation;
 mod master;

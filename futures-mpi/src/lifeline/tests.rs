@@ -5,8 +5,10 @@ use super::*;
 use futures_mpi_core::engine::WorkerNumber;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -132,6 +134,52 @@ fn a_master_of_many_workers_is_not_called() {
         lines.push(line);
     }
     assert_eq!(watch.callers(), CALLERS_MAX);
+}
+
+/// By which a process that a test starts knows that it is to be the master of the test.
+const SHORT_OF_FILES: &str = "FUTURES_MPI_TEST_SHORT_OF_FILES";
+
+/// In a process of its own, because no other test is to be short of files.
+#[test]
+fn a_master_that_has_too_many_files_open_says_so_and_lets_workers_in_later() {
+    if std::env::var_os(SHORT_OF_FILES).is_some() {
+        return run_short_of_files();
+    }
+    let name = "lifeline::tests::a_master_that_has_too_many_files_open_says_so_and_lets_workers_in_later";
+    let program = std::env::current_exe().expect("this program has a path");
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).arg(program).args([name, "--exact", "--nocapture"]);
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut master = piped.env(SHORT_OF_FILES, "1").spawn().expect("there is a shell");
+    let lines = BufReader::new(master.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
+    let mut lines = lines.inspect(|line| println!("{line}"));
+    let mut says =
+        || lines.any(|line| line.contains("cannot let further workers connect") && line.contains("ulimit -n"));
+    let said = says();
+    // Now it may close its files.
+    drop(master.stdin.take());
+    let said_again = says();
+    assert!(master.wait().expect("it can be waited for").success() && said && !said_again);
+}
+
+/// A worker comes while no file can be opened, and is let in when some can.
+fn run_short_of_files() {
+    let (watch, _woken) = watch();
+    let invitation = watch.invitation(WorkerNumber(1));
+    let mut files: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+    // One is left, for this end of the connection.
+    files.pop();
+    let mut stream = TcpStream::connect(invitation.addresses[0]).expect("the watch listens");
+    stream.write_all(&greeting_of(&invitation)).expect("the greeting is sent");
+    // Until it has been said, and heard; not for ever, if nothing is said.
+    std::thread::spawn(|| {
+        std::thread::sleep(LONG);
+        std::process::exit(1);
+    });
+    std::io::stdin().read_to_end(&mut Vec::new()).expect("the test is there");
+    drop(files);
+    stream.set_read_timeout(Some(LONG)).expect("the limit is accepted");
+    assert_eq!(read_byte(&mut stream), Some(ACCEPTED));
 }
 
 #[test]

@@ -1,0 +1,91 @@
+//! Where a master lets connections in; a door at which that fails stays shut for a while.
+//!
+//! A listener whose `accept` fails for want of descriptors stays readable, so that whoever waits for it would try again
+//! at once, for ever.
+
+use super::setting::Setting;
+use crate::ending;
+use std::io::{self, ErrorKind};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+/// For how long it stays shut.
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
+
+/// A listener, and whether it is looked at.
+pub(super) struct Door {
+    listener: TcpListener,
+    /// Nobody is let in before.
+    shut_until: Option<Instant>,
+    /// Whether it has been said that nobody can be let in.
+    said: bool,
+}
+
+impl Door {
+    pub(super) fn new(listener: TcpListener) -> Self {
+        Door { listener, shut_until: None, said: false }
+    }
+
+    /// What to wait for, unless the door is shut.
+    pub(super) fn bell(&mut self, now: Instant) -> Option<BorrowedFd<'_>> {
+        self.shut_until = self.shut_until.filter(|until| now < *until);
+        self.shut_until.is_none().then(|| self.listener.as_fd())
+    }
+
+    /// The next connection, if there is one and the system can let it in.
+    pub(super) fn accept(&mut self) -> Option<TcpStream> {
+        loop {
+            let outcome = self.listener.accept().and_then(|(stream, _)| {
+                stream.set_nonblocking(true)?;
+                Ok(stream)
+            });
+            match outcome {
+                Ok(stream) => return Some(stream),
+                // Whoever it was has gone again; the next may be there.
+                Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                Err(error) => {
+                    self.shut(&error, Instant::now());
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Lets nobody in for a while; the reason is said the first time, because it will mostly be the same.
+    fn shut(&mut self, error: &io::Error, now: Instant) {
+        self.shut_until = Some(now + PAUSE);
+        if !std::mem::replace(&mut self.said, true) {
+            ending::say(&format!(
+                "the master cannot let further workers connect their life lines ({error}), so that they may not be \
+                 noticed if they are lost; it tries again every {PAUSE:?}. Each worker takes one of the files that a \
+                 process may have open: raise their number (ulimit -n), or do without life lines ({}=0)",
+                Setting::VARIABLE
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn a_door_that_cannot_be_passed_stays_shut_for_a_while_and_says_so_once() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback interface is there");
+        listener.set_nonblocking(true).expect("the listener can be asked without waiting");
+        let address = listener.local_addr().expect("it listens");
+        let (mut door, mut now) = (Door::new(listener), Instant::now());
+        assert!(door.accept().is_none() && door.bell(now).is_some() && !door.said, "nobody comes, which is no fault");
+        for _ in 0..3 {
+            door.shut(&ErrorKind::OutOfMemory.into(), now);
+            assert!(door.said && door.bell(now).is_none() && door.bell(now + PAUSE / 2).is_none());
+            now += PAUSE;
+            assert!(door.bell(now).is_some());
+        }
+        let _guest = TcpStream::connect(address).expect("it listens");
+        assert!(door.accept().is_some());
+    }
+}
