@@ -107,6 +107,20 @@ impl MpiLink {
     /// process that spawned this one is closed, if that process can close it too. Otherwise this worker just goes, and
     /// an error says why.
     pub(crate) fn finish(mut self, limit: Duration) -> Result<Parting, String> {
+        self.part(limit)
+    }
+
+    /// The same at the end of this process: if the farewell fails, the end of the manager ends this process until it has
+    /// ended by itself, because what is left of MPI may wait for the manager.
+    pub(crate) fn finish_with_process(mut self, limit: Duration) -> Result<Parting, String> {
+        let parted = self.part(limit);
+        if parted.is_err() {
+            self.life_line.take().into_iter().for_each(Line::keep);
+        }
+        parted
+    }
+
+    fn part(&mut self, limit: Duration) -> Result<Parting, String> {
         let told = self.say_farewell(Instant::now() + limit);
         if let Some(mailbox) = self.mailbox.take() {
             // Nobody else sends to it, and what a manager sends after its last word is of no interest.

@@ -303,15 +303,19 @@ fn run_worker(mut link: MpiLink) -> ExitCode {
     let served = panic::catch_unwind(AssertUnwindSafe(|| {
         let place = Place { host: &sys::processor_name(), set_variable: Some(sys::set_variable_of_worker) };
         let limit = engine::serve(&mut link, place);
-        link.finish(limit).map(|parting| (parting, limit))
+        (link.finish_with_process(limit), limit)
     }));
     let mut limit = None;
     match served {
-        Ok(Ok((Parting::Whole, time))) => limit = Some(time),
+        Ok((Ok(Parting::Whole), time)) => limit = Some(time),
         // Others may still be at work, for as long as their master lives.
-        Ok(Ok((Parting::Unsure, _))) => {}
-        Ok(Ok((Parting::AtOnce, _))) => ending::leave_at_once(0),
-        Ok(Err(message)) => say(&message),
+        Ok((Ok(Parting::Unsure), _)) => {}
+        Ok((Ok(Parting::AtOnce), _)) => ending::leave_at_once(0),
+        // Nobody knows what has become of the others.
+        Ok((Err(message), time)) => {
+            say(&message);
+            limit = Some(time);
+        }
         Err(_) => {
             say("a worker has panicked outside of a task; the job is ended");
             sys::abort(1);

@@ -1,6 +1,7 @@
 //! The program ends before its work is done, by whatever means: every process ends with it, and the status says so.
 
 use futures_mpi_tests::harness::{self, End, Kind, Launch, Running};
+use std::thread;
 use std::time::Duration;
 
 const FAULTY: &str = env!("CARGO_BIN_EXE_faulty");
@@ -113,19 +114,50 @@ fn workers_do_not_outlive_a_killed_master() {
 /// Such a launcher lets the workers live, and its status is 0 whatever has happened: only the life line ends them.
 #[test]
 fn workers_do_not_outlive_their_master_under_a_launcher_that_goes_on() {
-    let Some(mpi) = harness::spawn_or_skip() else { return };
-    if mpi.kind != Kind::OpenMpi || mpi.version.0 != 4 {
-        println!("skipped: only Open MPI 4 goes on by an option");
-        return;
-    }
-    let mut launches = in_every_mode("wait", "busy");
-    launches.truncate(2);
-    for launch in launches {
-        let mut running = launch.launcher_arg("--enable-recovery").start();
+    for launch in launches_that_go_on(|| in_every_mode("wait", "busy")) {
+        let mut running = launch.start();
         running.wait_until_said(READY);
         assert!(harness::signal(master(&running), "KILL"));
         let outcome = running.wait();
         assert!(!outcome.limit_passed, "{}", outcome.report());
         outcome.expect_nothing_left_over().expect_said("ends, because its master is gone");
     }
+}
+
+/// One of two workers stands still in a task that was given up, and the master before it can answer the farewell of the
+/// other, which then waits in `MPI_Finalize` for the first.
+#[test]
+fn a_worker_whose_farewell_has_failed_does_not_outlive_its_master() {
+    let program = |launch: Launch| launch.program(FAULTY).args(["give-up", "stop"]).limit(LIMIT);
+    let settings = [("FUTURES_MPI_MAX_WORKERS", "2"), ("FUTURES_MPI_SHUTDOWN_LIMIT", "3")];
+    let complete = |launch| settings.iter().fold(program(launch), |launch, (name, value)| launch.env(*name, *value));
+    for launch in launches_that_go_on(|| [Launch::mpiexec(3), Launch::mpiexec(1)].map(complete).into()) {
+        let mut running = launch.start();
+        running.wait_until_said("main comes to its end");
+        // The workers have been told to stop by then, and the master waits for two more seconds.
+        thread::sleep(Duration::from_secs(1));
+        let master = master(&running);
+        assert!(harness::signal(master, "STOP"));
+        running.wait_until_said("the manager did not say farewell in time");
+        assert!(harness::signal(master, "KILL"));
+        // The other worker cannot say anything.
+        running.wait_until_said("ends, because its master is gone");
+        for process in running.processes() {
+            // It may have ended meanwhile.
+            harness::signal(process.pid, "CONT");
+        }
+        let outcome = running.wait();
+        assert!(!outcome.limit_passed, "{}", outcome.report());
+        outcome.expect_nothing_left_over();
+    }
+}
+
+/// The first two of these launches, under a launcher that lets the workers live; none where there is none.
+fn launches_that_go_on(launches: impl Fn() -> Vec<Launch>) -> Vec<Launch> {
+    let Some(mpi) = harness::spawn_or_skip() else { return Vec::new() };
+    if mpi.kind != Kind::OpenMpi || mpi.version.0 != 4 {
+        println!("skipped: only Open MPI 4 goes on by an option");
+        return Vec::new();
+    }
+    launches().into_iter().take(2).map(|launch| launch.launcher_arg("--enable-recovery")).collect()
 }

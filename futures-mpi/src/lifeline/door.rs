@@ -4,7 +4,7 @@
 //! at once, for ever.
 
 use super::setting::Setting;
-use crate::ending;
+use futures_mpi_core::engine::say;
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -57,7 +57,7 @@ impl Door {
     fn shut(&mut self, error: &io::Error, now: Instant) {
         self.shut_until = Some(now + PAUSE);
         if !std::mem::replace(&mut self.said, true) {
-            ending::say(&format!(
+            say(&format!(
                 "the master cannot let further workers connect their life lines ({error}), so that they may not be \
                  noticed if they are lost; it tries again every {PAUSE:?}. Each worker takes one of the files that a \
                  process may have open: raise their number (ulimit -n), or do without life lines ({}=0)",

@@ -6,6 +6,7 @@ use super::{ACCEPTED, ACCEPTED_QUIET, FAREWELL, greeting};
 use crate::sys;
 use futures_mpi_core::engine::say;
 use std::io::{self, Read, Write};
+use std::mem;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -107,6 +108,11 @@ impl Line {
     /// Makes the end of the master the end of this process at once, if it was to be so after a while.
     pub(crate) fn end_with_master(&self) {
         self.watched.at_once.store(true, Ordering::Release);
+    }
+
+    /// Keeps it for as long as this process lives, which ends with its master until then; the system closes it.
+    pub(crate) fn keep(self) {
+        mem::forget(self);
     }
 }
 

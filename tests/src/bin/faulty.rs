@@ -1,6 +1,7 @@
 //! A program that comes to harm as a test tells it to: in a task, in `main`, or from outside.
 //!
-//! usage: `faulty task MEANS`, `faulty main MEANS idle|busy`, `faulty watch`, `faulty replace SCENE`
+//! usage: `faulty task MEANS`, `faulty main MEANS idle|busy`, `faulty watch`, `faulty give-up MEANS`,
+//! `faulty replace SCENE`
 
 use futures_mpi::{Error, MpiPoolExecutor, get_comm_workers, remote_task};
 use std::collections::BTreeSet;
@@ -54,6 +55,7 @@ fn come_to_harm(means: &str) {
     match means {
         "kill" => signal_this_process("KILL"),
         "term" => signal_this_process("TERM"),
+        "stop" => signal_this_process("STOP"),
         "segv" => signal_this_process("SEGV"),
         "abort" => std::process::abort(),
         "exit0" => std::process::exit(0),
@@ -92,6 +94,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     match arguments[..] {
         ["task", means] => lose_a_worker(means)?,
         ["watch"] => let_a_task_take_long()?,
+        ["give-up", means] => give_a_task_up(means)?,
         ["replace", "again-and-again"] => replace_again_and_again()?,
         ["replace", "endlessly"] => replace_endlessly()?,
         ["replace", "missing", program] => replace_by_a_missing_program(program)?,
@@ -188,6 +191,16 @@ fn let_a_task_take_long() -> Result<(), Error> {
     long.result()?;
     std::thread::sleep(Duration::from_millis(1500));
     println!("the end");
+    Ok(())
+}
+
+/// The program ends while a worker is in a task that was given up, and cannot take leave.
+fn give_a_task_up(means: &str) -> Result<(), Error> {
+    let executor = MpiPoolExecutor::new()?;
+    executor.bootup(true)?;
+    let call = executor.call(fall::ID).task_timeout(Duration::from_millis(100));
+    call.submit(means).result().expect_err("its time is up");
+    println!("main comes to its end");
     Ok(())
 }
 
