@@ -20,6 +20,8 @@
 //! what is in a frame; the worker loop, whether it is a thread or a rank.
 
 #![forbid(unsafe_code)]
+// It panics where standard error cannot be written; `say` does not.
+#![warn(clippy::print_stderr)]
 
 #[doc(hidden)]
 #[path = "private.rs"]

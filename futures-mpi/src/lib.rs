@@ -51,6 +51,9 @@
 //!                                +---------------------------------+
 //! ```
 
+// It panics where standard error cannot be written; `say` does not.
+#![warn(clippy::print_stderr)]
+
 // Generated code names the crate, also in this crate's own programs and tests.
 extern crate self as futures_mpi;
 

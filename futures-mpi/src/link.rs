@@ -4,7 +4,7 @@ use crate::comm_workers;
 use crate::lifeline::{Fate, Invitation, Line, Silence};
 use crate::stream::{self, Control, Incoming, Item, Outgoing, Spare};
 use crate::sys::{self, Communicator, Mailbox, MpiError, Sending, Source};
-use futures_mpi_core::engine::{Backoff, Frame, Link, Pause, Recycler};
+use futures_mpi_core::engine::{Backoff, Frame, Link, Pause, Recycler, say};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -211,11 +211,11 @@ impl MpiLink {
         let invitation = Invitation::from_bytes(bytes).ok_or_else(|| "its invitation cannot be read".to_owned());
         match invitation.and_then(|invitation| Line::connect(&invitation, self.fate)) {
             Ok(line) => self.life_line = Some(line),
-            Err(reason) => eprintln!(
-                "futures-mpi: a worker on {} goes on without a life line, so that it may not be noticed if it is lost: \
+            Err(reason) => say(&format!(
+                "a worker on {} goes on without a life line, so that it may not be noticed if it is lost: \
                  {reason}. FUTURES_MPI_LIFELINE can name the address of the interface that workers reach, or be 0",
                 sys::host_name()
-            ),
+            )),
         }
     }
 
