@@ -4,7 +4,7 @@ use crate::comm_workers;
 use crate::lifeline::{Fate, Invitation, Line, Silence};
 use crate::stream::{self, Control, Incoming, Item, Outgoing, Spare};
 use crate::sys::{self, Communicator, Mailbox, MpiError, Sending, Source};
-use futures_mpi_core::engine::{Backoff, Frame, Link, Pause, Recycler, say};
+use futures_mpi_core::engine::{Backoff, Frame, Link, Recycler, say};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,7 +33,8 @@ pub(crate) struct MpiLink {
     end: Option<End>,
     /// The connection that ends this process when the manager's is gone.
     life_line: Option<Line>,
-    /// For how long nothing has been said to the manager, or by it.
+    /// For how long nothing has been said to the manager. What the manager has said does not count: this process may have
+    /// found it late, when the manager dozed again.
     silence: Silence,
     /// What becomes of this process then.
     fate: Fate,
@@ -245,17 +246,15 @@ impl MpiLink {
         }
     }
 
-    /// Waits before the next look, with a life line until the manager calls at the longest; whether it has slept.
-    fn rest(&mut self) -> bool {
-        let pause = self.idle.pause();
-        pause.carry_out(|sleep| {
+    /// Waits before the next look, with a life line until the manager calls at the longest.
+    fn rest(&mut self) {
+        self.idle.pause().carry_out(|sleep| {
             let Some(line) = &self.life_line else { return thread::sleep(sleep) };
             if line.sleep(self.idle.doze(sleep, || line.is_called())) {
                 // What was announced may still be on its way.
                 self.idle.reset();
             }
         });
-        matches!(pause, Pause::Sleep(_))
     }
 
     fn fail(&mut self, error: String) {
@@ -267,18 +266,11 @@ impl Link for MpiLink {
     fn receive(&mut self) -> Option<Frame> {
         self.idle.reset();
         self.moving.reset();
-        let mut rested = false;
         while self.end.is_none() {
             match self.look() {
-                Ok(Some(frame)) => {
-                    if rested {
-                        // A manager that has just spoken does not doze.
-                        self.silence.end();
-                    }
-                    return Some(frame);
-                }
+                Ok(Some(frame)) => return Some(frame),
                 Ok(None) if self.incoming.is_busy() => self.moving.wait(),
-                Ok(None) => rested |= self.rest(),
+                Ok(None) => self.rest(),
                 Err(error) => self.fail(error),
             }
         }

@@ -1,5 +1,6 @@
 //! The pool's own thread: it drives when nobody else does, and ends the pool.
 
+use super::sitting::Looked;
 use super::{ATTENDANCE, Driven, Manner, Station, lock};
 use crate::backoff::{Backoff, Pause};
 use crate::doze::Doze;
@@ -56,13 +57,15 @@ impl<'a> Attendant<'a> {
                 }
                 continue;
             };
-            let moved = sitting.look();
+            let Looked { moved, rung } = sitting.look();
             if sitting.driven().stepper.is_finished() {
                 return sitting.finish();
             }
             let calm = notified && sitting.driven().stepper.is_calm();
-            if moved {
+            if moved || (rung && !notified) {
                 pace.reset();
+            }
+            if moved {
                 continue;
             }
             let pause = sitting.driven().pause(&mut pace, notified);
@@ -74,10 +77,6 @@ impl<'a> Attendant<'a> {
                 Pause::Sleep(_) if calm => self.rest(None),
                 Pause::Sleep(longest) if longest > self.attendance() => self.rest_until_others_drive(longest),
                 Pause::Sleep(longest) => self.rest(Some(longest)),
-            }
-            if !notified && seat.rings.load(Ordering::SeqCst) != rings {
-                // What was announced may still be on its way.
-                pace.reset();
             }
         }
     }

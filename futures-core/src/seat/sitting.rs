@@ -36,6 +36,15 @@ pub(super) enum Drive {
     Finished,
 }
 
+/// What a look has shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Looked {
+    /// Whether anything had come.
+    pub(super) moved: bool,
+    /// Whether somebody had rung since the look before: what was announced may still be on its way.
+    pub(super) rung: bool,
+}
+
 impl Sitting<'_> {
     pub(super) fn driven(&mut self) -> &mut Driven {
         match self.guard.as_deref_mut() {
@@ -44,18 +53,18 @@ impl Sitting<'_> {
         }
     }
 
-    /// Deals with all that has come; whether anything had.
-    pub(super) fn look(&mut self) -> bool {
+    /// Deals with all that has come.
+    pub(super) fn look(&mut self) -> Looked {
         self.look_until(|| false)
     }
 
-    /// Deals with what has come, until it is `enough`; whether anything had come.
-    fn look_until(&mut self, enough: impl Fn() -> bool) -> bool {
+    /// Deals with what has come, until it is `enough`.
+    fn look_until(&mut self, enough: impl Fn() -> bool) -> Looked {
         let rings = self.inbox.seat().rings.load(Ordering::SeqCst);
         let driven = self.driven();
-        driven.heard = rings;
+        let rung = std::mem::replace(&mut driven.heard, rings) != rings;
         let begin = driven.begin;
-        driven.stepper.advance(|| begin.elapsed(), enough)
+        Looked { moved: driven.stepper.advance(|| begin.elapsed(), enough), rung }
     }
 
     pub(super) fn submit(mut self, commands: impl Iterator<Item = Command>) {
@@ -77,7 +86,7 @@ impl Sitting<'_> {
         loop {
             // What an announcing transport has announced is dealt with at once, or nobody would look for it.
             let arrivals = Cell::new(0);
-            let moved = self.look_until(|| {
+            let Looked { moved, rung } = self.look_until(|| {
                 arrivals.set(arrivals.get() + 1);
                 !notified && (target.is_done() || arrivals.get() >= ARRIVALS_PER_LOOK)
             });
@@ -94,12 +103,10 @@ impl Sitting<'_> {
                 return Drive::Finished;
             }
             looks += 1;
-            let pause = if moved {
+            if moved || (rung && !notified) {
                 pace.reset();
-                Pause::Spin
-            } else {
-                self.driven().pause(&mut pace, notified)
-            };
+            }
+            let pause = if moved { Pause::Spin } else { self.driven().pause(&mut pace, notified) };
             if let Some(deadline) = deadline
                 && (pause != Pause::Spin || looks % LOOKS_PER_CLOCK == 1)
                 && Instant::now() >= deadline
@@ -114,10 +121,6 @@ impl Sitting<'_> {
                     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
                     let longest = if calm { left } else { Some(left.map_or(longest, |left| left.min(longest))) };
                     self.sleep(target, longest);
-                    if !notified && self.is_rung() {
-                        // What was announced may still be on its way.
-                        pace.reset();
-                    }
                 }
             }
         }
