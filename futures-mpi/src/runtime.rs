@@ -142,7 +142,9 @@ fn begin() -> Result<Process, String> {
     let started = start::start()?;
     let world = Communicator::world();
     let failed = |error: sys::MpiError| format!("the processes of this job cannot be connected: {error}");
-    if let (Some(argument), Some(parent)) = (argument, Communicator::parent()) {
+    if let Some(argument) = argument {
+        // It must not run `main`, which would spawn workers like itself.
+        let parent = Communicator::parent().ok_or_else(no_parent)?;
         enter(started, Role::Worker, options::DEFAULT_SHUTDOWN_LIMIT).set_line(parent);
         parent.return_errors().map_err(failed)?;
         if argument.replaces {
@@ -197,6 +199,12 @@ fn begin() -> Result<Process, String> {
     runtime.remember(&manager);
     runtime.set_line(pool);
     Ok(Process::Master(runtime))
+}
+
+fn no_parent() -> String {
+    "the last argument of this process says that it is a worker, but its MPI knows of no master that has spawned it: it \
+     was started by hand, or master and workers were built with different MPIs"
+        .to_owned()
 }
 
 /// Below `MPI_THREAD_SERIALIZED` MPI promises nothing about calls from the manager's thread; they are made one at a

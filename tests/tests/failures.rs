@@ -123,11 +123,16 @@ fn a_backoff_may_be_as_long_as_it_likes() {
 
 /// It would run `main`, which spawns workers that would do the same, and so on.
 #[test]
-fn a_worker_that_cannot_read_what_it_is_does_not_run_main() {
+fn a_worker_that_does_not_know_what_it_is_or_whose_does_not_run_main() {
     let Some(launch) = alone("square") else { return };
     let outcome = launch.arg("--futures-mpi-worker=soon").run();
     outcome.expect_failure().expect_not_said("scene square");
     outcome.expect_said("the last argument of this process is \"--futures-mpi-worker=soon\"");
+    let copied = alone("square").map(|launch| launch.arg("--futures-mpi-worker=0.001,false,60.0,false").run());
+    for outcome in copied {
+        outcome.expect_failure().expect_not_said("scene square");
+        outcome.expect_said("its MPI knows of no master that has spawned it");
+    }
 }
 
 /// Without life lines nobody would notice a loss where MPI lets the others live: in a program that Open MPI 4 has
