@@ -83,15 +83,16 @@ fn the_others_go_on_under_an_mpiexec_that_recovers() {
 /// How often the launcher may be faster with its SIGKILL for the master than the master with its last words.
 const TRIES: usize = 5;
 
-/// What MPICH does not notice, a worker that ends with status 0, it survives; and what it notices when the others have
-/// come to their end.
+/// What is no failure for MPI, a worker that ends with status 0, the others survive; and what MPICH notices only when they
+/// have come to their end, whatever it was.
 #[test]
 fn where_mpi_ends_the_job_the_last_words_name_the_worker_and_the_task() {
     for means in MEANS {
         for mode in 0..launches(&["task", means]).len() {
             let mut tries = (0..TRIES).map(|_| {
                 let outcome = launches(&["task", means]).swap_remove(mode).run();
-                if means.starts_with("exit") && outcome.end == harness::End::Code(0) {
+                let overlooks = means.starts_with("exit") || harness::mpi().kind == Kind::Mpich;
+                if overlooks && outcome.end == harness::End::Code(0) {
                     outcome.expect_success().expect_said("the others go on: 328350");
                 } else {
                     outcome.expect_failure();

@@ -3,6 +3,7 @@
 use super::tasks::*;
 use super::{LONG, Setting, promises};
 use futures_mpi::Future;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 promises![
@@ -135,15 +136,21 @@ fn dropping_an_executor_in_a_panic_cancels(setting: &Setting) {
     let begin = Instant::now();
     let workers = setting.workers;
     let setting = *setting;
+    let (give, futures) = mpsc::channel();
     let thread = std::thread::spawn(move || {
         let executor = setting.executor();
         executor.bootup(true).expect("the pool starts");
-        let _futures: Vec<_> = (0..100 * workers).map(|_| executor.submit(sleep::ID, 1000)).collect();
+        let submitted: Vec<_> = (0..100 * workers).map(|_| executor.submit(sleep::ID, 1000)).collect();
+        give.send(submitted).expect("the test waits");
         panic!("this panic is part of a test");
     });
     assert!(thread.join().is_err());
     assert!(begin.elapsed() < LONG, "what was queued is cancelled");
     assert_eq!(setting.executor().submit(square::ID, 2).result_timeout(LONG).expect("others work"), 4);
+    // What has begun goes on, on workers that the next test may share.
+    let futures = futures.recv().expect("they are given before the panic");
+    assert!(futures.iter().filter(|future| future.result_timeout(LONG).is_err()).all(Future::cancelled));
+    assert!(futures.iter().any(Future::cancelled));
 }
 
 fn futures_outlive_their_executor(setting: &Setting) {
