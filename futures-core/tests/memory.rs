@@ -72,5 +72,6 @@ fn an_endless_map_takes_no_more(executor: &ThreadPoolExecutor) {
     let early = peak_after(TASKS);
     let late = peak_after(2 * TASKS);
     println!("a map takes at most {early} bytes at first, {late} later");
-    assert!(late < early + SPARE_BYTES, "the memory that a map takes grows from {early} to {late} bytes");
+    // How full the map and the frames are varies with the delays; all items together would take fifty times as much.
+    assert!(late < 2 * early, "the memory that a map takes grows from {early} to {late} bytes");
 }
