@@ -400,14 +400,12 @@ impl Driver {
     }
 
     fn take_task(&mut self, number: TaskNumber) -> Option<Task> {
-        let task = self.tasks.remove(number.0)?;
-        if let Some(trial) = &task.trial {
-            self.trials -= 1;
+        if self.trials > 0 {
             // As long as a timer runs, nobody dozes.
-            if let Some(time) = trial.timer {
-                self.timers.remove(&(time, number));
-            }
+            self.stop_timer(number);
         }
+        let task = self.tasks.remove(number.0)?;
+        self.trials -= usize::from(task.trial.is_some());
         Some(task)
     }
 

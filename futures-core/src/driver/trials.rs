@@ -104,7 +104,7 @@ impl Driver {
         }
     }
 
-    fn stop_timer(&mut self, number: TaskNumber) {
+    pub(super) fn stop_timer(&mut self, number: TaskNumber) {
         let trial = self.tasks.get_mut(number.0).and_then(|task| task.trial.as_deref_mut());
         if let Some(time) = trial.and_then(|trial| trial.timer.take()) {
             self.timers.remove(&(time, number));
@@ -117,7 +117,9 @@ impl Driver {
             let ((time, number), timer) = entry.remove_entry();
             let trial = self.tasks.get_mut(number.0).and_then(|task| task.trial.as_deref_mut());
             debug_assert_eq!(trial.as_ref().and_then(|trial| trial.timer), Some(time), "it is stopped with its task");
-            trial.into_iter().for_each(|trial| trial.timer = None);
+            if let Some(trial) = trial {
+                trial.timer = None;
+            }
             match timer {
                 Timer::Resume => self.handle(Event::Resume(number)),
                 Timer::GiveUp => self.give_up(number),
