@@ -3,7 +3,6 @@
 use crate::parker::{Awaited, Parker, Sleepers};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 /// Closed at first, open for ever after [`open`](Self::open).
 #[derive(Debug, Default)]
@@ -18,19 +17,6 @@ impl Gate {
     pub(crate) fn open(&self) {
         self.open.store(true, Ordering::Release);
         self.lock().call();
-    }
-
-    /// Sleeps until the gate is open, or until the deadline; whether it is open.
-    pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
-        let parker = Parker::of_this_thread();
-        while self.enroll(&parker) {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                return self.is_done();
-            }
-            parker.park(left);
-        }
-        true
     }
 
     fn lock(&self) -> MutexGuard<'_, Sleepers> {

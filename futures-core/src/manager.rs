@@ -6,7 +6,7 @@ use crate::error::{Error, Kind, Result};
 use crate::gate::Gate;
 use crate::inbox::{Command, Inbox, shut_down};
 use crate::options::PoolOptions;
-use crate::parker::Awaited;
+use crate::parker::{self, Awaited};
 use crate::registry::Registry;
 use crate::say::say;
 use crate::seat::{Attendant, Manner};
@@ -186,7 +186,7 @@ impl Manager {
     /// deadline, which it has not for itself.
     pub fn ends_by(&self, deadline: Option<Instant>) -> bool {
         let is_own = matches!(&*self.lock(), Phase::Running(id, _) if *id == thread::current().id());
-        !is_own && self.ended.wait(deadline)
+        !is_own && parker::wait_for(&*self.ended, deadline)
     }
 
     /// Whether the pool has ended.

@@ -1,7 +1,7 @@
 //! How a thread sleeps until it is called, and what it can wait for.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A place where one thread sleeps.
 ///
@@ -65,6 +65,20 @@ pub(crate) trait Awaited {
 
     /// Has the thread of this parker called when it happens; `false` if it has happened already.
     fn enroll(&self, parker: &Arc<Parker>) -> bool;
+}
+
+/// Sleeps until `target` has happened, or until the deadline, and leaves it to others to bring that about; whether it has
+/// happened.
+pub(crate) fn wait_for(target: &dyn Awaited, deadline: Option<Instant>) -> bool {
+    let parker = Parker::of_this_thread();
+    while target.enroll(&parker) {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return target.is_done();
+        }
+        parker.park(left);
+    }
+    true
 }
 
 /// Those who are to be called when something happens, each once.

@@ -4,7 +4,7 @@ use super::Station;
 use super::sitting::{Drive, Sitting};
 use crate::callbacks;
 use crate::inbox::{Command, Inbox};
-use crate::parker::{Awaited, Parker};
+use crate::parker::{self, Awaited, Parker};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::TryLockError;
 use std::sync::atomic::Ordering;
@@ -22,13 +22,13 @@ impl Inbox {
         match self.drive_for(target, deadline) {
             Drive::Done => true,
             Drive::TimedOut => target.is_done(),
-            Drive::Busy => self.stand_by_for(target, deadline, true),
-            Drive::Finished => self.stand_by_for(target, deadline, false),
+            Drive::Busy => self.stand_by_for(target, deadline),
+            Drive::Finished => parker::wait_for(target, deadline),
         }
     }
 
-    /// Sleeps until `target` has happened; if this thread is a candidate for the seat, until it is its turn.
-    fn stand_by_for(&self, target: &dyn Awaited, deadline: Option<Instant>, mut candidate: bool) -> bool {
+    /// Sleeps until `target` has happened, or until it is this thread's turn to drive, if it may.
+    fn stand_by_for(&self, target: &dyn Awaited, deadline: Option<Instant>) -> bool {
         let (seat, parker) = (self.seat(), Parker::of_this_thread());
         loop {
             if !target.enroll(&parker) {
@@ -38,7 +38,7 @@ impl Inbox {
             if left.is_some_and(|left| left.is_zero()) {
                 return target.is_done();
             }
-            if !candidate || !seat.admits_this_thread() {
+            if !seat.admits_this_thread() {
                 parker.park(left);
                 continue;
             }
@@ -52,7 +52,7 @@ impl Inbox {
                 // Whoever gets up calls the next.
                 Drive::Done => return true,
                 Drive::TimedOut => return target.is_done(),
-                Drive::Finished => candidate = false,
+                Drive::Finished => return parker::wait_for(target, deadline),
                 Drive::Busy => {
                     if target.is_done() {
                         // The call was for somebody who sits down.
