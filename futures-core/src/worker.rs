@@ -178,6 +178,8 @@ impl<'a, C: Clock> Worker<'a, C> {
             if !replies.is_empty() && !function.is_some_and(|function| self.paces.is_short(function)) {
                 // What is done does not wait for what may take long.
                 send(&mut replies, link);
+                // Handing over is no part of a task's time.
+                begin = self.clock.now();
                 sent = begin;
             }
             encoded.clear();
@@ -198,11 +200,12 @@ impl<'a, C: Clock> Worker<'a, C> {
             };
             message::push_reply(&mut replies, &reply);
             replies.attachments.append(&mut encoded.attachments);
+            begin = end;
             if replies.len_bytes() >= REPLY_BYTES || end - sent >= REPLY_DELAY {
                 send(&mut replies, link);
-                sent = end;
+                begin = self.clock.now();
+                sent = begin;
             }
-            begin = end;
         }
         if !replies.is_empty() {
             link.send(replies);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 thread_local! {
-    /// The time, which only tasks move on.
+    /// The time, which only tasks and the handing over of replies move on.
     static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
@@ -56,12 +56,41 @@ fn they_do_not_wait_for_a_task_of_a_function_that_takes_long_now_and_then() {
     }
 }
 
+/// A worker whose replies take long to hand over holds as many tasks as one whose replies do not: it says how long the
+/// tasks took, and the manager estimates by that.
+#[test]
+fn the_time_of_a_task_does_not_include_the_handing_over_of_replies() {
+    let held = |handing_over: Duration| {
+        let mut pool = Pool::new();
+        pool.handing_over = handing_over;
+        // Replies of the shorter ones travel together, those of the longer ones alone.
+        [50, 200].map(|micros| {
+            let futures = pool.submit(&[Duration::from_micros(micros); 400]);
+            for _ in 0..20 {
+                let frames = pool.work();
+                pool.arrive(frames);
+            }
+            let held = futures.iter().filter(|future| future.running()).count();
+            while !futures.iter().all(Future::done) {
+                let frames = pool.work();
+                pool.arrive(frames);
+            }
+            held
+        })
+    };
+    let at_once = held(Duration::ZERO);
+    assert!(at_once.iter().all(|held| *held > 1), "{at_once:?} tasks are sent ahead");
+    assert_eq!(held(Duration::from_millis(10)), at_once);
+}
+
 /// A manager and its only worker, in this thread.
 struct Pool {
     executor: Executor,
     stepper: Stepper,
     network: Network,
     worker: Worker<'static, TaskTime>,
+    /// How long the worker takes to send a frame.
+    handing_over: Duration,
 }
 
 impl Pool {
@@ -71,7 +100,7 @@ impl Pool {
         stepper.attach(Ok(Box::new(network.clone())));
         let executor = Executor::owning(manager, CommonOptions::default().decide().expect("they are good"));
         let worker = Worker::new(Place { host: "here", set_variable: None }, TaskTime);
-        let mut pool = Pool { executor, stepper, network, worker };
+        let mut pool = Pool { executor, stepper, network, worker, handing_over: Duration::ZERO };
         let greeting = pool.work();
         pool.arrive(greeting);
         pool
@@ -87,11 +116,11 @@ impl Pool {
     /// Lets the worker deal with what was sent to it; what it answers, and when.
     fn work(&mut self) -> Vec<(Duration, Frame)> {
         let frames = std::mem::take(&mut *self.network.frames());
-        let mut answers = Answers::default();
+        let mut answers = Answers { sent: Vec::new(), handing_over: self.handing_over };
         for frame in frames {
             self.worker.take(frame, &mut answers);
         }
-        answers.0
+        answers.sent
     }
 
     fn arrive(&mut self, frames: impl IntoIterator<Item = (Duration, Frame)>) {
@@ -145,8 +174,10 @@ impl Transport for Network {
     }
 }
 
-#[derive(Default)]
-struct Answers(Vec<(Duration, Frame)>);
+struct Answers {
+    sent: Vec<(Duration, Frame)>,
+    handing_over: Duration,
+}
 
 impl Link for Answers {
     fn receive(&mut self) -> Option<Frame> {
@@ -154,11 +185,12 @@ impl Link for Answers {
     }
 
     fn send(&mut self, frame: Frame) {
-        self.0.push((NOW.get(), frame));
+        self.sent.push((NOW.get(), frame));
+        NOW.set(NOW.get() + self.handing_over);
     }
 }
 
-/// The time as the tasks of this thread have moved it.
+/// The time as it was moved on in this thread.
 struct TaskTime;
 
 impl Clock for TaskTime {
