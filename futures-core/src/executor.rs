@@ -192,7 +192,8 @@ impl Executor {
     /// # Errors
     ///
     /// That the executor has been shut down. With `wait`, why it is broken: what kept workers from starting, the
-    /// failure of its initializer, or which workers were not ready within the boot limit. Without, submissions tell.
+    /// failure of its initializer, which workers were not ready within the boot limit, or that all of them have been lost
+    /// since. Without `wait`, such errors show up in the futures of later submissions.
     pub fn bootup(&self, wait: bool) -> Result<()> {
         if self.client.closed.load(Ordering::Acquire) {
             return Err(shut_down());
@@ -201,11 +202,15 @@ impl Executor {
         if wait { self.client.wait_for_boot().map(drop) } else { Ok(()) }
     }
 
-    /// The number of workers in the pool; starts them and waits for them if need be, as [`bootup`](Self::bootup) does.
+    /// The number of workers that are ready; starts them and waits for them if need be, as [`bootup`](Self::bootup)
+    /// does.
+    ///
+    /// Lost workers do not count from the moment when the loss is noticed, and those that replace them count once they
+    /// are ready, so that the number may be 0 while a replacement is on its way.
     ///
     /// # Errors
     ///
-    /// Why the executor is broken, or that it has been shut down.
+    /// Why the executor is broken, for instance because all workers are lost, or that it has been shut down.
     pub fn num_workers(&self) -> Result<usize> {
         self.bootup(false)?;
         self.client.wait_for_boot()
@@ -267,7 +272,15 @@ impl Client {
     }
 
     fn wait_for_boot(&self) -> Result<usize> {
-        self.boot().wait(self.manager.inbox())
+        let inbox = self.manager.inbox();
+        self.boot().wait(inbox)?;
+        // A worker may have been lost that nobody has missed so far.
+        inbox.look_after_door();
+        let (own, pool) = (self.boot(), self.manager.boot());
+        match own.breakage().or_else(|| pool.breakage()) {
+            Some(reason) => Err(reason),
+            None => Ok(pool.ready() - own.stuck().min(pool.ready())),
+        }
     }
 
     /// Schedules a call.

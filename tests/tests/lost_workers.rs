@@ -42,6 +42,21 @@ fn what_was_sent_to_a_lost_worker_fails_and_the_rest_goes_on() {
 }
 
 #[test]
+fn the_number_of_workers_is_true_after_losses() {
+    let mut pool = Pool::new(3);
+    let executor = pool.executor(|_| {});
+    assert_eq!(pool.workers_of(&executor), 3);
+    pool.lose(1);
+    assert_eq!(pool.workers_of(&executor), 2);
+    executor.bootup(true).expect("two are left");
+    pool.lose(0);
+    pool.lose(2);
+    let error = pool.start_of(&executor).expect_err("none is left");
+    assert!(error.is_broken() && error.message().contains("worker"), "{error}");
+    assert!(executor.bootup(true).expect_err("none is left").is_broken());
+}
+
+#[test]
 fn what_may_be_tried_again_goes_to_another_worker() {
     let mut pool = Pool::new(2);
     let future = pool.executor.call(square::ID).retries(1).submit(5);

@@ -149,6 +149,7 @@ impl Driver {
         let Some(progress) = &mut self.clients[pending.client.index()].progress else { return };
         progress.awaited.remove(&worker);
         progress.stuck.remove(&worker);
+        progress.preparations.boot.set_stuck(progress.stuck.len());
         if let Some(since) = pending.since {
             let limit = progress.preparations.limit;
             self.deadlines.remove(&(since.saturating_add(limit), worker, pending.client));
@@ -162,9 +163,9 @@ impl Driver {
         if !booted || !progress.awaited.is_empty() || progress.preparations.boot.is_decided() {
             return;
         }
-        let workers = self.attendance.ready;
-        if workers > progress.stuck.len() {
-            progress.preparations.boot.succeed(workers - progress.stuck.len());
+        progress.preparations.boot.set_stuck(progress.stuck.len());
+        if self.attendance.ready > progress.stuck.len() {
+            progress.preparations.boot.succeed();
         } else if let Some(first) = progress.stuck.first().copied() {
             let (title, limit) = (progress.title(), progress.preparations.limit.as_secs_f64());
             let stuck: Vec<WorkerNumber> = progress.stuck.iter().copied().collect();

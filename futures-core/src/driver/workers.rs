@@ -153,7 +153,7 @@ impl Driver {
         if self.attendance.awaited > 0 || self.boot.is_decided() {
             return;
         }
-        self.boot.succeed(self.attendance.ready);
+        self.boot.succeed();
         (0..self.clients.len() as u32).for_each(|client| self.conclude(ClientNumber(client)));
     }
 
@@ -163,6 +163,7 @@ impl Driver {
         let was_awaited = worker.is_awaited();
         let before = std::mem::replace(&mut worker.phase, phase);
         self.attendance.note(before, phase, was_awaited);
+        self.boot.set_ready(self.attendance.ready);
         before
     }
 
