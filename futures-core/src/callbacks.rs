@@ -1,6 +1,7 @@
-//! The thread in which a pool calls done-callbacks, so that they may wait without holding up the manager.
+//! The threads in which a pool calls done-callbacks, so that they may wait without holding up the manager.
 
 use crate::future::Callback;
+use crate::ids::ClientNumber;
 use crate::task;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -12,7 +13,8 @@ use std::thread::{self, JoinHandle};
 ///
 /// A callback that has to wait hands the queue over to a new thread: what it waits for may need a callback that stands
 /// behind it. So there is always one thread that takes callbacks, and each that waits ends with its callback.
-pub(crate) struct Callbacks {
+#[derive(Default)]
+struct Callbacks {
     queue: Arc<Queue>,
 }
 
@@ -38,13 +40,76 @@ thread_local! {
     static SERVED: RefCell<Option<Arc<Queue>>> = const { RefCell::new(None) };
 }
 
-impl Callbacks {
-    pub(crate) fn new() -> Self {
-        Callbacks { queue: Arc::default() }
+/// The callbacks of the executors of a pool. Each executor has a queue and a thread of its own: a callback of one delays
+/// no callback of another, and the end of an executor waits for its own.
+#[derive(Default)]
+pub(crate) struct ClientCallbacks {
+    /// By client number.
+    slots: Mutex<Vec<Slot>>,
+}
+
+#[derive(Clone, Default)]
+enum Slot {
+    /// There have been no callbacks.
+    #[default]
+    Unused,
+    Used(Arc<Callbacks>),
+    /// The executor has ended.
+    Finished,
+}
+
+impl ClientCallbacks {
+    /// Calls `callback` soon, after those that the client was given before.
+    pub(crate) fn call(&self, client: ClientNumber, callback: Callback) {
+        let mut slots = self.lock();
+        if slots.len() <= client.index() {
+            slots.resize(client.index() + 1, Slot::Unused);
+        }
+        let slot = &mut slots[client.index()];
+        let callbacks = match slot {
+            Slot::Used(callbacks) => Arc::clone(callbacks),
+            Slot::Unused => {
+                let callbacks = Arc::<Callbacks>::default();
+                *slot = Slot::Used(Arc::clone(&callbacks));
+                callbacks
+            }
+            // Nobody waits for these any more; their thread ends with them.
+            Slot::Finished => Arc::default(),
+        };
+        drop(slots);
+        callbacks.call(callback);
     }
 
+    /// Waits until all callbacks of a client so far, and those that they bring about, have been called.
+    pub(crate) fn finish(&self, client: ClientNumber) {
+        let Some(Slot::Used(callbacks)) = self.lock().get(client.index()).cloned() else { return };
+        // What is to be called before the end may stand behind a callback that waits here.
+        may_block();
+        callbacks.finish();
+        self.lock()[client.index()] = Slot::Finished;
+    }
+
+    /// Lets the thread of a client end with the callbacks so far; nobody waits for them.
+    pub(crate) fn end(&self, client: ClientNumber) {
+        if let Some(Slot::Used(callbacks)) = self.lock().get(client.index()) {
+            callbacks.end();
+        }
+    }
+
+    /// Waits for the callbacks of all clients.
+    pub(crate) fn finish_all(&self) {
+        let clients = self.lock().len() as u32;
+        (0..clients).map(ClientNumber).for_each(|client| self.finish(client));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Callbacks {
     /// Calls `callback` soon, after those that were given before.
-    pub(crate) fn call(&self, callback: Callback) {
+    fn call(&self, callback: Callback) {
         let mut waiting = self.queue.lock();
         waiting.callbacks.push_back(callback);
         self.queue.changed.notify_one();
@@ -56,9 +121,15 @@ impl Callbacks {
         }
     }
 
+    /// Lets the thread end when it has nothing more to do.
+    fn end(&self) {
+        self.queue.lock().ending = true;
+        self.queue.changed.notify_all();
+    }
+
     /// Waits until all callbacks so far, and those that they bring about, have been called; a callback that calls this
     /// does not wait for itself.
-    pub(crate) fn finish(&self) {
+    fn finish(&self) {
         loop {
             let mut waiting = self.queue.lock();
             waiting.ending = true;
@@ -77,8 +148,7 @@ impl Callbacks {
 
 impl Drop for Callbacks {
     fn drop(&mut self) {
-        self.queue.lock().ending = true;
-        self.queue.changed.notify_all();
+        self.end();
     }
 }
 

@@ -140,7 +140,10 @@ impl Driver {
                 self.handle(Event::Submit(client, number, function));
             }
             Command::Cancel(task) => self.handle(Event::Cancel(task)),
-            Command::CancelAll(client) => self.handle(Event::CancelAll(client)),
+            Command::CancelAll(client, done) => {
+                self.handle(Event::CancelAll(client));
+                self.notices.push(Notice::Open(done));
+            }
             Command::Close(client) => self.handle(Event::Close(client)),
             Command::End => self.end(),
             Command::Abandon => {

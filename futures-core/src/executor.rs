@@ -236,6 +236,9 @@ impl Drop for Executor {
     fn drop(&mut self) {
         let panicking = std::thread::panicking();
         self.client.shutdown(!panicking, panicking);
+        if panicking {
+            self.client.manager.inbox().end_callbacks(self.client.number);
+        }
     }
 }
 
@@ -289,7 +292,7 @@ impl Client {
         A: IntoArgs<Args>,
         T: DeserializeOwned,
     {
-        let state = self.manager.inbox().new_state();
+        let state = self.manager.inbox().new_state(self.number);
         match payload::encode_arguments(function.name(), &args.into_args(), &self.limits) {
             Ok(arguments) => {
                 let trial = terms.map(Trial::new);
@@ -315,7 +318,7 @@ impl Client {
         let first = !self.closed.swap(true, Ordering::AcqRel);
         let inbox = self.manager.inbox();
         if cancel_futures {
-            inbox.push(Command::CancelAll(self.number));
+            inbox.cancel_all(self.number);
         }
         if first {
             inbox.push(Command::Close(self.number));
@@ -327,6 +330,8 @@ impl Client {
             inbox.wait_for(&*self.drained, None);
             if self.owns_pool {
                 self.manager.join();
+            } else {
+                inbox.finish_callbacks(self.number);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The door to a manager: whoever holds an executor or a future leaves commands here.
 
 use crate::boot::Boot;
-use crate::callbacks::Callbacks;
+use crate::callbacks::ClientCallbacks;
 use crate::error::{Error, Kind};
 use crate::future::{Callback, State};
 use crate::gate::Gate;
@@ -24,7 +24,8 @@ pub(crate) enum Command {
     Prepare(ClientNumber, Preparations),
     Submit(Task),
     Cancel(TaskNumber),
-    CancelAll(ClientNumber),
+    /// The queued tasks of a client are to be cancelled; then the gate is opened.
+    CancelAll(ClientNumber, Arc<Gate>),
     Close(ClientNumber),
     /// All clients are closed, and the pool is to end when they are drained.
     End,
@@ -64,7 +65,7 @@ pub(crate) struct Inbox {
     seat: Seat,
     next_task: AtomicU64,
     next_client: AtomicU32,
-    callbacks: Callbacks,
+    callbacks: ClientCallbacks,
 }
 
 /// What has come since the manager last looked, or why it looks no more.
@@ -81,13 +82,13 @@ impl Inbox {
             seat: Seat::new(),
             next_task: AtomicU64::new(0),
             next_client: AtomicU32::new(0),
-            callbacks: Callbacks::new(),
+            callbacks: ClientCallbacks::default(),
         })
     }
 
-    /// A new future's state, with a task number of its own.
-    pub(crate) fn new_state(self: &Arc<Self>) -> Arc<State> {
-        State::new(TaskNumber(self.next_task.fetch_add(1, Ordering::Relaxed)), Arc::clone(self))
+    /// The state of a new future of this client, with a task number of its own.
+    pub(crate) fn new_state(self: &Arc<Self>, client: ClientNumber) -> Arc<State> {
+        State::new(TaskNumber(self.next_task.fetch_add(1, Ordering::Relaxed)), client, Arc::clone(self))
     }
 
     /// Opens a new client.
@@ -149,14 +150,50 @@ impl Inbox {
         }
     }
 
-    /// Calls back a function in the thread that is kept for that.
-    pub(crate) fn call_back(&self, callback: Callback) {
-        self.callbacks.call(callback);
+    /// Cancels the tasks of a client that have not been sent, and returns when that is done.
+    pub(crate) fn cancel_all(&self, client: ClientNumber) {
+        let done = Arc::new(Gate::default());
+        self.push(Command::CancelAll(client, Arc::clone(&done)));
+        if !self.seat.is_open() {
+            // Until the workers are there nobody takes commands, and all tasks are still among them.
+            self.cancel_waiting(client);
+        }
+        if self.seat.is_open() {
+            self.wait_for(&*done, None);
+        }
     }
 
-    /// Waits until the callbacks so far have been called.
-    pub(crate) fn finish_callbacks(&self) {
-        self.callbacks.finish();
+    /// Cancels the tasks of a client whose submission nobody has taken yet.
+    fn cancel_waiting(&self, client: ClientNumber) {
+        let states: Vec<Arc<State>> = match &*self.lock() {
+            Commands::Waiting(commands) => {
+                commands.iter().filter_map(|command| submitted_by(client, command)).collect()
+            }
+            Commands::Ended(_) => Vec::new(),
+        };
+        states.iter().for_each(|state| {
+            state.cancel_here();
+        });
+    }
+
+    /// Calls back a function in the thread that is kept for callbacks of this client.
+    pub(crate) fn call_back(&self, client: ClientNumber, callback: Callback) {
+        self.callbacks.call(client, callback);
+    }
+
+    /// Waits until the callbacks of a client, and those that they bring about, have been called.
+    pub(crate) fn finish_callbacks(&self, client: ClientNumber) {
+        self.callbacks.finish(client);
+    }
+
+    /// Lets the thread for callbacks of a client end without waiting for it.
+    pub(crate) fn end_callbacks(&self, client: ClientNumber) {
+        self.callbacks.end(client);
+    }
+
+    /// Waits until the callbacks of all clients have been called.
+    pub(crate) fn finish_all_callbacks(&self) {
+        self.callbacks.finish_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, Commands> {
@@ -173,12 +210,21 @@ impl Commands {
     }
 }
 
+/// The future of the task that this command submits, if this client has submitted it.
+fn submitted_by(client: ClientNumber, command: &Command) -> Option<Arc<State>> {
+    match command {
+        Command::Submit(task) if task.client == client => Some(Arc::clone(&task.state)),
+        _ => None,
+    }
+}
+
 /// Does what is left to do about a command that no manager will see.
 fn refuse(command: Command, reason: &Error) {
     match command {
         Command::Submit(task) => task.state.finish(Outcome::Failed(reason.clone())),
         Command::Open(_, gate) => gate.open(),
         Command::Prepare(_, preparations) => preparations.boot.fail(reason),
+        Command::CancelAll(_, gate) => gate.open(),
         _ => {}
     }
 }

@@ -179,7 +179,7 @@ impl Manager {
         if let Some(handle) = handle {
             let _ = handle.join();
         }
-        self.inbox.finish_callbacks();
+        self.inbox.finish_all_callbacks();
     }
 
     /// Waits until the thread of the pool, which was told to, has ended, but not for callbacks; whether it has by the

@@ -344,7 +344,7 @@ where
         chunk.bytes = arguments.len_bytes();
         chunk.unencodable.reverse();
         if submitted > 0 {
-            let state = self.client.manager().inbox().new_state();
+            let state = self.client.manager().inbox().new_state(self.client.number());
             chunk.state = Some(Arc::clone(&state));
             let function = self.function.key();
             let trial = self.terms.as_ref().map(Trial::new);

@@ -4,6 +4,7 @@ use super::Driver;
 use super::preparing::Progress;
 use super::workers::Presence;
 use crate::error::Error;
+use crate::future::Notice;
 use crate::gate::Gate;
 use crate::ids::{ClientNumber, WorkerNumber};
 use crate::inbox::shut_down;
@@ -73,7 +74,9 @@ impl Driver {
         self.clients_left -= 1;
         let client = &mut self.clients[number.index()];
         client.drained = true;
-        client.release(&shut_down());
+        client.fail_boot(&shut_down());
+        // After the callbacks of its last task have been handed over.
+        self.notices.push(Notice::Open(Arc::clone(&client.gate)));
         let Some(progress) = &mut client.progress else { return };
         progress.strip();
         if self.ending {

@@ -3,6 +3,7 @@
 use super::cancel::cancel_all;
 use super::{Future, State};
 use crate::error::Result;
+use crate::ids::ClientNumber;
 use crate::inbox::Inbox;
 use crate::payload::Outcome;
 use std::borrow::Borrow;
@@ -40,8 +41,9 @@ where
     I: IntoIterator<Item: Borrow<Future<T>>>,
 {
     let futures: Vec<Future<T>> = futures.into_iter().map(|future| future.borrow().clone()).collect();
-    let inbox = futures.first().map_or_else(Inbox::new, |future| Arc::clone(future.state.inbox()));
-    let state = inbox.new_state();
+    let first = futures.first().map(|future| &future.state);
+    let inbox = first.map_or_else(Inbox::new, |state| Arc::clone(state.inbox()));
+    let state = inbox.new_state(first.map_or(ClientNumber(0), |state| state.client()));
     state.derive_from(futures.iter().map(|future| Arc::clone(&future.state)).collect());
     let collection = Arc::new(Collection { left: AtomicUsize::new(futures.len()), futures, state: Arc::clone(&state) });
     if collection.futures.is_empty() {

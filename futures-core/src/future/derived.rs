@@ -3,6 +3,7 @@
 use super::cancel::cancel_all;
 use super::{Future, State};
 use crate::error::{Error, Kind, Result};
+use crate::ids::ClientNumber;
 use crate::inbox::Inbox;
 use crate::payload::Outcome;
 use crate::task;
@@ -70,7 +71,7 @@ impl<T: 'static> Resolve for Future<T> {
 /// A future that is done already.
 impl<T: Clone + Send + 'static> From<Result<T>> for Future<T> {
     fn from(result: Result<T>) -> Self {
-        let future = Future::new(Inbox::new().new_state(), local);
+        let future = Future::new(Inbox::new().new_state(ClientNumber(0)), local);
         resolve(&future, result.resolution());
         future
     }
@@ -85,7 +86,7 @@ where
     U: Send + 'static,
     W: FnOnce(&Future<T>) -> Resolution<U> + Send + 'static,
 {
-    let derived = Future::new(source.state.inbox().new_state(), local);
+    let derived = Future::new(source.state.inbox().new_state(source.state.client()), local);
     derived.state.derive_from(vec![Arc::clone(&source.state)]);
     let (from, to) = (source.clone(), derived.clone());
     source.state.add_callback(Box::new(move || {

@@ -4,7 +4,8 @@ use super::cancel::cancel_all;
 use super::watch::Watch;
 use crate::callbacks;
 use crate::error::{Error, Kind};
-use crate::ids::TaskNumber;
+use crate::gate::Gate;
+use crate::ids::{ClientNumber, TaskNumber};
 use crate::inbox::{Command, Inbox};
 use crate::parker::{Awaited, Parker, Sleepers};
 use crate::payload::Outcome;
@@ -34,6 +35,7 @@ pub(crate) enum Phase {
 /// final: one of them sees the other.
 pub(crate) struct State {
     task: TaskNumber,
+    client: ClientNumber,
     inbox: Arc<Inbox>,
     phase: AtomicU8,
     /// Whether there may be listeners; most futures have none, and are spared the lock.
@@ -70,8 +72,10 @@ pub(crate) enum Notice {
     Say(String),
     /// Whoever awaits the future.
     Wake(Waker),
-    /// A callback, to be called in the pool's thread for callbacks.
-    Call(Arc<Inbox>, Callback),
+    /// A callback, to be called in the thread that the pool keeps for those of this executor.
+    Call(Arc<Inbox>, ClientNumber, Callback),
+    /// Those who wait for this, after all that was to be told before.
+    Open(Arc<Gate>),
 }
 
 impl Notice {
@@ -80,7 +84,8 @@ impl Notice {
             Notice::Say(text) => say(&text),
             // A panic of somebody else's waker is reported by the panic hook and harms nobody else.
             Notice::Wake(waker) => drop(task::contain(|| waker.wake())),
-            Notice::Call(inbox, callback) => inbox.call_back(callback),
+            Notice::Call(inbox, client, callback) => inbox.call_back(client, callback),
+            Notice::Open(gate) => gate.open(),
         }
     }
 }
@@ -89,10 +94,11 @@ impl Notice {
 pub(crate) type Callback = Box<dyn FnOnce() + Send>;
 
 impl State {
-    /// The state of a future of a task that `inbox` is going to be given.
-    pub(crate) fn new(task: TaskNumber, inbox: Arc<Inbox>) -> Arc<Self> {
+    /// The state of a future of a task that `inbox` is going to be given, by this client.
+    pub(crate) fn new(task: TaskNumber, client: ClientNumber, inbox: Arc<Inbox>) -> Arc<Self> {
         Arc::new(State {
             task,
+            client,
             inbox,
             phase: AtomicU8::new(Phase::Pending as u8),
             heard: AtomicBool::new(false),
@@ -103,6 +109,11 @@ impl State {
 
     pub(crate) fn task(&self) -> TaskNumber {
         self.task
+    }
+
+    /// The executor that has submitted the task, or the one of the future that this one is derived from.
+    pub(crate) fn client(&self) -> ClientNumber {
+        self.client
     }
 
     /// The door to the pool by whose threads this future is brought forward.
@@ -175,13 +186,24 @@ impl State {
     pub(crate) fn cancel(&self) -> bool {
         if self.advance(Phase::Pending, Phase::Cancelled) {
             self.inbox.push(Command::Cancel(self.task));
-            let mut wakers = Vec::new();
-            let Settled { callbacks, sources } = self.settle(&mut wakers);
-            wakers.into_iter().for_each(Notice::tell);
-            callbacks.into_iter().for_each(callbacks::run);
-            cancel_all(sources);
+            self.tell_of_cancellation();
         }
         self.phase() == Phase::Cancelled
+    }
+
+    /// The same for a task that the pool is going to be told about, or has not taken.
+    pub(crate) fn cancel_here(&self) {
+        if self.advance(Phase::Pending, Phase::Cancelled) {
+            self.tell_of_cancellation();
+        }
+    }
+
+    fn tell_of_cancellation(&self) {
+        let mut wakers = Vec::new();
+        let Settled { callbacks, sources } = self.settle(&mut wakers);
+        wakers.into_iter().for_each(Notice::tell);
+        callbacks.into_iter().for_each(callbacks::run);
+        cancel_all(sources);
     }
 
     /// The same from the pool's side, which has forgotten the task and must not wait for callbacks.
@@ -197,7 +219,8 @@ impl State {
             return;
         }
         let callbacks = self.settle(notices).callbacks;
-        notices.extend(callbacks.into_iter().map(|callback| Notice::Call(Arc::clone(&self.inbox), callback)));
+        let call = |callback| Notice::Call(Arc::clone(&self.inbox), self.client, callback);
+        notices.extend(callbacks.into_iter().map(call));
     }
 
     /// Calls `callback` when the future is done: now, if it is.

@@ -148,6 +148,11 @@ impl Seat {
         }
     }
 
+    /// Whether there is something to drive.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::SeqCst)
+    }
+
     /// Calls the attendant if it sleeps.
     pub(crate) fn call_attendant(&self) {
         self.attendant.unpark();

@@ -3,7 +3,8 @@
 use super::tasks::*;
 use super::{LONG, Setting, promises};
 use futures_mpi::Future;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 promises![
@@ -13,6 +14,9 @@ promises![
     shutdown_waits_for_what_is_pending,
     shutdown_without_waiting_returns_at_once,
     shutdown_can_cancel_what_is_queued,
+    shutdown_has_cancelled_when_it_returns,
+    the_end_of_an_executor_waits_for_callbacks_and_hooks,
+    a_callback_of_one_executor_does_not_delay_the_end_of_another,
     a_shut_down_executor_refuses,
     shutdown_may_be_repeated,
     dropping_an_executor_waits,
@@ -97,6 +101,85 @@ fn shutdown_can_cancel_what_is_queued(setting: &Setting) {
     executor.shutdown(true, true);
     assert!(running.iter().all(|future| future.result().is_ok()), "what runs goes on");
     assert!(queued.iter().all(Future::cancelled), "what is queued is cancelled");
+}
+
+/// Without waiting as well, whether the workers have been started or not.
+fn shutdown_has_cancelled_when_it_returns(setting: &Setting) {
+    for boot in [false, true] {
+        let executor = setting.executor();
+        let mut running = 0;
+        if boot {
+            running = setting.workers;
+            executor.bootup(true).expect("the pool starts");
+        }
+        let futures: Vec<_> = (0..running + 500).map(|_| executor.submit(sleep::ID, 100)).collect();
+        let called = Arc::new(AtomicUsize::new(0));
+        for future in &futures {
+            let called = Arc::clone(&called);
+            future.add_done_callback(move |future| {
+                called.fetch_add(usize::from(future.cancelled()), Ordering::SeqCst);
+            });
+        }
+        executor.shutdown(false, true);
+        assert!(futures.iter().all(|future| future.cancelled() || future.running() || future.done()), "boot: {boot}");
+        let cancelled = futures.iter().filter(|future| future.cancelled()).count();
+        assert!(cancelled >= 400, "{cancelled} of 500 are cancelled; boot: {boot}");
+        drop(executor);
+        assert_eq!(called.load(Ordering::SeqCst), cancelled);
+    }
+}
+
+fn the_end_of_an_executor_waits_for_callbacks_and_hooks(setting: &Setting) {
+    for by_drop in [false, true] {
+        let executor = setting.executor();
+        let called = Arc::new(AtomicUsize::new(0));
+        let slow = |called: &Arc<AtomicUsize>| {
+            let called = Arc::clone(called);
+            move || {
+                std::thread::sleep(Duration::from_millis(50));
+                called.fetch_add(1, Ordering::SeqCst);
+            }
+        };
+        let future = executor.submit(sleep::ID, 20);
+        let callback = slow(&called);
+        future.add_done_callback(move |_| callback());
+        let (first, second) = (slow(&called), slow(&called));
+        let hooked = future.then(move |n| {
+            first();
+            Ok(n + 1)
+        });
+        let last = hooked.then(move |n| {
+            second();
+            Ok(n + 1)
+        });
+        if by_drop {
+            drop(executor);
+        } else {
+            executor.shutdown(true, false);
+        }
+        assert_eq!(called.load(Ordering::SeqCst), 3, "by drop: {by_drop}");
+        assert!(last.done() && last.result().expect("all succeed") == 22);
+    }
+}
+
+fn a_callback_of_one_executor_does_not_delay_the_end_of_another(setting: &Setting) {
+    let (busy, other) = (setting.executor(), setting.executor());
+    let (release, wait) = mpsc::channel::<()>();
+    let (begin, begun) = mpsc::channel();
+    busy.submit(square::ID, 2).add_done_callback(move |_| {
+        begin.send(()).expect("the test waits");
+        let _ = wait.recv();
+    });
+    begun.recv_timeout(LONG).expect("it is called");
+    let called = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&called);
+    other.submit(square::ID, 3).add_done_callback(move |_| {
+        counter.fetch_add(1, Ordering::SeqCst);
+    });
+    drop(other);
+    assert_eq!(called.load(Ordering::SeqCst), 1);
+    drop(release);
+    drop(busy);
 }
 
 fn a_shut_down_executor_refuses(setting: &Setting) {
