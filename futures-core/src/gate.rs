@@ -37,4 +37,8 @@ impl Awaited for Gate {
         }
         closed
     }
+
+    fn withdraw(&self, parker: &Arc<Parker>) {
+        self.lock().remove(parker);
+    }
 }

@@ -3,7 +3,7 @@
 use crate::attachments::Encoded;
 use crate::error::{Error, Kind, Result};
 use crate::executor::Client;
-use crate::future::{State, Watch};
+use crate::future::{Listening, State, Watch};
 use crate::inbox::Task;
 use crate::payload::{self, Decoder};
 use crate::task::{IntoArgs, TaskId};
@@ -204,6 +204,8 @@ type Panic = Box<dyn Any + Send>;
 struct Chunk {
     /// None if no item of the chunk could be encoded.
     state: Option<Arc<State>>,
+    /// Says when it is done, if the order of the chunks does not matter.
+    listening: Option<Listening>,
     count: usize,
     /// The items that could not be encoded, by their place in the chunk, last first.
     unencodable: Vec<(usize, Error)>,
@@ -294,11 +296,11 @@ where
         {
             let (made, panic) = self.make_chunk(&mut tasks);
             panicked = panic;
-            let Some(chunk) = made else { break };
+            let Some(mut chunk) = made else { break };
             self.bytes_ahead += chunk.bytes;
             items += chunk.count;
             match (&self.watch, &chunk.state) {
-                (Some(watch), Some(state)) => state.watch(watch, self.next_chunk, false),
+                (Some(watch), Some(state)) => chunk.listening = Some(state.watch(watch, self.next_chunk, false)),
                 (Some(watch), None) => watch.report(self.next_chunk),
                 (None, _) => {}
             }

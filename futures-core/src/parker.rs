@@ -65,6 +65,9 @@ pub(crate) trait Awaited {
 
     /// Has the thread of this parker called when it happens; `false` if it has happened already.
     fn enroll(&self, parker: &Arc<Parker>) -> bool;
+
+    /// Has the thread of this parker, which waits no more, called no more.
+    fn withdraw(&self, parker: &Arc<Parker>);
 }
 
 /// Sleeps until `target` has happened, or until the deadline, and leaves it to others to bring that about; whether it has
@@ -74,6 +77,7 @@ pub(crate) fn wait_for(target: &dyn Awaited, deadline: Option<Instant>) -> bool 
     while target.enroll(&parker) {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
+            target.withdraw(&parker);
             return target.is_done();
         }
         parker.park(left);
@@ -89,6 +93,12 @@ impl Sleepers {
     pub(crate) fn add(&mut self, parker: &Arc<Parker>) {
         if !self.0.iter().any(|known| Arc::ptr_eq(known, parker)) {
             self.0.push(Arc::clone(parker));
+        }
+    }
+
+    pub(crate) fn remove(&mut self, parker: &Arc<Parker>) {
+        if let Some(at) = self.0.iter().position(|known| Arc::ptr_eq(known, parker)) {
+            self.0.swap_remove(at);
         }
     }
 

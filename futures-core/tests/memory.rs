@@ -1,9 +1,14 @@
-//! What memory queued tasks take, that it is given back, and that a map takes no more for more items.
+//! What memory queued tasks take, that it is given back, also by those who wait and give up, and that a map takes no
+//! more for more items.
 
-use futures_mpi_core::{Future, ThreadPoolExecutor};
+use futures_mpi_core::{Future, ReturnWhen, ThreadPoolExecutor, as_completed, wait};
 use futures_mpi_macros::remote_task;
 use peak_alloc::PeakAlloc;
-use std::sync::{Condvar, Mutex};
+use std::pin::pin;
+use std::sync::{Arc, Condvar, Mutex};
+use std::task::{Context, Wake, Waker};
+use std::thread;
+use std::time::Duration;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -58,7 +63,64 @@ fn memory_is_little_and_given_back() {
     let kept = MEMORY.current_usage().saturating_sub(before);
     println!("{kept} bytes are kept when they are done");
     assert!(kept < SPARE_BYTES, "{kept} bytes are kept when all tasks are done");
+    who_gives_up_leaves_nothing(&executor);
+    what_is_taken_as_it_is_completed_is_given_back(&executor);
     an_endless_map_takes_no_more(&executor);
+}
+
+/// A waker of a task with some memory of its own.
+struct Heavy(#[expect(dead_code, reason = "it is there to be counted")] [u8; 4096]);
+
+impl Wake for Heavy {
+    fn wake(self: Arc<Self>) {}
+}
+
+fn who_gives_up_leaves_nothing(executor: &ThreadPoolExecutor) {
+    *GATE.0.lock().expect("nobody panics") = false;
+    let mut futures = vec![executor.submit(wait_at_the_gate::ID, ())];
+    futures.extend((0..99).map(|_| executor.submit(wait_at_the_gate::ID, ())));
+    let give_up = |rounds: usize| {
+        for _ in 0..rounds {
+            let waited = wait(&futures, ReturnWhen::FirstCompleted, Some(Duration::ZERO));
+            assert!(waited.done.is_empty());
+            assert!(as_completed(&futures).timeout(Duration::ZERO).next().is_some_and(|late| late.is_err()));
+            drop(as_completed(&futures));
+            for future in &futures {
+                let mut awaited = pin!(future.clone());
+                for _ in 0..2 {
+                    let waker = Waker::from(Arc::new(Heavy([0; 4096])));
+                    assert!(awaited.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+                }
+            }
+            thread::scope(|scope| {
+                scope.spawn(|| assert!(futures[99].result_timeout(Duration::from_micros(100)).is_err()));
+            });
+        }
+        MEMORY.current_usage()
+    };
+    let early = give_up(20);
+    let late = give_up(1000);
+    println!("{early} bytes are held after 20 rounds of giving up, {late} after 1000 more");
+    assert!(late < early + SPARE_BYTES, "who gives up leaves something: {early} bytes have become {late}");
+    open_the_gate();
+    assert_eq!(wait(&futures, ReturnWhen::AllCompleted, None).done.len(), 100);
+}
+
+#[remote_task]
+fn picture(n: u8) -> Vec<u8> {
+    vec![n; 1 << 20]
+}
+
+fn what_is_taken_as_it_is_completed_is_given_back(executor: &ThreadPoolExecutor) {
+    let pictures: Vec<_> = (0..64).map(|n| executor.submit(picture::ID, n)).collect();
+    assert_eq!(wait(&pictures, ReturnWhen::AllCompleted, None).done.len(), 64);
+    let all = MEMORY.current_usage();
+    let mut completed = as_completed(pictures);
+    assert_eq!(completed.by_ref().take(48).count(), 48);
+    let rest = MEMORY.current_usage();
+    println!("64 pictures take {all} bytes, and {rest} when 48 have been taken");
+    assert!(all - rest > 40 << 20, "only {} bytes are given back", all - rest);
+    assert_eq!(completed.count(), 16);
 }
 
 fn an_endless_map_takes_no_more(executor: &ThreadPoolExecutor) {

@@ -41,17 +41,17 @@ where
     I: IntoIterator<Item: Borrow<Future<T>>>,
 {
     let futures: Vec<Future<T>> = futures.into_iter().map(|future| future.borrow().clone()).collect();
-    let first = futures.first().map(|future| &future.state);
+    let first = futures.first().map(Future::state);
     let inbox = first.map_or_else(Inbox::new, |state| Arc::clone(state.inbox()));
     let state = inbox.new_state(first.map_or(ClientNumber(0), |state| state.client()));
-    state.derive_from(futures.iter().map(|future| Arc::clone(&future.state)).collect());
+    state.derive_from(futures.iter().map(|future| Arc::clone(future.state())).collect());
     let collection = Arc::new(Collection { left: AtomicUsize::new(futures.len()), futures, state: Arc::clone(&state) });
     if collection.futures.is_empty() {
         collection.complete();
     }
     for (place, future) in collection.futures.iter().enumerate() {
         let collection = Arc::clone(&collection);
-        future.state.add_callback(Box::new(move || collection.done(place)));
+        future.state().add_callback(Box::new(move || collection.done(place)));
     }
     Future::new(state, results::<T>)
 }
@@ -71,11 +71,11 @@ impl<T: 'static> Collection<T> {
         if self.state.is_done() {
             return;
         }
-        match self.futures[place].state.finished() {
+        match self.futures[place].state().finished() {
             None => cancel_all([Arc::clone(&self.state)]),
             Some(Outcome::Failed(error)) => {
                 self.state.finish(Outcome::Failed(error.clone()));
-                cancel_all(self.futures.iter().map(|future| Arc::clone(&future.state)));
+                cancel_all(self.futures.iter().map(|future| Arc::clone(future.state())));
             }
             // The last one must see what all others have seen.
             Some(_) if self.left.fetch_sub(1, Ordering::AcqRel) == 1 => self.complete(),

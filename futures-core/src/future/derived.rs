@@ -86,12 +86,12 @@ where
     U: Send + 'static,
     W: FnOnce(&Future<T>) -> Resolution<U> + Send + 'static,
 {
-    let derived = Future::new(source.state.inbox().new_state(source.state.client()), local);
-    derived.state.derive_from(vec![Arc::clone(&source.state)]);
+    let derived = Future::new(source.state().inbox().new_state(source.state().client()), local);
+    derived.state().derive_from(vec![Arc::clone(source.state())]);
     let (from, to) = (source.clone(), derived.clone());
-    source.state.add_callback(Box::new(move || {
+    source.state().add_callback(Box::new(move || {
         if from.cancelled() {
-            cancel_all([to.state]);
+            cancel_all([Arc::clone(to.state())]);
         } else if !to.done() {
             resolve(&to, guarded(|| work(&from)));
         }
@@ -107,8 +107,8 @@ pub(super) fn guarded<T>(hook: impl FnOnce() -> Resolution<T>) -> Resolution<T> 
 /// Lets `derived` become what it was found to become, unless it has been cancelled.
 fn resolve<T: Send + 'static>(derived: &Future<T>, resolution: Resolution<T>) {
     match resolution {
-        Resolution::Value(value) => derived.state.finish(Outcome::Local(Box::new(value))),
-        Resolution::Failed(error) => derived.state.finish(Outcome::Failed(error)),
+        Resolution::Value(value) => derived.state().finish(Outcome::Local(Box::new(value))),
+        Resolution::Failed(error) => derived.state().finish(Outcome::Failed(error)),
         Resolution::Future(inner) => chain(derived, inner),
     }
 }
@@ -116,25 +116,25 @@ fn resolve<T: Send + 'static>(derived: &Future<T>, resolution: Resolution<T>) {
 /// Lets `derived` become what `inner` becomes.
 fn chain<T: Send + 'static>(derived: &Future<T>, inner: Future<T>) {
     if inner.done() {
-        return adopt(&derived.state, &inner);
+        return adopt(derived.state(), &inner);
     }
     // First the link, then the search: of two futures that are chained to each other at the same time, at least the
     // later one finds the circle.
-    if !derived.state.derive_from(vec![Arc::clone(&inner.state)]) {
-        return cancel_all([inner.state]);
+    if !derived.state().derive_from(vec![Arc::clone(inner.state())]) {
+        return cancel_all([Arc::clone(inner.state())]);
     }
-    if leads_to(&inner.state, &derived.state) {
+    if leads_to(inner.state(), derived.state()) {
         let message = "cycle detected: the future would have to wait for itself, because its hook returned a future \
                        that is derived from it";
-        return derived.state.finish(Outcome::Failed(Error::new(Kind::Cycle, message)));
+        return derived.state().finish(Outcome::Failed(Error::new(Kind::Cycle, message)));
     }
-    let (from, to) = (inner.clone(), Arc::clone(&derived.state));
-    inner.state.add_callback(Box::new(move || adopt(&to, &from)));
+    let (from, to) = (inner.clone(), Arc::clone(derived.state()));
+    inner.state().add_callback(Box::new(move || adopt(&to, &from)));
 }
 
 /// Gives `derived` the outcome of `inner`, which is done.
 fn adopt<T: Send + 'static>(derived: &Arc<State>, inner: &Future<T>) {
-    match inner.state.finished() {
+    match inner.state().finished() {
         None => cancel_all([Arc::clone(derived)]),
         Some(Outcome::Failed(error)) => derived.finish(Outcome::Failed(error.clone())),
         Some(outcome) => {

@@ -1,7 +1,7 @@
 //! Waiting for several futures at once: [`wait`] for some of them, [`as_completed`] for one after the other.
 
 use super::watch::Watch;
-use super::{Future, deadline};
+use super::{Future, Listening, deadline};
 use crate::error::{Error, Kind, Result};
 use crate::inbox::Inbox;
 use std::borrow::Borrow;
@@ -58,11 +58,9 @@ where
 {
     let deadline = timeout.and_then(deadline);
     let futures = distinct(futures);
-    let (watch, inbox) = watch(&futures);
-    let mut left = futures.len();
-    while left > 0 {
-        let Some(token) = watch.next(inbox.as_deref(), deadline) else { break };
-        left -= 1;
+    let mut watched = Watched::new(&futures);
+    while watched.left > 0 {
+        let Some(token) = watched.next(deadline) else { break };
         let enough = match return_when {
             ReturnWhen::FirstCompleted => true,
             ReturnWhen::FirstException => futures[token].has_failed(),
@@ -72,13 +70,15 @@ where
             break;
         }
     }
+    drop(watched);
     let (done, not_done) = futures.into_iter().partition(Future::done);
     Waited { done, not_done }
 }
 
 /// Yields each of the futures when it is finished or cancelled, those that are done already first.
 ///
-/// A future that is given more than once is yielded once.
+/// A future that is given more than once is yielded once. One that has been yielded is the caller's alone: its result
+/// goes with the caller's last handle, while the iteration goes on.
 ///
 /// # Examples
 ///
@@ -105,19 +105,17 @@ where
 {
     let called = Instant::now();
     let futures = distinct(futures);
-    let (watch, inbox) = watch(&futures);
-    AsCompleted { called, left: futures.len(), futures, watch, inbox }
+    let watched = Watched::new(&futures);
+    AsCompleted { called, watched, futures: futures.into_iter().map(Some).collect() }
 }
 
 /// The iterator of [`as_completed`].
 #[must_use = "an iterator does nothing until it is used"]
 pub struct AsCompleted<T> {
     called: Instant,
-    futures: Vec<Future<T>>,
-    watch: Arc<Watch>,
-    /// The door to the pool of all of them, if they have one pool.
-    inbox: Option<Arc<Inbox>>,
-    left: usize,
+    watched: Watched,
+    /// None in the place of one that has been yielded.
+    futures: Vec<Option<Future<T>>>,
 }
 
 impl<T> AsCompleted<T> {
@@ -147,9 +145,7 @@ impl<T> AsCompleted<T> {
     }
 
     fn next_until(&mut self, deadline: Option<Instant>) -> Option<Future<T>> {
-        let token = self.watch.next(self.inbox.as_deref(), deadline)?;
-        self.left -= 1;
-        Some(self.futures[token].clone())
+        self.futures[self.watched.next(deadline)?].take()
     }
 }
 
@@ -157,17 +153,17 @@ impl<T> Iterator for AsCompleted<T> {
     type Item = Future<T>;
 
     fn next(&mut self) -> Option<Future<T>> {
-        if self.left == 0 { None } else { self.next_until(None) }
+        if self.watched.left == 0 { None } else { self.next_until(None) }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
+        (self.watched.left, Some(self.watched.left))
     }
 }
 
 impl<T> fmt::Debug for AsCompleted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AsCompleted({} of {} to come)", self.left, self.futures.len())
+        write!(f, "AsCompleted({} of {} to come)", self.watched.left, self.futures.len())
     }
 }
 
@@ -184,12 +180,12 @@ impl<T> Iterator for AsCompletedInTime<T> {
     type Item = Result<Future<T>>;
 
     fn next(&mut self) -> Option<Result<Future<T>>> {
-        if self.inner.left == 0 {
+        let left = self.inner.watched.left;
+        if left == 0 {
             return None;
         }
-        let left = self.inner.left;
         Some(self.inner.next_until(self.deadline).ok_or_else(|| {
-            self.inner.left = 0;
+            self.inner.watched.give_up();
             let total = self.inner.futures.len();
             let seconds = self.timeout.as_secs_f64();
             Error::new(Kind::Timeout, format!("{left} of {total} futures were not done {seconds:.3} s after the call"))
@@ -201,17 +197,41 @@ impl<T> Iterator for AsCompletedInTime<T> {
 fn distinct<T>(futures: impl IntoIterator<Item: Borrow<Future<T>>>) -> Vec<Future<T>> {
     let mut seen = BTreeSet::new();
     let futures = futures.into_iter().map(|future| future.borrow().clone());
-    futures.filter(|future| seen.insert(Arc::as_ptr(&future.state).addr())).collect()
+    futures.filter(|future| seen.insert(Arc::as_ptr(future.state()).addr())).collect()
 }
 
-/// A watch to which every future reports by its place, and the door to their pool: whoever waits drives it, if all that
-/// are not done have the same.
-fn watch<T>(futures: &[Future<T>]) -> (Arc<Watch>, Option<Arc<Inbox>>) {
-    let watch = Arc::new(Watch::default());
-    let mut pending = futures.iter().filter(|future| !future.done()).map(|future| future.state.inbox());
-    let inbox = pending.next().filter(|first| pending.all(|other| Arc::ptr_eq(first, other))).map(Arc::clone);
-    for (token, future) in futures.iter().enumerate() {
-        future.state.watch(&watch, token, inbox.is_none());
+/// A watch to which futures report, each by its place, until it is dropped.
+struct Watched {
+    watch: Arc<Watch>,
+    /// None in the place of a future that has reported.
+    listening: Vec<Option<Listening>>,
+    /// How many have not reported.
+    left: usize,
+    /// The door to the pool of all that were not done: whoever waits drives it. None if they have several.
+    inbox: Option<Arc<Inbox>>,
+}
+
+impl Watched {
+    fn new<T>(futures: &[Future<T>]) -> Self {
+        let watch = Arc::new(Watch::default());
+        let mut pending = futures.iter().filter(|future| !future.done()).map(|future| future.state().inbox());
+        let inbox = pending.next().filter(|first| pending.all(|other| Arc::ptr_eq(first, other))).map(Arc::clone);
+        let listen = |(token, future): (usize, &Future<T>)| Some(future.state().watch(&watch, token, inbox.is_none()));
+        let listening = futures.iter().enumerate().map(listen).collect();
+        Watched { listening, watch, left: futures.len(), inbox }
     }
-    (watch, inbox)
+
+    /// The place of the next future that is done; `None` if the deadline passes before.
+    fn next(&mut self, deadline: Option<Instant>) -> Option<usize> {
+        let token = self.watch.next(self.inbox.as_deref(), deadline)?;
+        self.left -= 1;
+        self.listening[token] = None;
+        Some(token)
+    }
+
+    /// Waits for no more of them.
+    fn give_up(&mut self) {
+        self.left = 0;
+        self.listening = Vec::new();
+    }
 }

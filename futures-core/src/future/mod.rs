@@ -5,6 +5,7 @@ mod collect;
 mod compose;
 mod derived;
 mod group;
+mod roster;
 mod state;
 mod watch;
 
@@ -14,7 +15,7 @@ pub use collect::collect;
 pub use compose::{catch, compose, then};
 pub use derived::Resolve;
 pub use group::{AsCompleted, AsCompletedInTime, ReturnWhen, Waited, as_completed, wait};
-pub(crate) use state::{Callback, Notice, Phase, State};
+pub(crate) use state::{Callback, Listening, Notice, Phase, State};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::pin::Pin;
@@ -29,7 +30,8 @@ pub(crate) use watch::Watch;
 /// may outlive its executor, which fulfills every future before it goes. The result stays in the future in encoded form
 /// and is decoded by each call that asks for it, in the thread that asks; so it may be asked for more than once.
 ///
-/// It is also a [`std::future::Future`] that needs no particular runtime.
+/// It is also a [`std::future::Future`] that needs no particular runtime. Each handle has the waker of its last poll,
+/// which goes when the handle is dropped.
 ///
 /// # Examples
 ///
@@ -49,14 +51,42 @@ pub(crate) use watch::Watch;
 /// # Ok::<(), futures_mpi::Error>(())
 /// ```
 pub struct Future<T> {
-    state: Arc<State>,
-    /// Makes the value out of the outcome.
-    extract: fn(&Outcome) -> Result<T>,
+    handle: Handle<T>,
 }
 
+/// What a future consists of: two words, because millions may be held.
+enum Handle<T> {
+    Quiet(Arc<State>, Extract<T>),
+    /// It has been polled in vain; its waker goes with it.
+    Polled(Box<(Listening, Extract<T>)>),
+}
+
+/// Makes the value out of the outcome.
+type Extract<T> = fn(&Outcome) -> Result<T>;
+
 impl<T> Future<T> {
-    pub(crate) fn new(state: Arc<State>, extract: fn(&Outcome) -> Result<T>) -> Self {
-        Future { state, extract }
+    pub(crate) fn new(state: Arc<State>, extract: Extract<T>) -> Self {
+        Future { handle: Handle::Quiet(state, extract) }
+    }
+
+    fn state(&self) -> &Arc<State> {
+        match &self.handle {
+            Handle::Quiet(state, _) => state,
+            Handle::Polled(polled) => &polled.0.state,
+        }
+    }
+
+    /// The door to the pool by whose threads this future is brought forward.
+    #[cfg(test)]
+    pub(crate) fn inbox(&self) -> &crate::inbox::Inbox {
+        self.state().inbox()
+    }
+
+    fn extract(&self) -> Extract<T> {
+        match &self.handle {
+            Handle::Quiet(_, extract) => *extract,
+            Handle::Polled(polled) => polled.1,
+        }
     }
 
     /// Waits until the task is done and returns what its function returned.
@@ -66,7 +96,7 @@ impl<T> Future<T> {
     /// Whatever made the task fail: its own panic or `Err`, its cancellation, arguments or results that do not pass the
     /// codec, a lost worker, its `task_timeout`, a broken pool, an executor that had been shut down.
     pub fn result(&self) -> Result<T> {
-        self.state.wait(None).and_then(self.extract)
+        self.state().wait(None).and_then(self.extract())
     }
 
     /// Like [`result`](Self::result), but waits for at most `timeout`.
@@ -76,7 +106,7 @@ impl<T> Future<T> {
     /// As for [`result`](Self::result); and an error for which [`Error::is_timeout`] holds if the task is not done in
     /// time, after which the future is as it was and may be waited for again.
     pub fn result_timeout(&self, timeout: Duration) -> Result<T> {
-        self.state.wait(deadline(timeout)).and_then(self.extract)
+        self.state().wait(deadline(timeout)).and_then(self.extract())
     }
 
     /// Waits until the task is done and returns why it failed, or `None` if it succeeded.
@@ -90,9 +120,9 @@ impl<T> Future<T> {
     ///
     /// An error for which [`Error::is_timeout`] holds if the task is not done in time.
     pub fn exception_timeout(&self, timeout: Duration) -> Result<Option<Error>> {
-        match self.state.wait(deadline(timeout)) {
+        match self.state().wait(deadline(timeout)) {
             Err(error) if error.is_timeout() => Err(error),
-            outcome => Ok(outcome.and_then(self.extract).err()),
+            outcome => Ok(outcome.and_then(self.extract()).err()),
         }
     }
 
@@ -102,27 +132,27 @@ impl<T> Future<T> {
     /// ahead of their execution: up to 4 ms of work waits at each worker, or one task of up to 20 ms. Those count as
     /// running.
     pub fn cancel(&self) -> bool {
-        self.state.cancel()
+        self.state().cancel()
     }
 
     /// Whether the task was cancelled.
     pub fn cancelled(&self) -> bool {
-        self.state.phase() == Phase::Cancelled
+        self.state().phase() == Phase::Cancelled
     }
 
     /// Whether the task has been sent to a worker and is not done.
     pub fn running(&self) -> bool {
-        self.state.phase() == Phase::Running
+        self.state().phase() == Phase::Running
     }
 
     /// Whether the task is done and has failed; a cancellation does not count.
     fn has_failed(&self) -> bool {
-        self.state.phase() == Phase::Finished && self.result().is_err()
+        self.state().phase() == Phase::Finished && self.result().is_err()
     }
 
     /// Whether the task is finished, successfully or not, or cancelled.
     pub fn done(&self) -> bool {
-        self.state.is_done()
+        self.state().is_done()
     }
 }
 
@@ -156,7 +186,7 @@ impl<T: 'static> Future<T> {
     /// ```
     pub fn add_done_callback(&self, callback: impl FnOnce(&Future<T>) + Send + 'static) {
         let future = self.clone();
-        self.state.add_callback(Box::new(move || callback(&future)));
+        self.state().add_callback(Box::new(move || callback(&future)));
     }
 }
 
@@ -164,20 +194,32 @@ impl<T> std::future::Future for Future<T> {
     type Output = Result<T>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
-        self.state.poll(context.waker()).map(|outcome| outcome.and_then(self.extract))
+        let (this, waker) = (self.get_mut(), context.waker());
+        if let Handle::Polled(polled) = &this.handle
+            && polled.0.wake_instead(waker)
+        {
+            return Poll::Pending;
+        }
+        match this.state().poll(waker) {
+            Ok(outcome) => Poll::Ready(outcome.and_then(this.extract())),
+            Err(listening) => {
+                this.handle = Handle::Polled(Box::new((listening, this.extract())));
+                Poll::Pending
+            }
+        }
     }
 }
 
 impl<T> Clone for Future<T> {
     fn clone(&self) -> Self {
-        Future { state: Arc::clone(&self.state), extract: self.extract }
+        Future::new(Arc::clone(self.state()), self.extract())
     }
 }
 
 /// Equal are handles of the same task.
 impl<T> PartialEq for Future<T> {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.state, &other.state)
+        Arc::ptr_eq(self.state(), other.state())
     }
 }
 
@@ -185,19 +227,19 @@ impl<T> Eq for Future<T> {}
 
 impl<T> Hash for Future<T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(&self.state).hash(state);
+        Arc::as_ptr(self.state()).hash(state);
     }
 }
 
 impl<T> fmt::Debug for Future<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let phase = match self.state.phase() {
+        let phase = match self.state().phase() {
             Phase::Pending => "pending",
             Phase::Running => "running",
             Phase::Finished => "finished",
             Phase::Cancelled => "cancelled",
         };
-        write!(f, "Future(task {}, {phase})", self.state.task())
+        write!(f, "Future(task {}, {phase})", self.state().task())
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a future and its pool share: a phase that only goes forward, an outcome, and who waits for it.
 
 use super::cancel::cancel_all;
+use super::roster::{Key, Roster};
 use super::watch::Watch;
 use crate::callbacks;
 use crate::error::{Error, Kind};
@@ -13,7 +14,7 @@ use crate::say::say;
 use crate::task;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 /// Where a future is in its life. It goes from `Pending` to `Running` to `Finished`, or from `Pending` to `Cancelled`;
@@ -48,14 +49,24 @@ pub(crate) struct State {
 /// Who is to be told when a future is done.
 #[derive(Default)]
 struct Listeners {
-    wakers: Vec<Waker>,
-    callbacks: Vec<Callback>,
-    watches: Vec<(Arc<Watch>, usize)>,
+    roster: Roster<Listener>,
     sleepers: Sleepers,
     /// The futures that this one is derived from, and which are cancelled with it.
     sources: Vec<Arc<State>>,
-    /// Whether somebody is to be told who does not drive the pool, and has said so to the seat.
-    relying: bool,
+    /// How many of the listeners rely on others to drive the pool; while there are any, the seat knows of it.
+    relying: usize,
+}
+
+/// What is to be done when a future is done, by somebody who may lose interest before.
+enum Listener {
+    Wake(Waker),
+    Call(Callback),
+    Report {
+        watch: Arc<Watch>,
+        token: usize,
+        /// Whether whoever looks at the watch does not drive this future's pool.
+        relying: bool,
+    },
 }
 
 /// Who is left to be dealt with when a future is done.
@@ -63,6 +74,41 @@ struct Listeners {
 struct Settled {
     callbacks: Vec<Callback>,
     sources: Vec<Arc<State>>,
+}
+
+/// A listener of a future, which is taken away again when this is dropped; none if the future was done.
+pub(crate) struct Listening {
+    pub(super) state: Arc<State>,
+    key: Option<Key>,
+}
+
+impl Listening {
+    /// Has this waker told instead of the one before; `false` if the future is done.
+    pub(super) fn wake_instead(&self, waker: &Waker) -> bool {
+        let has_waker = |listener: &Listener| matches!(listener, Listener::Wake(known) if known.will_wake(waker));
+        match self.with_listener(|listener| has_waker(listener)) {
+            None => return false,
+            Some(true) => return true,
+            Some(false) => {}
+        }
+        // Outside of the lock, because it is somebody else's code; so is the end of the one before.
+        let wake = Listener::Wake(waker.clone());
+        self.with_listener(|listener| std::mem::replace(listener, wake)).is_some()
+    }
+
+    /// Does something with the listener, unless it is being told.
+    fn with_listener<R>(&self, work: impl FnOnce(&mut Listener) -> R) -> Option<R> {
+        let mut listeners = self.state.lock();
+        listeners.as_mut()?.roster.get_mut(self.key?).map(work)
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            self.state.forget(key);
+        }
+    }
 }
 
 /// Something to be told, mostly to somebody whose future is done, in a thread that does not sit at the pool's seat:
@@ -230,42 +276,37 @@ impl State {
             drop(listeners);
             callbacks::run(callback);
         } else {
-            let listeners = listeners.get_or_insert_default();
-            listeners.callbacks.push(callback);
-            listeners.rely(&self.inbox);
+            listeners.get_or_insert_default().add(Listener::Call(callback), &self.inbox);
         }
     }
 
-    /// Reports to `watch` by this token when the future is done: now, if it is. `relying` says that whoever looks at
-    /// the watch does not drive this future's pool.
-    pub(crate) fn watch(&self, watch: &Arc<Watch>, token: usize, relying: bool) {
+    /// Reports to `watch` by this token when the future is done, unless what is returned has been dropped: now, if it
+    /// is. `relying` says that whoever looks at the watch does not drive this future's pool.
+    pub(crate) fn watch(self: &Arc<Self>, watch: &Arc<Watch>, token: usize, relying: bool) -> Listening {
         let mut listeners = self.listen();
-        if self.is_done() {
+        let key = if self.is_done() {
             drop(listeners);
             watch.report(token);
+            None
         } else {
-            let listeners = listeners.get_or_insert_default();
-            listeners.watches.push((Arc::clone(watch), token));
-            if relying {
-                listeners.rely(&self.inbox);
-            }
-        }
+            let report = Listener::Report { watch: Arc::clone(watch), token, relying };
+            Some(listeners.get_or_insert_default().add(report, &self.inbox))
+        };
+        Listening { state: Arc::clone(self), key }
     }
 
-    /// The outcome if there is one; otherwise `waker` will be told.
-    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<&Outcome, Error>> {
+    /// The outcome if there is one; otherwise `waker` will be told, unless what is returned has been dropped.
+    pub(crate) fn poll(self: &Arc<Self>, waker: &Waker) -> Result<Result<&Outcome, Error>, Listening> {
         if !self.is_done() {
+            // Outside of the lock, because it is somebody else's code.
+            let wake = Listener::Wake(waker.clone());
             let mut listeners = self.listen();
             if !self.is_done() {
-                let listeners = listeners.get_or_insert_default();
-                if !listeners.wakers.iter().any(|known| known.will_wake(waker)) {
-                    listeners.wakers.push(waker.clone());
-                }
-                listeners.rely(&self.inbox);
-                return Poll::Pending;
+                let key = Some(listeners.get_or_insert_default().add(wake, &self.inbox));
+                return Err(Listening { state: Arc::clone(self), key });
             }
         }
-        Poll::Ready(self.outcome())
+        Ok(self.outcome())
     }
 
     /// Waits for the outcome, until `deadline` if there is one, and drives the pool meanwhile if nobody else does.
@@ -280,7 +321,16 @@ impl State {
         self.outcome()
     }
 
-    fn outcome(&self) -> Result<&Outcome, Error> {
+    /// Takes a listener away, which may have been told meanwhile.
+    fn forget(&self, key: Key) {
+        if !self.is_done() {
+            let gone = self.lock().as_mut().and_then(|listeners| listeners.remove(key, &self.inbox));
+            // Not under the lock: with it may go the last handle of this future.
+            drop(gone);
+        }
+    }
+
+    pub(super) fn outcome(&self) -> Result<&Outcome, Error> {
         self.outcome.get().ok_or_else(|| Error::new(Kind::Cancelled, "the future was cancelled"))
     }
 
@@ -291,13 +341,19 @@ impl State {
     /// Calls all who sleep and reports to watches; wakers are added to `notices`, and the rest is returned.
     fn settle(&self, notices: &mut Vec<Notice>) -> Settled {
         let Some(listeners) = self.lock().take() else { return Settled::default() };
-        let Listeners { wakers, callbacks, watches, mut sleepers, sources, relying } = *listeners;
+        let Listeners { roster, mut sleepers, sources, relying } = *listeners;
         sleepers.call();
-        watches.into_iter().for_each(|(watch, token)| watch.report(token));
-        if relying {
+        if relying > 0 {
             self.inbox.seat().relieve();
         }
-        notices.extend(wakers.into_iter().map(Notice::Wake));
+        let mut callbacks = Vec::new();
+        for listener in roster {
+            match listener {
+                Listener::Wake(waker) => notices.push(Notice::Wake(waker)),
+                Listener::Call(callback) => callbacks.push(callback),
+                Listener::Report { watch, token, .. } => watch.report(token),
+            }
+        }
         Settled { callbacks, sources }
     }
 
@@ -326,14 +382,42 @@ impl Awaited for State {
         }
         waits
     }
+
+    fn withdraw(&self, parker: &Arc<Parker>) {
+        if let Some(listeners) = self.lock().as_mut() {
+            listeners.sleepers.remove(parker);
+        }
+    }
 }
 
 impl Listeners {
-    /// Makes sure that somebody drives the pool of this inbox.
-    fn rely(&mut self, inbox: &Inbox) {
-        if !std::mem::replace(&mut self.relying, true) {
-            inbox.seat().rely();
+    /// Adds a listener, and makes sure that somebody drives the pool of this inbox if it relies on that.
+    fn add(&mut self, listener: Listener, inbox: &Inbox) -> Key {
+        if listener.relies() {
+            self.relying += 1;
+            if self.relying == 1 {
+                inbox.seat().rely();
+            }
         }
+        self.roster.add(listener)
+    }
+
+    fn remove(&mut self, key: Key, inbox: &Inbox) -> Option<Listener> {
+        let listener = self.roster.remove(key)?;
+        if listener.relies() {
+            self.relying -= 1;
+            if self.relying == 0 {
+                inbox.seat().relieve();
+            }
+        }
+        Some(listener)
+    }
+}
+
+impl Listener {
+    /// Whether it is to be told by somebody who drives the pool for it.
+    fn relies(&self) -> bool {
+        !matches!(self, Listener::Report { relying: false, .. })
     }
 }
 

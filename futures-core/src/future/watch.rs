@@ -72,4 +72,8 @@ impl Awaited for Watch {
         }
         waits
     }
+
+    fn withdraw(&self, parker: &Arc<Parker>) {
+        self.lock().sleepers.remove(parker);
+    }
 }

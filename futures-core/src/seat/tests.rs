@@ -1,13 +1,16 @@
 //! A driver that panics, in whosever thread, breaks its pool and nothing else; one that is called need not look.
 
 use crate::executor::Executor;
+use crate::future::as_completed;
 use crate::manager::{Manager, Notify, Plan};
 use crate::message::{self, Ready};
 use crate::options::{CommonOptions, PoolOptions};
 use crate::task::TaskId;
 use crate::transport::{Arrival, Frame, Transport, WorkerNumber};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -229,4 +232,26 @@ fn who_submits_has_the_pools_own_thread_look() {
     assert!(grows(&pool.looks, MANY), "an answer may come soon");
     pool.manager.abandon();
     assert!(future.result().is_err());
+}
+
+#[test]
+fn who_loses_interest_relies_on_nobody_any_more() {
+    let ((executor, fuse), (other, other_fuse)) = (executor(), executor());
+    let futures = [executor.submit(NEVER, ()), other.submit(NEVER, ()), executor.submit(NEVER, ())];
+    let relied = |nth: usize| futures[nth].inbox().seat().relying.load(Ordering::SeqCst);
+    let poll = |future: crate::future::Future<()>| {
+        assert!(pin!(future).poll(&mut Context::from_waker(Waker::noop())).is_pending())
+    };
+    poll(futures[0].clone());
+    assert_eq!(relied(0), 0, "the handle that was polled is gone");
+    let mut kept = pin!(futures[0].clone());
+    assert!(kept.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let several = as_completed(&futures);
+    assert_eq!((relied(0), relied(1)), (2, 1), "whoever waits for both pools drives neither");
+    assert!(several.timeout(Duration::ZERO).next().is_some_and(|late| late.is_err()));
+    assert_eq!((relied(0), relied(1)), (1, 0));
+    fuse.store(true, Ordering::Relaxed);
+    other_fuse.store(true, Ordering::Relaxed);
+    assert!(futures.iter().all(|future| future.result().is_err()));
+    assert_eq!(relied(0), 0);
 }

@@ -19,12 +19,16 @@ impl Inbox {
             return true;
         }
         callbacks::may_block();
-        match self.drive_for(target, deadline) {
+        let happened = match self.drive_for(target, deadline) {
             Drive::Done => true,
             Drive::TimedOut => target.is_done(),
             Drive::Busy => self.stand_by_for(target, deadline),
             Drive::Finished => parker::wait_for(target, deadline),
+        };
+        if !happened {
+            target.withdraw(&Parker::of_this_thread());
         }
+        happened
     }
 
     /// Sleeps until `target` has happened, or until it is this thread's turn to drive, if it may.

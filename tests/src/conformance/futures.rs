@@ -24,6 +24,7 @@ promises![
     a_panicking_callback_harms_nobody,
     a_future_can_be_awaited,
     a_waker_that_panics_harms_nobody,
+    a_waker_goes_with_its_handle,
     a_clone_is_the_same_future,
     a_dropped_future_does_not_stop_its_task,
 ];
@@ -253,6 +254,45 @@ fn a_waker_that_panics_harms_nobody(setting: &Setting) {
     let next = executor.submit(sleep::ID, 1);
     wait_until(|| next.done());
     assert_eq!(next.result().expect("it succeeds"), 1);
+}
+
+/// Counts the calls of its wakers.
+#[derive(Default)]
+struct Counting(AtomicUsize);
+
+impl Wake for Counting {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn a_waker_goes_with_its_handle(setting: &Setting) {
+    let executor = setting.executor();
+    let busy = occupy(&executor, 100);
+    let future = executor.submit(square::ID, 3);
+    let poll = |future: &mut Future<i64>, counting: &Arc<Counting>| {
+        let waker = Waker::from(Arc::clone(counting));
+        std::pin::Pin::new(future).poll(&mut Context::from_waker(&waker))
+    };
+    let [given_up, replaced, kept, beside] = [(); 4].map(|()| Arc::<Counting>::default());
+    let (mut first, mut second, mut third) = (future.clone(), future.clone(), future.clone());
+    assert!(poll(&mut first, &given_up).is_pending());
+    assert_eq!(Arc::strong_count(&given_up), 2);
+    drop(first);
+    assert_eq!(Arc::strong_count(&given_up), 1, "it goes with its handle");
+    for counting in [&replaced, &kept, &kept] {
+        assert!(poll(&mut second, counting).is_pending());
+    }
+    assert_eq!((Arc::strong_count(&replaced), Arc::strong_count(&kept)), (1, 2), "a handle has its last waker");
+    let mut moved = Box::new(second);
+    assert!(poll(&mut moved, &kept).is_pending() && poll(&mut third, &beside).is_pending());
+    let clone = moved.clone();
+    assert_eq!(Arc::strong_count(&kept), 2, "a clone has none before it is polled");
+    wait_until(|| [&kept, &beside].iter().all(|counting| counting.0.load(Ordering::SeqCst) == 1));
+    wait_until(|| [&kept, &beside].iter().all(|counting| Arc::strong_count(counting) == 1));
+    assert!(clone.done() && poll(&mut moved, &replaced).is_ready() && poll(&mut third, &replaced).is_ready());
+    assert_eq!([&given_up, &replaced].map(|counting| counting.0.load(Ordering::SeqCst)), [0, 0]);
+    drop(busy);
 }
 
 fn a_clone_is_the_same_future(setting: &Setting) {

@@ -1,10 +1,11 @@
 //! Several futures at once: waiting for some, taking them as they are completed.
 
-use super::futures::occupy;
+use super::futures::{occupy, wait_until};
 use super::tasks::*;
 use super::{LONG, Setting, promises};
 use futures_mpi::{Error, Future, ReturnWhen, as_completed, wait};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 promises![
@@ -20,6 +21,7 @@ promises![
     what_is_done_already_comes_first,
     as_completed_ends_at_its_limit,
     as_completed_yields_a_future_once,
+    as_completed_keeps_nothing_of_what_it_has_yielded,
 ];
 
 fn waiting_for_all_returns_when_all_are_done(setting: &Setting) {
@@ -177,4 +179,19 @@ fn as_completed_yields_a_future_once(setting: &Setting) {
     let future = executor.submit(square::ID, 3);
     assert_eq!(as_completed([future.clone(), future.clone(), future]).count(), 1);
     assert!(begin.elapsed() < LONG);
+}
+
+fn as_completed_keeps_nothing_of_what_it_has_yielded(setting: &Setting) {
+    let executor = setting.executor();
+    let kept = Arc::new(());
+    let give = |n| {
+        let kept = Arc::clone(&kept);
+        executor.submit(square::ID, n).then(move |_| Ok(kept))
+    };
+    let mut futures = as_completed((0..20).map(give));
+    for left in (0..20).rev() {
+        assert!(futures.next().expect("there are twenty").result_timeout(LONG).is_ok());
+        wait_until(|| Arc::strong_count(&kept) == left + 1);
+    }
+    assert!(futures.next().is_none());
 }
