@@ -75,6 +75,8 @@ pub use future::{
     AsCompleted, AsCompletedInTime, Future, Resolve, ReturnWhen, Waited, as_completed, catch, collect, compose, then,
     wait,
 };
+#[doc(inline)]
+pub use futures_mpi_macros::remote_task;
 pub use globals::global;
 pub use map::{Map, MapIter};
 pub use setup::GlobalValue;

@@ -1,6 +1,7 @@
 //! The code generated for a task function: the function, the struct that carries its id, the entry in the registry.
 
 use crate::fallback;
+use crate::locate::Library;
 use crate::model::{Argument, Output, Owned, Task};
 use crate::parse::{Accepted, Function, Keys};
 use crate::validate;
@@ -10,8 +11,8 @@ use syn::Ident;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
-/// All of `#[remote_task(keys)] item`.
-pub(crate) fn remote_task(keys: TokenStream, item: TokenStream) -> TokenStream {
+/// All of `#[remote_task(keys)] item`, as `library` exports it.
+pub(crate) fn remote_task(keys: TokenStream, item: TokenStream, library: Library) -> TokenStream {
     let function = match Function::parse(item.clone(), "#[remote_task]") {
         Ok(function) => function,
         Err(error) => return fallback::item(&item, &error),
@@ -20,10 +21,7 @@ pub(crate) fn remote_task(keys: TokenStream, item: TokenStream) -> TokenStream {
         Ok(keys) => keys,
         Err(error) => return fallback::function(&function, error),
     };
-    match Task::new(function.clone(), &keys) {
-        Ok(task) => expand(&task),
-        Err(error) => fallback::function(&function, error),
-    }
+    expand(&Task::new(function, &keys, library))
 }
 
 fn expand(task: &Task) -> TokenStream {

@@ -1,7 +1,7 @@
 //! `#[futures_mpi::main]`: the user's main function, wrapped so that the library decides which process runs it.
 
 use crate::fallback;
-use crate::locate;
+use crate::locate::Library;
 use crate::parse::{Accepted, Function, Keys};
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -19,11 +19,11 @@ pub(crate) fn expand(keys: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-/// The path of the library, if all is well.
+/// The path of the library, if the attribute and the function are as they should be.
 fn library(keys: TokenStream, function: &Function) -> Result<TokenStream> {
     validate(&function.sig)?;
     let keys = Keys::parse(keys, Accepted::Crate)?;
-    locate::library(keys.library.as_ref(), &[locate::MPI])
+    Ok(Library::Mpi.path(keys.library.as_ref()))
 }
 
 fn validate(sig: &Signature) -> Result<()> {

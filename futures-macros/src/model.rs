@@ -1,13 +1,11 @@
 //! What is to be generated for a task function that has passed validation.
 
-use crate::locate;
+use crate::locate::Library;
 use crate::parse::{Function, Keys};
 use proc_macro2::TokenStream;
 use syn::ext::IdentExt;
 use syn::visit_mut::{self, VisitMut};
-use syn::{
-    FnArg, GenericArgument, Lifetime, LitStr, Pat, PatType, Path, PathArguments, Result, ReturnType, Type, TypePath,
-};
+use syn::{FnArg, GenericArgument, Lifetime, LitStr, Pat, PatType, Path, PathArguments, ReturnType, Type, TypePath};
 
 /// A task function and all that the generated code has to say about it.
 pub(crate) struct Task {
@@ -53,15 +51,15 @@ pub(crate) enum Output {
 }
 
 impl Task {
-    /// Fails if the library cannot be found.
-    pub(crate) fn new(function: Function, keys: &Keys) -> Result<Task> {
-        Ok(Task {
-            library: locate::library(keys.library.as_ref(), locate::ANY)?,
+    /// A function that has passed validation, registered with `library`.
+    pub(crate) fn new(function: Function, keys: &Keys, library: Library) -> Task {
+        Task {
+            library: library.path(keys.library.as_ref()),
             id: keys.id.clone(),
             arguments: function.sig.inputs.iter().enumerate().filter_map(Argument::new).collect(),
             output: Output::new(&function.sig.output),
             function,
-        })
+        }
     }
 }
 

@@ -1,11 +1,11 @@
-//! A package that depends on the library under another name, built by Cargo itself: only `Cargo.toml` knows the name.
+//! A package that depends on the library under another name, which it gives to the attribute, built by Cargo itself.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
 #[test]
-fn a_renamed_dependency_is_found() {
+fn a_renamed_dependency_is_named_by_a_key() {
     let manifest_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
     let workspace = manifest_dir.parent().expect("the workspace's folder");
     let package = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("renamed");
@@ -25,7 +25,6 @@ fn a_renamed_dependency_is_found() {
 
 fn write_package(package: &Path, workspace: &Path) {
     let core = workspace.join("futures-core");
-    let macros = workspace.join("futures-macros");
     let manifest = format!(
         r#"[package]
 name = "renamed"
@@ -33,13 +32,12 @@ edition = "2024"
 
 [dependencies]
 fm = {{ package = "futures-mpi-core", path = {core:?} }}
-attributes = {{ package = "futures-mpi-macros", path = {macros:?} }}
 
 [workspace]
 "#
     );
     let program = r"
-#[attributes::remote_task]
+#[fm::remote_task(crate = fm)]
 fn power(base: u64, exponent: u32) -> Result<u64, String> {
     base.checked_pow(exponent).ok_or_else(|| String::from(`overflow`))
 }

@@ -84,7 +84,9 @@ pub use futures_mpi_core::{
     Resolve, Result, ReturnWhen, TaskId, ThreadPoolBuilder, ThreadPoolExecutor, Waited, as_completed, catch, collect,
     compose, global, then, wait,
 };
-pub use futures_mpi_macros::{main, remote_task};
+pub use futures_mpi_macros::main;
+#[doc(inline)]
+pub use futures_mpi_macros::remote_task_with_mpi as remote_task;
 /// The bindings of MPI that this library is built on, so that programs use the same version of them.
 pub use mpi;
 pub use pool::{MpiPoolBuilder, MpiPoolExecutor};
