@@ -98,5 +98,5 @@ pub mod engine {
     pub use crate::stepper::Stepper;
     pub use crate::task::take_worker_alone;
     pub use crate::transport::{Arrival, Frame, Link, Transport, WorkerNumber, threads};
-    pub use crate::worker::{Clock, Next, Place, Worker, serve};
+    pub use crate::worker::{Clock, Next, Place, Worker, refuse, serve};
 }

@@ -47,6 +47,15 @@ pub fn serve(link: &mut impl Link, place: Place<'_>) -> Duration {
     2 * worker.shutdown_limit
 }
 
+/// Answers a manager's first word by the reason why this worker cannot work; returns how long to wait for its farewell,
+/// as [`serve`] does.
+pub fn refuse(link: &mut impl Link, reason: &str) -> Duration {
+    if link.receive().is_some() {
+        link.send(message::refused(&Refused::Because(reason.to_owned())));
+    }
+    2 * DEFAULT_SHUTDOWN_LIMIT
+}
+
 /// Says how much time has passed since a moment of its own choice: the system's clock, or a simulated one.
 pub trait Clock {
     /// The time now; it never goes back.

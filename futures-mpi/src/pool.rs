@@ -92,6 +92,10 @@ impl MpiPoolBuilder {
     futures_mpi_core::__backoff_option!();
 
     /// The program that the workers run; if not set, this one. It must be another build of the same task functions.
+    ///
+    /// It may be a script that starts the program, as long as the script hands all its arguments on (`exec PROGRAM
+    /// "$@"`), to which it may add others. One that drops them breaks the executor, with an error that says so; `main`
+    /// does not run in a worker.
     pub fn exe(mut self, program: impl Into<PathBuf>) -> Self {
         self.exe = Some(program.into());
         self

@@ -7,7 +7,7 @@ use crate::ending;
 use crate::environment;
 use crate::lifeline::{Reach, Setting, Watch};
 use crate::link::{MpiLink, Parting};
-use crate::role::WorkerArgument;
+use crate::role::{self, WorkerArgument};
 use crate::service::{self, Address};
 use crate::spawn;
 use crate::start::{self, Started};
@@ -112,7 +112,8 @@ impl Runtime {
 pub fn run_main<R: Termination>(body: fn() -> R) -> ExitCode {
     match begin() {
         Ok(Process::Master(runtime)) => run_master(runtime, body),
-        Ok(Process::Worker(link)) => run_worker(*link),
+        Ok(Process::Worker(link)) => run_worker(*link, None),
+        Ok(Process::Refusing(link, reason)) => run_worker(*link, Some(&reason)),
         Ok(Process::Service(address, backoff, crowded)) => run_service(&address, backoff, crowded),
         Err(message) => {
             say(&message);
@@ -128,6 +129,8 @@ pub fn run_main<R: Termination>(body: fn() -> R) -> ExitCode {
 enum Process {
     Master(&'static Runtime),
     Worker(Box<MpiLink>),
+    /// A worker that cannot work, and tells its master why.
+    Refusing(Box<MpiLink>, String),
     /// Part of a group of workers that waits for clients.
     Service(Address, Duration, bool),
 }
@@ -155,6 +158,13 @@ fn begin() -> Result<Process, String> {
         let link = MpiLink::to_parent(parent, argument.backoff, argument.crowded).map_err(failed)?;
         sys::end_after(None);
         return Ok(Process::Worker(Box::new(link)));
+    }
+    if let Some(parent) = Communicator::parent()
+        && role::is_worker_of(parent).map_err(failed)?
+    {
+        enter(started, Role::Worker, options::DEFAULT_SHUTDOWN_LIMIT);
+        let link = MpiLink::to_parent(parent, options::DEFAULT_BACKOFF, true).map_err(failed)?;
+        return Ok(Process::Refusing(Box::new(link), role::arguments_are_lost()));
     }
     let options = CommonOptions::default();
     let backoff = options.backoff().map_err(|error| error.to_string())?;
@@ -202,8 +212,9 @@ fn begin() -> Result<Process, String> {
 }
 
 fn no_parent() -> String {
-    "the last argument of this process says that it is a worker, but its MPI knows of no master that has spawned it: it \
-     was started by hand, or master and workers were built with different MPIs"
+    "an argument of this process says that it is a worker, but its MPI knows of no master that has spawned it: it was \
+     started by hand, a script between the two has cleared its environment, or master and workers were built with \
+     different MPIs"
         .to_owned()
 }
 
@@ -306,11 +317,14 @@ fn give_up(runtime: &Runtime, limit: Duration) -> bool {
     pools.iter().all(|pool| pool.ends_by(Some(deadline)))
 }
 
-/// Serves the master until it says stop.
-fn run_worker(mut link: MpiLink) -> ExitCode {
+/// Serves the master until it says stop, or refuses to, with a reason.
+fn run_worker(mut link: MpiLink, refusal: Option<&str>) -> ExitCode {
     let served = panic::catch_unwind(AssertUnwindSafe(|| {
         let place = Place { host: &sys::processor_name(), set_variable: Some(sys::set_variable_of_worker) };
-        let limit = engine::serve(&mut link, place);
+        let limit = match refusal {
+            None => engine::serve(&mut link, place),
+            Some(reason) => engine::refuse(&mut link, reason),
+        };
         (link.finish_with_process(limit), limit)
     }));
     let mut limit = None;

@@ -35,8 +35,10 @@ pub(crate) const LARGE_BYTES: usize = 1 << 20;
 /// How much memory of frames that were dealt with is kept for others.
 const SPARE: usize = 16;
 
-const LETTER: i32 = 1;
-const PART: i32 = 2;
+// Numbers that hardly any other program uses: a spawned process tells by the tag whether its parent is a master of this
+// library. MPI promises tags of up to 32,767.
+const LETTER: i32 = 20_561;
+const PART: i32 = 20_562;
 
 // The kinds of letters.
 const FRAME: u8 = 1;
@@ -73,6 +75,11 @@ pub(crate) fn part_bytes() -> usize {
 /// Waits for the letters of one process, or of all.
 pub(crate) fn open_mailbox(communicator: Communicator, source: Source) -> Result<Mailbox, MpiError> {
     Mailbox::open(communicator, source, LETTER, LETTER_BYTES)
+}
+
+/// Whether a letter of this rank has come; it is left where it is.
+pub(crate) fn has_letter(communicator: Communicator, rank: i32) -> Result<bool, MpiError> {
+    communicator.has_message(Source::Rank(rank), LETTER)
 }
 
 /// Memory of frames that were dealt with, for others.

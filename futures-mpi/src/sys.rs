@@ -416,6 +416,16 @@ impl Communicator {
         Ok(new)
     }
 
+    /// Whether a message with this tag has come; it is left where it is.
+    pub(crate) fn has_message(self, source: Source, tag: i32) -> Result<bool, MpiError> {
+        let mut found = 0;
+        // SAFETY: the place is valid to write to, and no status is asked for.
+        check(serialized(|| unsafe {
+            ffi::MPI_Iprobe(source.rank(), tag, self.0, &mut found, ffi::RSMPI_STATUS_IGNORE)
+        }))?;
+        Ok(found != 0)
+    }
+
     /// Ends the connection for good, together with the other side. Blocks until everyone has called it.
     pub(crate) fn disconnect(self) -> Result<(), MpiError> {
         let mut handle = self.0;

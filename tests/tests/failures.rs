@@ -1,6 +1,9 @@
 //! What users see when something goes wrong: a message that says what and what to do, and an end of every process.
 
 use futures_mpi_tests::harness::{self, Launch, Outcome};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const ACTOR: &str = env!("CARGO_BIN_EXE_actor");
@@ -127,11 +130,52 @@ fn a_worker_that_does_not_know_what_it_is_or_whose_does_not_run_main() {
     let Some(launch) = alone("square") else { return };
     let outcome = launch.arg("--futures-mpi-worker=soon").run();
     outcome.expect_failure().expect_not_said("scene square");
-    outcome.expect_said("the last argument of this process is \"--futures-mpi-worker=soon\"");
+    outcome.expect_said("cannot parse \"--futures-mpi-worker=soon\", the argument by which a master");
     if let Some(launch) = alone("square") {
         let outcome = launch.arg("--futures-mpi-worker=0.001,false,60.0,false").run();
         outcome.expect_failure().expect_not_said("scene square");
         outcome.expect_said("its MPI knows of no master that has spawned it");
+    }
+}
+
+/// A script of this text, which can be executed.
+fn script(name: &str, text: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, text).expect("the script can be written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it can be made executable");
+    path
+}
+
+/// What workers say and do that are started by a script of this text, in the modes in which they are spawned.
+fn through_wrapper(name: &str, text: &str) -> impl Iterator<Item = Outcome> {
+    let path = script(name, text);
+    let spawned = harness::spawn_or_skip().and_then(|_| under_mpiexec(1, "through-wrapper"));
+    let launches = [alone("through-wrapper"), spawned].into_iter().flatten();
+    launches.map(move |launch| launch.arg(path.to_str().expect("the path is text")).run())
+}
+
+#[test]
+fn a_wrapper_may_add_arguments_and_stay() {
+    let texts = [
+        ("added.sh", format!("#!/bin/sh\nexec {ACTOR} \"$@\" --verbose\n"), "[\"one\", \"t w o\", \"--verbose\"]"),
+        ("stays.sh", format!("#!/bin/sh\n{ACTOR} -q \"$@\"\n"), "[\"-q\", \"one\", \"t w o\"]"),
+    ];
+    for (name, text, arguments) in texts {
+        for outcome in through_wrapper(name, &text) {
+            outcome.expect_success().expect_said(&format!("arguments {arguments}"));
+        }
+    }
+}
+
+/// The workers would run `main`, which spawns workers that would do the same, and so on.
+#[test]
+fn a_wrapper_that_drops_the_arguments_is_named_and_no_worker_runs_main() {
+    for outcome in through_wrapper("dropped.sh", &format!("#!/bin/sh\nexec {ACTOR}\n")) {
+        outcome.expect_success().expect_said("broken true: worker ");
+        outcome.expect_said("was started without the argument by which its master tells it what it is");
+        outcome.expect_said("exec PROGRAM \"$@\"").expect_said("the program goes on");
+        let scenes = outcome.stdout().lines().filter(|line| line.starts_with("scene")).count();
+        assert_eq!(scenes, 1, "main has run once: {}", outcome.stdout());
     }
 }
 

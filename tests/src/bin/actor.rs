@@ -24,6 +24,12 @@ fn divide(a: i64, b: i64) -> i64 {
     a / b
 }
 
+/// The arguments of its worker, without the one that its master has added.
+#[remote_task]
+fn arguments() -> Vec<String> {
+    std::env::args().skip(1).filter(|argument| !argument.starts_with("--futures-mpi-worker=")).collect()
+}
+
 /// A task that tries what only the master may do.
 #[remote_task]
 fn open_a_pool() -> Result<(), Error> {
@@ -191,6 +197,16 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         "other-program" => {
             let other = Path::new(&std::env::args().nth(2).unwrap_or_default()).to_owned();
             report(MpiPoolExecutor::builder().exe(other).max_workers(2));
+        }
+        "through-wrapper" => {
+            let executor = MpiPoolExecutor::builder().max_workers(2).args(["one", "t w o"]);
+            let executor = executor.exe(std::env::args().nth(2).unwrap_or_default()).build()?;
+            match executor.submit(arguments::ID, ()).result() {
+                Ok(arguments) => println!("arguments {arguments:?}"),
+                Err(error) => println!("broken {}: {error}", error.is_broken()),
+            }
+            drop(executor);
+            println!("the program goes on");
         }
         "bad-options" => {
             let error = MpiPoolExecutor::builder().max_workers(0).build().expect_err("0 workers are none");
