@@ -20,6 +20,15 @@ pub(crate) const SIZE_VARIABLES: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"
 const ALLOCATION_VARIABLES: [&str; 6] =
     ["SLURM_JOB_ID", "PBS_NODEFILE", "LSB_HOSTS", "LSB_DJOB_HOSTFILE", "PE_HOSTFILE", "HYDRA_HOST_FILE"];
 
+/// Where the system keeps shared memory.
+pub(crate) const SHARED_MEMORY: &str = "/dev/shm";
+
+/// How much of that a process takes from the start, where UCX uses it: measured 4.2 MiB.
+pub(crate) const SHARED_MEMORY_OF_PROCESS: u64 = 9 << 19;
+
+/// There is room for so many processes, or they are kept out of [`SHARED_MEMORY`].
+const PROCESSES_IN_SHARED_MEMORY: u64 = 256;
+
 /// An implementation of MPI, as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Implementation {
@@ -81,6 +90,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) library_directory: Option<PathBuf>,
     /// The directory for temporary files.
     pub(crate) temporary_directory: PathBuf,
+    /// The bytes that are free for shared memory, in [`SHARED_MEMORY`], if that is there.
+    pub(crate) shared_memory_bytes: Option<u64>,
     /// The file behind a path, links resolved, if it exists.
     pub(crate) resolve: &'a dyn Fn(&Path) -> Option<PathBuf>,
 }
@@ -160,6 +171,9 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Plan {
             }
             want("OMPI_MCA_rmaps_base_oversubscribe", "1");
             // Without it, spawns that follow one another hang now and then.
+    // A container has 64 MiB there if nobody asks for more.
+    let ample = PROCESSES_IN_SHARED_MEMORY * SHARED_MEMORY_OF_PROCESS;
+    let little_shared_memory = situation.shared_memory_bytes.is_some_and(|bytes| bytes < ample);
             want("EVENT_NOEPOLL", "1");
             // Without it, the death of one worker is the death of all. Open MPI tells nobody of it, the life line does.
             if (situation.variable)(Setting::VARIABLE).as_deref() != Some("0") {
@@ -177,7 +191,7 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Plan {
                 // Spawned workers lose their first message over UCX now and then.
                 want("MPIR_CVAR_CH4_NETMOD", "ofi");
             }
-            if one_node && device.contains("ofi") {
+            if one_node && device.contains("ofi") && !little_shared_memory {
                 // Shared memory, for spawned workers too: 2 instead of 20 microseconds.
                 want("FI_PROVIDER", "shm");
             }
@@ -200,6 +214,10 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Plan {
         _ => path,
     };
     // Outside a batch system's allocation, who asks for more workers than the machine has cores shall have them.
+                if little_shared_memory && (situation.variable)("UCX_POSIX_DIR").is_none() {
+                    // UCX shares the same memory by segments of System V, which have no size of their own.
+                    want("UCX_TLS", "^posix");
+                }
     let spawn_info = match &implementation {
         Implementation::OpenMpi { .. } if !singleton && !allocated => vec![("map_by", "slot:oversubscribe")],
         _ => Vec::new(),

@@ -55,6 +55,7 @@ pub(crate) fn start() -> Result<Started, String> {
         loopback_only: loopback_only(),
         library_directory: sys::library_directory(),
         temporary_directory: env::temp_dir(),
+        shared_memory_bytes: sys::free_bytes(Path::new(environment::SHARED_MEMORY)),
         resolve: &|path| path.canonicalize().ok(),
     });
     // What a launcher said is read now: a singleton's own MPI may set the same variables for itself.

@@ -28,7 +28,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use process::{
-    at_exit, coarse_time, end_after, exit_now, host_name, interface_addresses, keep_alive, wait_readable,
+    at_exit, coarse_time, command_bytes, end_after, exit_now, free_bytes, host_name, interface_addresses, keep_alive,
+    wait_readable,
 };
 
 /// What an MPI call reported instead of success.

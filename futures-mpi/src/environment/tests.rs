@@ -45,6 +45,7 @@ fn decide(version: &str, variables: &[&str], root: bool, directory: &str, files:
             (key == name).then(|| value.to_owned())
         })
     };
+    let number = |pair: &&str| pair.strip_prefix("SHARED_MEMORY_MIB=")?.parse::<u64>().ok();
     let resolve = |path: &Path| {
         files.iter().find_map(|file| {
             let (link, target) = file.split_once(" -> ").unwrap_or((file, file));
@@ -58,6 +59,7 @@ fn decide(version: &str, variables: &[&str], root: bool, directory: &str, files:
         loopback_only: variables.contains(&"LOOPBACK_ONLY=1"),
         library_directory: Some(PathBuf::from(directory)),
         temporary_directory: PathBuf::from("/tmp"),
+        shared_memory_bytes: variables.iter().find_map(number).map(|mib| mib << 20),
         resolve: &resolve,
     })
 }
@@ -105,6 +107,29 @@ fn variables() {
             false,
             "OMPI_MCA_rmaps_base_oversubscribe=1 EVENT_NOEPOLL=1 OMPI_MCA_orte_enable_recovery=1 OMPI_MCA_btl_tcp_if_include=lo ",
         ),
+        // Where there is room for shared memory, and where there is little.
+        (
+            OPEN_MPI_4,
+            &["SHARED_MEMORY_MIB=12000"],
+            false,
+            &format!("OMPI_MCA_rmaps_base_oversubscribe=1 EVENT_NOEPOLL=1 OMPI_MCA_orte_enable_recovery=1 {ucx}"),
+        ),
+        (
+            OPEN_MPI_4,
+            &["SHARED_MEMORY_MIB=64"],
+            false,
+            &format!(
+                "OMPI_MCA_rmaps_base_oversubscribe=1 EVENT_NOEPOLL=1 OMPI_MCA_orte_enable_recovery=1 {ucx}UCX_TLS=^posix "
+            ),
+        ),
+        (
+            OPEN_MPI_4,
+            &["SHARED_MEMORY_MIB=64", "UCX_POSIX_DIR=/var/tmp"],
+            false,
+            &format!("OMPI_MCA_rmaps_base_oversubscribe=1 EVENT_NOEPOLL=1 OMPI_MCA_orte_enable_recovery=1 {ucx}"),
+        ),
+        (OPEN_MPI_4, &["PMIX_RANK=0", "SHARED_MEMORY_MIB=64"], false, ""),
+        (MPICH_5, &["SHARED_MEMORY_MIB=64"], false, "MPIR_CVAR_CH4_NETMOD=ofi "),
         // Under a launcher nothing that could keep nodes apart.
         (OPEN_MPI_4, &["OMPI_COMM_WORLD_SIZE=1", "LOOPBACK_ONLY=1"], true, ""),
         (OPEN_MPI_5, &["PMIX_RANK=0"], true, "OMPI_MCA_btl=^ofi "),

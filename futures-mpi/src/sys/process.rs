@@ -1,9 +1,12 @@
 //! Thin safe wrappers over system calls about processes and sockets that the standard library lacks.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{IpAddr, TcpStream};
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::ptr;
 use std::time::Duration;
 
@@ -109,6 +112,28 @@ fn ip_address(address: *const libc::sockaddr) -> Option<IpAddr> {
         }
         _ => None,
     }
+}
+
+/// How many bytes the arguments and variables of a new program may take together, if the system says so.
+pub(crate) fn command_bytes() -> Option<usize> {
+    // SAFETY: the call has no preconditions.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_ARG_MAX) }).ok()
+}
+
+/// The bytes that are free in the file system of this directory, if it is there.
+pub(crate) fn free_bytes(directory: &Path) -> Option<u64> {
+    let directory = CString::new(directory.as_os_str().as_bytes()).ok()?;
+    let mut found = MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: the path ends with a zero, and the place is filled if the answer is zero.
+    let found = unsafe {
+        if libc::statvfs(directory.as_ptr(), found.as_mut_ptr()) != 0 {
+            return None;
+        }
+        found.assume_init()
+    };
+    #[allow(clippy::unnecessary_cast, reason = "the fields have other types on other systems")]
+    let bytes = (found.f_bavail as u64).saturating_mul(found.f_frsize as u64);
+    Some(bytes)
 }
 
 /// The name of this machine.
