@@ -109,6 +109,8 @@ pub(crate) struct Plan {
     pub(crate) variables: Vec<(&'static str, String)>,
     /// Keys and values for `MPI_Comm_spawn`, unless the user says where the workers are to run.
     pub(crate) spawn_info: Vec<(&'static str, &'static str)>,
+    /// To what workers are bound, unless the user says it; none where that is left to MPI.
+    pub(crate) binding: Option<String>,
     /// Whether workers can be spawned; if not, why, and what to do instead.
     pub(crate) spawning: Result<(), String>,
 }
@@ -121,12 +123,40 @@ fn is_placed(info: &[(String, String)]) -> bool {
     info.iter().any(|(key, _)| PLACING_KEYS.contains(&&**key))
 }
 
+/// The info key by which a user says to what workers are bound.
+const BINDING_KEY: &str = "bind_to";
+
+/// The variables by which a user says that to Open MPI 4, `mpiexec --bind-to` among them, and to Open MPI 5.
+const BINDING_VARIABLE: &str = "OMPI_MCA_hwloc_base_binding_policy";
+const BINDING_VARIABLE_OF_5: &str = "PRTE_MCA_hwloc_default_binding_policy";
+
+/// Whether a user has said to what workers are bound; cores for each of them do, because only a binding gives them.
+fn is_bound(info: &[(String, String)]) -> bool {
+    info.iter().any(|(key, value)| key == BINDING_KEY || value.to_lowercase().contains("pe="))
+}
+
+/// To what spawned workers are bound. Open MPI would bind each to a core, where there are few of them, and threads in
+/// tasks would share it.
+fn binding(situation: &Situation<'_>, implementation: &Implementation, singleton: bool) -> Option<String> {
+    let variable = match implementation {
+        Implementation::OpenMpi { major: ..=4, .. } => BINDING_VARIABLE,
+        // Under its launcher nothing tells whether the user has said something.
+        Implementation::OpenMpi { .. } if singleton => BINDING_VARIABLE_OF_5,
+        _ => return None,
+    };
+    // Alone, Open MPI 4 does not look at the variable.
+    Some((situation.variable)(variable).filter(|value| !value.is_empty()).unwrap_or_else(|| "none".to_owned()))
+}
+
 impl Plan {
     /// The user's keys and values for `MPI_Comm_spawn` and those that follow from the situation.
     pub(crate) fn with_spawn_info(&self, mut info: Vec<(String, String)>) -> Vec<(String, String)> {
+        let binding = self.binding.iter().filter(|_| !is_bound(&info)).cloned();
+        let binding: Vec<_> = binding.map(|binding| (BINDING_KEY.to_owned(), binding)).collect();
         if !is_placed(&info) {
             info.extend(self.spawn_info.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         }
+        info.extend(binding);
         info
     }
 }
@@ -222,8 +252,9 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Plan {
         Implementation::OpenMpi { .. } if !singleton && !allocated => vec![("map_by", "slot:oversubscribe")],
         _ => Vec::new(),
     };
+    let binding = binding(situation, &implementation, singleton);
     let spawning = can_spawn(situation, &implementation, singleton, &path);
-    Plan { implementation, singleton, one_node, variables, spawn_info, spawning }
+    Plan { implementation, singleton, one_node, variables, spawn_info, binding, spawning }
 }
 
 /// The `bin` beside the MPI library, if the program that this MPI starts in a singleton is there.

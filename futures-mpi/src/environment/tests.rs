@@ -242,6 +242,30 @@ fn room() {
 }
 
 #[test]
+fn workers_are_not_bound_unless_the_user_says_so() {
+    type Row<'a> = (&'a str, &'a [&'a str], &'a [(&'a str, &'a str)], Option<&'a str>);
+    let table: &[Row<'_>] = &[
+        (OPEN_MPI_4, &[], &[], Some("none")),
+        (OPEN_MPI_4, &["PMIX_RANK=0"], &[("host", "node7")], Some("none")),
+        (OPEN_MPI_4, &["PMIX_RANK=0", "OMPI_MCA_hwloc_base_binding_policy=core"], &[], Some("core")),
+        (OPEN_MPI_4, &["OMPI_MCA_hwloc_base_binding_policy=numa"], &[], Some("numa")),
+        (OPEN_MPI_4, &["OMPI_MCA_hwloc_base_binding_policy="], &[], Some("none")),
+        (OPEN_MPI_4, &[], &[("bind_to", "socket")], Some("socket")),
+        (OPEN_MPI_4, &[], &[("map_by", "slot:PE=2")], None),
+        (OPEN_MPI_5, &[], &[], Some("none")),
+        (OPEN_MPI_5, &["PMIX_RANK=0"], &[], None),
+        (MPICH_5, &[], &[], None),
+    ];
+    for (version, variables, info, expected) in table {
+        let info = info.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let info = decide(version, variables, false, "/usr/lib", &[]).with_spawn_info(info);
+        let found: Vec<_> =
+            info.iter().filter(|(key, _)| key == BINDING_KEY).map(|(_, value)| value.as_str()).collect();
+        assert_eq!(found, expected.iter().copied().collect::<Vec<_>>(), "{version} {variables:?}");
+    }
+}
+
+#[test]
 fn thread_levels() {
     let table = [
         (None, ThreadLevel::Multiple),
@@ -288,6 +312,7 @@ fn workers_fill_the_universe() {
         one_node: singleton,
         variables: Vec::new(),
         spawn_info: Vec::new(),
+        binding: None,
         spawning: Ok(()),
     };
     let no_question = || panic!("an MPICH singleton must not be asked");
