@@ -6,10 +6,12 @@ use crate::start::{self, Started};
 use crate::stream::{self, Control};
 use crate::sys::{self, Communicator, MpiError, ThreadLevel};
 use futures_mpi_core::engine::Backoff;
+use std::env;
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
 use std::thread;
@@ -80,6 +82,7 @@ fn checked(started: &Started, mut options: SpawnOptions) -> Result<SpawnOptions,
     started.plan.spawning.clone().map_err(|why| format!("{why} (asked for: {})", asked(&options)))?;
     options.info = started.plan.with_spawn_info(options.info);
     check_executable(&options)?;
+    check_directory(started.plan.one_node, &options.info)?;
     start::check_room(started, &options.info, options.count).map_err(|why| explain(started, &options, &why))?;
     Ok(options)
 }
@@ -258,18 +261,78 @@ fn send_home(workers: Communicator, deadline: Instant) -> Result<(), String> {
 /// MPI would hang, or end the whole job, on an executable that cannot be started.
 fn check_executable(options: &SpawnOptions) -> Result<(), String> {
     let path = options.program.display();
-    let metadata = fs::metadata(&options.program)
-        .map_err(|error| format!("cannot spawn workers: the executable {path} cannot be found ({error})"))?;
+    let metadata = fs::metadata(&options.program).map_err(|error| {
+        missing_program(&options.program)
+            .unwrap_or_else(|| format!("cannot spawn workers: the executable {path} cannot be found ({error})"))
+    })?;
     if !metadata.is_file() {
         return Err(format!("cannot spawn workers: {path} is not a file"));
     }
     if metadata.permissions().mode() & 0o111 == 0 {
         return Err(format!("cannot spawn workers: {path} is not executable"));
     }
+    check_script(&options.program)?;
     if options.count == 0 {
         return Err("cannot spawn workers: their number is 0".to_owned());
     }
     Ok(())
+}
+
+/// How the system calls the file of a program that has been removed while the program runs.
+const DELETED: &str = " (deleted)";
+
+/// What has become of the file of this program, if that is what `path` names.
+fn missing_program(path: &Path) -> Option<String> {
+    let name = path.to_str()?.strip_suffix(DELETED)?;
+    let fate = if Path::new(name).exists() { "replaced" } else { "deleted" };
+    Some(format!(
+        "cannot spawn workers: the executable {name} has been {fate} since this program was started from it, as a build \
+         does it; start the program anew, or name an executable by `exe`"
+    ))
+}
+
+/// A text that the system cannot execute: only a shell would.
+fn check_script(path: &Path) -> Result<(), String> {
+    let mut beginning = Vec::new();
+    // What cannot be read can be executed nevertheless.
+    let Ok(_) = File::open(path).and_then(|file| file.take(256).read_to_end(&mut beginning)) else { return Ok(()) };
+    if beginning.contains(&0) {
+        return Ok(());
+    }
+    let first = String::from_utf8_lossy(beginning.split(|byte| *byte == b'\n').next().unwrap_or_default()).into_owned();
+    let path = path.display();
+    let Some(command) = first.strip_prefix("#!") else {
+        return Err(format!(
+            "cannot spawn workers: {path} is a script without a first line such as #!/bin/sh, which the system cannot \
+             execute"
+        ));
+    };
+    let interpreter = command.split_whitespace().next().unwrap_or_default();
+    if !Path::new(interpreter).exists() {
+        return Err(format!(
+            "cannot spawn workers: {interpreter:?}, which {path} names in its first line, does not exist"
+        ));
+    }
+    Ok(())
+}
+
+/// Workers begin in the directory of this program, unless the user names another. MPI fails without a reason where the
+/// former is gone, and begins elsewhere where the latter is not there, which is known here if workers are on this node.
+fn check_directory(here: bool, info: &[(String, String)]) -> Result<(), String> {
+    match info.iter().rev().find(|(key, _)| key == "wdir") {
+        Some((_, path)) if here && !Path::new(path).is_dir() => Err(format!(
+            "cannot spawn workers: {path}, which mpi_info names as their working directory (wdir), is none"
+        )),
+        Some(_) => Ok(()),
+        None => match env::current_dir() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err("cannot spawn workers: the working directory of this program, in which they would begin, has been \
+                 deleted; enter another one before, or name one by mpi_info (wdir)"
+                    .to_owned())
+            }
+            _ => Ok(()),
+        },
+    }
 }
 
 /// What was asked of MPI.
@@ -320,10 +383,24 @@ fn explain(started: &Started, options: &SpawnOptions, why: &str) -> String {
 fn explain_time_out(options: &SpawnOptions) -> String {
     format!(
         "spawning {} did not end within {:?}: MPI waits until each of them has initialised MPI. Either one of them \
-         ended or hangs before that, or the hosts cannot reach each other. What to try: fewer workers, a longer limit, \
+         ended or hangs before that, or the hosts cannot reach each other{}. What to try: fewer workers, a longer limit, \
          or mpiexec -n N PROGRAM. Because the spawn may still be under way, MPI will not be finalised",
         asked(options),
-        options.limit
+        options.limit,
+        little_shared_memory(sys::free_bytes(Path::new(environment::SHARED_MEMORY)), options.count)
+    )
+}
+
+/// A further reason, where there is not much room for the shared memory of so many workers.
+fn little_shared_memory(free: Option<u64>, count: usize) -> String {
+    let needed = (count as u64 + 1).saturating_mul(environment::SHARED_MEMORY_OF_PROCESS);
+    let Some(free) = free.filter(|free| *free < needed) else { return String::new() };
+    format!(
+        ", or MPI needs more shared memory than there is: {} has {} MiB left, and {count} workers may need {} (a \
+         container gets more by --shm-size)",
+        environment::SHARED_MEMORY,
+        free >> 20,
+        needed >> 20
     )
 }
 
@@ -348,6 +425,53 @@ mod tests {
             let error = check_executable(&options(program)).expect_err("no executable");
             assert!(error.contains(text), "{error}");
         }
+    }
+
+    #[test]
+    fn a_program_whose_file_is_gone_is_named() {
+        let error = check_executable(&options("/no/such/program (deleted)")).expect_err("it is gone");
+        assert!(error.contains("the executable /no/such/program has been deleted since this program"), "{error}");
+        let error = check_executable(&options("/bin/sh (deleted)")).expect_err("it is another one");
+        assert!(error.contains("the executable /bin/sh has been replaced since this program"), "{error}");
+    }
+
+    #[test]
+    fn scripts_need_an_interpreter() {
+        let path = env::temp_dir().join(format!("futures-mpi-script-{}", std::process::id()));
+        let table = [
+            ("#!/bin/sh\nexit\n", None),
+            ("#! /bin/sh -e\nexit\n", None),
+            ("\u{7f}ELF\0\0", None),
+            ("exec program\n", Some("is a script without a first line such as #!/bin/sh")),
+            ("", Some("is a script without a first line")),
+            ("#!/no/such/shell\nexit\n", Some("\"/no/such/shell\", which ")),
+        ];
+        for (text, expected) in table {
+            fs::write(&path, text).expect("it can be written");
+            match (check_script(&path), expected) {
+                (Ok(()), None) => {}
+                (Err(error), Some(expected)) if error.contains(expected) => {}
+                (found, _) => panic!("{text:?}: {found:?}"),
+            }
+        }
+        fs::remove_file(&path).expect("it is there");
+    }
+
+    #[test]
+    fn a_directory_that_is_none_is_named() {
+        let info = |path: &str| [("wdir".to_owned(), path.to_owned())];
+        assert_eq!(check_directory(true, &info("/tmp")), Ok(()));
+        assert_eq!(check_directory(false, &info("/no/such/directory")), Ok(()));
+        let error = check_directory(true, &info("/no/such/directory")).expect_err("it is none");
+        assert!(error.contains("/no/such/directory, which mpi_info names as their working directory"), "{error}");
+    }
+
+    #[test]
+    fn little_shared_memory_is_named_where_workers_do_not_start() {
+        assert_eq!(little_shared_memory(None, 20), "");
+        assert_eq!(little_shared_memory(Some(1 << 30), 20), "");
+        let text = little_shared_memory(Some(64 << 20), 20);
+        assert!(text.contains("/dev/shm has 64 MiB left, and 20 workers may need 94 "), "{text}");
     }
 
     #[test]

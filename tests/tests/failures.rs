@@ -90,8 +90,8 @@ fn a_forgotten_executor_finishes_its_work() {
 fn a_program_that_is_no_worker_fails_the_futures_at_the_limit() {
     if let Some(launch) = alone("not-a-worker") {
         let outcome = launch.env("FUTURES_MPI_BOOT_LIMIT", "1").run();
-        outcome.expect_success().expect_said("broken true: spawning 1 worker of /bin/true did not end within 1s");
-        outcome.expect_said("the program goes on");
+        outcome.expect_success().expect_said("broken true: spawning 1 worker of /bin/true");
+        outcome.expect_said(" did not end within 1s").expect_said("the program goes on");
     }
 }
 
@@ -269,6 +269,39 @@ fn too_few_slots_fail_the_futures_and_the_program_goes_on() {
         outcome.expect_said("--oversubscribe").expect_said("the program goes on");
     }
 }
+#[test]
+fn a_deleted_directory_or_executable_is_named_and_the_program_goes_on() {
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("actor-to-be-deleted");
+    let launches = |scene| [alone(scene), under_mpiexec(1, scene)].into_iter().flatten();
+    if harness::spawn_or_skip().is_none() {
+        return;
+    }
+    for launch in launches("no-directory") {
+        let outcome = launch.run();
+        outcome
+            .expect_success()
+            .expect_said("broken true: cannot spawn workers: the working directory of this program");
+        outcome.expect_said("the program goes on");
+    }
+    for launch in launches("no-executable") {
+        fs::copy(ACTOR, &copy).expect("the program can be copied");
+        let outcome = launch.program(&copy).run();
+        outcome.expect_success().expect_said("actor-to-be-deleted has been deleted since this program was started");
+        outcome.expect_said("the program goes on");
+    }
+}
+
+/// Open MPI would bind it to one, which the threads in its tasks would share.
+#[test]
+fn a_spawned_worker_has_all_cores_of_the_machine() {
+    let Some(launch) = alone("cores") else { return };
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    launch.run().expect_success().expect_said(&format!("main {cores}, worker {cores}"));
+    if let Some(launch) = under_mpiexec(1, "cores") {
+        launch.run().expect_success().expect_said(&format!(", worker {cores}"));
+    }
+}
+
 
 #[test]
 fn an_mpi_that_cannot_spawn_says_so_and_the_program_goes_on() {

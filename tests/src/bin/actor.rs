@@ -24,6 +24,11 @@ fn divide(a: i64, b: i64) -> i64 {
     a / b
 }
 
+#[remote_task]
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(0, usize::from)
+}
+
 /// The arguments of its worker, without the one that its master has added.
 #[remote_task]
 fn arguments() -> Vec<String> {
@@ -197,6 +202,21 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         "other-program" => {
             let other = Path::new(&std::env::args().nth(2).unwrap_or_default()).to_owned();
             report(MpiPoolExecutor::builder().exe(other).max_workers(2));
+        }
+        "cores" => {
+            let executor = MpiPoolExecutor::new()?;
+            println!("main {}, worker {}", cores(), executor.submit(cores::ID, ()).result()?);
+        }
+        "no-directory" => {
+            let directory = std::env::temp_dir().join(format!("no-directory-{}", std::process::id()));
+            std::fs::create_dir(&directory)?;
+            std::env::set_current_dir(&directory)?;
+            std::fs::remove_dir(&directory)?;
+            report(MpiPoolExecutor::builder().max_workers(1));
+        }
+        "no-executable" => {
+            std::fs::remove_file(std::env::current_exe()?)?;
+            report(MpiPoolExecutor::builder().max_workers(1));
         }
         "through-wrapper" => {
             let executor = MpiPoolExecutor::builder().max_workers(2).args(["one", "t w o"]);
