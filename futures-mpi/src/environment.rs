@@ -171,6 +171,9 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Plan {
     let singleton = !LAUNCHER_VARIABLES.iter().any(is_set);
     let allocated = ALLOCATION_VARIABLES.iter().any(is_set);
     let one_node = singleton && !allocated;
+    // A container has 64 MiB there if nobody asks for more.
+    let ample = PROCESSES_IN_SHARED_MEMORY * SHARED_MEMORY_OF_PROCESS;
+    let little_shared_memory = situation.shared_memory_bytes.is_some_and(|bytes| bytes < ample);
     let tools = singleton.then(|| tools_directory(situation, &implementation)).flatten();
 
     let mut wanted: Vec<(&'static str, String)> = Vec::new();
@@ -201,9 +204,6 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Plan {
             }
             want("OMPI_MCA_rmaps_base_oversubscribe", "1");
             // Without it, spawns that follow one another hang now and then.
-    // A container has 64 MiB there if nobody asks for more.
-    let ample = PROCESSES_IN_SHARED_MEMORY * SHARED_MEMORY_OF_PROCESS;
-    let little_shared_memory = situation.shared_memory_bytes.is_some_and(|bytes| bytes < ample);
             want("EVENT_NOEPOLL", "1");
             // Without it, the death of one worker is the death of all. Open MPI tells nobody of it, the life line does.
             if (situation.variable)(Setting::VARIABLE).as_deref() != Some("0") {
@@ -214,6 +214,10 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Plan {
                 want("OMPI_MCA_opal_common_ucx_tls", "any");
                 want("OMPI_MCA_opal_common_ucx_devices", "any");
                 want("OMPI_MCA_pml", "^cm");
+                if little_shared_memory && (situation.variable)("UCX_POSIX_DIR").is_none() {
+                    // UCX shares the same memory by segments of System V, which have no size of their own.
+                    want("UCX_TLS", "^posix");
+                }
             }
         }
         Implementation::Mpich { device, .. } => {
@@ -244,10 +248,6 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Plan {
         _ => path,
     };
     // Outside a batch system's allocation, who asks for more workers than the machine has cores shall have them.
-                if little_shared_memory && (situation.variable)("UCX_POSIX_DIR").is_none() {
-                    // UCX shares the same memory by segments of System V, which have no size of their own.
-                    want("UCX_TLS", "^posix");
-                }
     let spawn_info = match &implementation {
         Implementation::OpenMpi { .. } if !singleton && !allocated => vec![("map_by", "slot:oversubscribe")],
         _ => Vec::new(),

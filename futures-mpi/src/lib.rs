@@ -65,6 +65,7 @@ mod comm_workers;
 mod ending;
 mod environment;
 mod lifeline;
+mod limits;
 mod link;
 mod pool;
 mod replacing;

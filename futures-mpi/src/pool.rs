@@ -2,6 +2,7 @@
 
 use crate::environment;
 use crate::lifeline::{Reach, Setting};
+use crate::limits;
 use crate::replacing::{self, Replacing};
 use crate::role::WorkerArgument;
 use crate::runtime::{self, Role, Runtime};
@@ -103,6 +104,9 @@ impl MpiPoolBuilder {
 
     /// Command line arguments for the workers, which their tasks find in [`std::env::args`]; a further one behind them
     /// tells the program that it is a worker. More than one call adds up.
+    ///
+    /// One with a zero byte, one of 128 KiB or more, or more of them than the system gives to a new program, is an error
+    /// of [`build`](Self::build); larger values travel by [`global`](Self::global).
     pub fn args<A: Into<String>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
         self
@@ -110,6 +114,14 @@ impl MpiPoolBuilder {
 
     /// Keys and values for `MPI_Comm_spawn`, which say where and how the workers are started; which keys there are
     /// depends on the MPI, see its documentation. More than one call adds up.
+    ///
+    /// A key or a value that is empty, has a zero byte, or is longer than this MPI accepts is an error of
+    /// [`build`](Self::build). Open MPI accepts keys of 35 bytes and values of 255, which is a list of some 30 hosts;
+    /// longer lists go into a file, which the key `hostfile` names.
+    ///
+    /// Open MPI would bind each worker to a core, where there are few of them, so that threads in tasks had that core to
+    /// share. They are not bound, unless the key `bind_to` says so, or `mpiexec --bind-to`, or the variable
+    /// `OMPI_MCA_hwloc_base_binding_policy`.
     pub fn mpi_info<K: Into<String>, V: Into<String>>(mut self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
         self.mpi_info.extend(pairs.into_iter().map(|(key, value)| (key.into(), value.into())));
         self
@@ -188,6 +200,8 @@ impl MpiPoolBuilder {
         let count = options::max_workers(self.max_workers)?;
         let backoff = self.common.backoff()?;
         let options = self.common.decide()?;
+        limits::check_info(&self.mpi_info)?;
+        limits::check_command(self.exe.as_deref(), &self.args)?;
         let replaces = options.pool.replace_lost_workers;
         let life_line = self.life_line.map_or_else(Setting::of_environment, Ok);
         let life_line = life_line.map_err(|message| Error::new(Kind::Configuration, message));

@@ -27,6 +27,12 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// The longest key of an info object, without the zero byte behind it.
+pub(crate) const INFO_KEY_BYTES: usize = ffi::MPI_MAX_INFO_KEY as usize - 1;
+
+/// The longest value of an info object, without the zero byte behind it.
+pub(crate) const INFO_VALUE_BYTES: usize = ffi::MPI_MAX_INFO_VAL as usize - 1;
+
 pub(crate) use process::{
     at_exit, coarse_time, command_bytes, end_after, exit_now, free_bytes, host_name, interface_addresses, keep_alive,
     wait_readable,

@@ -110,6 +110,20 @@ fn bad_options_name_the_value_and_its_origin() {
             .expect_success()
             .expect_said("max_workers is \"0\", which is not accepted: it must be a whole number from 1")
             .expect_said("FUTURES_MPI_MAX_WORKERS is \"many\", which is not accepted");
+        // What would end the program, or would be waited for in vain, if MPI were asked.
+        let refused = "configuration true: ";
+        for text in [
+            "mpi_info host is \"\", which is not accepted: it must be a value of 1 to ",
+            "a key of mpi_info is \"\"",
+            "write the hosts into a file, one in a line, and name the file by the key hostfile",
+            "args is \"a\\0b\", which is not accepted: it must be text without a zero byte",
+            "shorter than 131072 bytes, the system's limit for an argument, and has 140000",
+            "args is \"400 arguments of 40003600 bytes\"",
+            "exe is \"a\\0b\"",
+        ] {
+            outcome.expect_said(text);
+        }
+        assert_eq!(outcome.stdout().matches(refused).count(), 7);
     }
 }
 
@@ -256,20 +270,6 @@ fn a_missing_executable_fails_the_futures_and_the_program_goes_on() {
 }
 
 #[test]
-fn too_few_slots_fail_the_futures_and_the_program_goes_on() {
-    let Some(mpi) = harness::spawn_or_skip() else { return };
-    if mpi.kind != harness::Kind::OpenMpi {
-        println!("skipped: only Open MPI counts slots");
-        return;
-    }
-    if let Some(launch) = under_mpiexec(1, "too-many") {
-        // Outside of a batch system's allocation there are as many slots as one asks for.
-        let outcome = launch.oversubscribe(false).env("HYDRA_HOST_FILE", "/dev/null").run();
-        outcome.expect_success().expect_said("broken true: Open MPI").expect_said("could not spawn 40 workers");
-        outcome.expect_said("--oversubscribe").expect_said("the program goes on");
-    }
-}
-#[test]
 fn a_deleted_directory_or_executable_is_named_and_the_program_goes_on() {
     let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("actor-to-be-deleted");
     let launches = |scene| [alone(scene), under_mpiexec(1, scene)].into_iter().flatten();
@@ -302,6 +302,20 @@ fn a_spawned_worker_has_all_cores_of_the_machine() {
     }
 }
 
+#[test]
+fn too_few_slots_fail_the_futures_and_the_program_goes_on() {
+    let Some(mpi) = harness::spawn_or_skip() else { return };
+    if mpi.kind != harness::Kind::OpenMpi {
+        println!("skipped: only Open MPI counts slots");
+        return;
+    }
+    if let Some(launch) = under_mpiexec(1, "too-many") {
+        // Outside of a batch system's allocation there are as many slots as one asks for.
+        let outcome = launch.oversubscribe(false).env("HYDRA_HOST_FILE", "/dev/null").run();
+        outcome.expect_success().expect_said("broken true: Open MPI").expect_said("could not spawn 40 workers");
+        outcome.expect_said("--oversubscribe").expect_said("the program goes on");
+    }
+}
 
 #[test]
 fn an_mpi_that_cannot_spawn_says_so_and_the_program_goes_on() {

@@ -10,7 +10,7 @@ mod read;
 pub use cores::{is_crowded, is_crowded_by_threads, own_cores};
 pub use read::{BACKOFF, BOOT_LIMIT, DEFAULT_BACKOFF, DEFAULT_BOOT_LIMIT, DEFAULT_SHUTDOWN_LIMIT};
 pub use read::{MAX_WORKERS, OUT_OF_BAND, REPLACE_LOST_WORKERS, SHUTDOWN_LIMIT, WATCHDOG};
-pub use read::{backoff, max_workers};
+pub use read::{backoff, max_workers, refuse};
 
 use crate::attachments::Encoded;
 use crate::codec::{Limits, PAYLOAD_LIMIT_BYTES};
@@ -19,7 +19,6 @@ use crate::payload;
 use crate::registry::Registry;
 use crate::setup::{Global, GlobalValue, Initializer, Setup};
 use crate::task::{IntoArgs, TaskId};
-use read::refuse;
 use std::path::Path;
 use std::time::Duration;
 

@@ -148,7 +148,8 @@ fn variable(name: &str) -> Result<Option<String>> {
     }
 }
 
-pub(super) fn refuse(origin: &str, value: &str, accepted: &str) -> Error {
+/// The error of a bad value: where it came from, the value, and what is accepted there.
+pub fn refuse(origin: &str, value: &str, accepted: &str) -> Error {
     Error::new(Kind::Configuration, format!("{origin} is {value:?}, which is not accepted: it must be {accepted}"))
 }
 

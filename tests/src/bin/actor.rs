@@ -231,6 +231,19 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         "bad-options" => {
             let error = MpiPoolExecutor::builder().max_workers(0).build().expect_err("0 workers are none");
             println!("{error}");
+            let builder = || MpiPoolExecutor::builder().max_workers(2);
+            for builder in [
+                builder().mpi_info([("host", "")]),
+                builder().mpi_info([("", "node7")]),
+                builder().mpi_info([("host", (0..400).map(|n| format!("node{n:04}")).collect::<Vec<_>>().join(","))]),
+                builder().args(["a\0b"]),
+                builder().args(["x".repeat(140_000)]),
+                builder().args(vec!["y".repeat(100_000); 400]),
+                builder().exe("a\0b"),
+            ] {
+                let error = builder.build().expect_err("it is not accepted");
+                println!("configuration {}: {error}", error.is_configuration());
+            }
             println!("{}", MpiPoolExecutor::new().err().map_or_else(String::new, |error| error.to_string()));
         }
         "exit-in-callback" => {
