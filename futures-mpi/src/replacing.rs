@@ -65,6 +65,10 @@ impl Transport for Replacing {
         self.under_way.is_none() && self.wanted == 0 && self.inner.breaks_silence()
     }
 
+    fn is_moving(&self) -> bool {
+        self.inner.is_moving()
+    }
+
     fn replace(&mut self, limit: Duration) -> Result<(), String> {
         self.options.limit = limit;
         self.wanted += 1;

@@ -349,6 +349,10 @@ impl Transport for MpiTransport {
         resting && watch.callers() >= self.workers.iter().filter(|worker| !worker.lost).count()
     }
 
+    fn is_moving(&self) -> bool {
+        !self.receiving.is_empty()
+    }
+
     fn poll(&mut self) -> Option<Arrival> {
         self.notice_losses();
         if let Some(arrival) = self.ready.pop_front() {

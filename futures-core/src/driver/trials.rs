@@ -40,6 +40,9 @@ impl Driver {
 
     /// How long the workers can do without this side; zero if there is no telling.
     pub(crate) fn patience(&mut self) -> Duration {
+        if self.transport.as_ref().is_some_and(|transport| transport.is_moving()) {
+            return Duration::ZERO;
+        }
         Duration::from_nanos(self.scheduler.patience_nanos().into())
     }
 

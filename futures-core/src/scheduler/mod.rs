@@ -359,8 +359,12 @@ impl Scheduler {
         let function = self.kinds.get(kind).function;
         let nanos = self.estimates.nanos(function);
         match self.window(function, nanos) {
-            // At least so much is at hand when a worker has just begun a task.
-            (window_nanos, true) => window_nanos.max(nanos.get()) / 4,
+            // At least so much is at hand when a worker has just begun a task, unless it holds tasks of another function,
+            // behind which the next did not fit.
+            (window_nanos, true) => {
+                let held_nanos = self.workers.first().map_or(u32::MAX, |(_, room)| room.held_nanos());
+                window_nanos.max(nanos.get()).min(held_nanos) / 4
+            }
             _ => 0,
         }
     }

@@ -104,6 +104,29 @@ fn one_medium_task_is_sent_ahead_while_many_are_queued() {
 }
 
 #[test]
+fn the_master_leaves_workers_alone_for_no_longer_than_they_have_work() {
+    let mut scheduler = Scheduler::default();
+    let mut actions = Vec::new();
+    scheduler.handle(Open(A), &mut actions);
+    scheduler.handle(Join(worker(0)), &mut actions);
+    // A few short ones between long ones, which do not fit behind them.
+    let nanos = |number: u64| if number % 33 < 30 { 15_000_000 } else { 100_000 };
+    for number in 0..330 {
+        let function = FunctionNumber(u32::from(nanos(number) < 15_000_000));
+        scheduler.handle(Submit(A, task(number), function), &mut actions);
+    }
+    let mut longest = 0;
+    for number in 0..330 {
+        let held: u64 = scheduler.held(worker(0)).map(|task| nanos(task.0)).sum();
+        let patience = u64::from(scheduler.patience_nanos());
+        assert!(patience < held, "{patience} ns, while the worker has work for {held}");
+        longest = longest.max(patience);
+        scheduler.handle(Finish(worker(0), task(number), nanos(number)), &mut actions);
+    }
+    assert!(longest > 1_000_000, "it leaves them alone for {longest} ns at the most");
+}
+
+#[test]
 fn what_is_known_of_one_function_says_nothing_of_another() {
     let mut events = vec![Open(A), Join(worker(0)), submit(A, 0), submit(A, 1), submit(A, 2)];
     events.push(Finish(worker(0), task(0), 300));

@@ -326,6 +326,11 @@ pub(super) struct Room {
 }
 
 impl Room {
+    /// How long the tasks that the worker holds are expected to take together.
+    pub(super) fn held_nanos(self) -> u32 {
+        self.held_nanos
+    }
+
     /// Whether a task that is expected to take so long has room in a window: any has, on an idle worker. `ahead`: so
     /// many more are queued that one may be sent ahead of another even if they do not fit into the window together.
     pub(super) fn admits(self, nanos: NonZeroU32, window_nanos: u32, ahead: bool) -> bool {

@@ -65,6 +65,11 @@ pub trait Transport: Send {
         false
     }
 
+    /// Whether something is on its way that moves only while somebody looks, so that nobody should sleep for long.
+    fn is_moving(&self) -> bool {
+        false
+    }
+
     /// Begins to bring one more worker, in the place of one that is lost. Success is followed by one
     /// [`Arrival::Joined`], at the latest when the limit has passed; an error says why this transport cannot.
     fn replace(&mut self, limit: Duration) -> Result<(), String> {

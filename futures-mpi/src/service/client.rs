@@ -134,6 +134,10 @@ impl Transport for Client {
         self.lost.pop_front()
     }
 
+    fn is_moving(&self) -> bool {
+        self.inner.is_moving()
+    }
+
     fn memory(&mut self) -> Vec<u8> {
         self.inner.memory()
     }
