@@ -1,4 +1,6 @@
-//! The worker's end over MPI: waits with a backoff, and finishes what it sends before it computes on.
+//! The worker's end over MPI: waits with a backoff, and computes on while the manager takes what it has sent.
+
+mod under_way;
 
 use crate::comm_workers;
 use crate::lifeline::{Fate, Invitation, Line, Silence};
@@ -8,6 +10,8 @@ use futures_mpi_core::engine::{Backoff, Frame, Link, Recycler, say};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
+use under_way::UnderWay;
+pub(crate) use under_way::end_help;
 
 /// The worker's end over MPI.
 ///
@@ -20,13 +24,15 @@ pub(crate) struct MpiLink {
     /// Where letters arrive; none before the first look, and after the farewell.
     mailbox: Option<Mailbox>,
     incoming: Incoming,
-    sending: Vec<Sending>,
+    under_way: UnderWay,
+    /// Scratch for what the last letter has left under way.
+    started: Vec<Sending>,
     spare: Spare,
     /// While there is nothing to do.
     idle: Backoff,
     /// While a frame arrives or a large one leaves, which moves only while this process looks: never asleep.
     moving: Backoff,
-    /// While the manager takes a frame that is not large.
+    /// While the manager takes frames that are not large.
     handing_over: Backoff,
     part_bytes: usize,
     /// What the manager said last, or that it is gone.
@@ -78,7 +84,8 @@ impl MpiLink {
             root,
             mailbox: None,
             incoming: Incoming::new(communicator, root, &Arc::<Recycler>::default()),
-            sending: Vec::new(),
+            under_way: UnderWay::new(),
+            started: Vec::new(),
             spare: Spare::default(),
             idle: Backoff::new(backoff, crowded),
             moving: Backoff::new(Duration::ZERO, true),
@@ -123,6 +130,7 @@ impl MpiLink {
 
     fn part(&mut self, limit: Duration) -> Result<Parting, String> {
         let told = self.say_farewell(Instant::now() + limit);
+        self.under_way.end();
         if let Some(mailbox) = self.mailbox.take() {
             // Nobody else sends to it, and what a manager sends after its last word is of no interest.
             let closed = mailbox.close().map_err(|error| error.to_string());
@@ -148,11 +156,11 @@ impl MpiLink {
             return Err(text.to_owned());
         }
         if self.end.is_none() {
-            self.outgoing().control(Control::Ready).map_err(|error| error.to_string())?;
+            self.start(|outgoing| outgoing.control(Control::Ready))?;
         }
         self.idle.reset();
-        while !matches!(self.end, Some(End::Told(_))) || !self.sending.is_empty() {
-            match self.advance_sends().and_then(|()| self.look()) {
+        while !matches!(self.end, Some(End::Told(_))) || !self.under_way.is_empty() {
+            match self.under_way.advance().and_then(|()| self.look()) {
                 Ok(Some(_)) => {}
                 Ok(None) if Instant::now() >= deadline => {
                     return Err("the manager did not say farewell in time".to_owned());
@@ -164,11 +172,19 @@ impl MpiLink {
         Ok(())
     }
 
-    /// The way to the manager.
-    fn outgoing(&mut self) -> Outgoing<'_, impl FnMut(Sending)> {
+    /// Starts to send something to the manager.
+    fn start(
+        &mut self,
+        send: impl FnOnce(Outgoing<'_, &mut dyn FnMut(Sending)>) -> Result<(), MpiError>,
+    ) -> Result<(), String> {
         let (communicator, rank, part) = (self.communicator, self.root, self.part_bytes);
-        let under_way = &mut self.sending;
-        Outgoing { communicator, rank, part, spare: &mut self.spare, keep: move |sending| under_way.push(sending) }
+        let started = &mut self.started;
+        let keep: &mut dyn FnMut(Sending) = &mut |sending| started.push(sending);
+        let outcome = send(Outgoing { communicator, rank, part, spare: &mut self.spare, keep });
+        if !self.started.is_empty() {
+            self.under_way.add(self.started.drain(..));
+        }
+        outcome.map_err(|error| error.to_string())
     }
 
     /// The next frame, if there is one now.
@@ -220,30 +236,20 @@ impl MpiLink {
         }
     }
 
-    /// Frees what MPI has let go of.
-    fn advance_sends(&mut self) -> Result<(), String> {
-        let mut failed = None;
-        self.sending.retain_mut(|sending| match sending.test() {
-            Ok(done) => !done,
-            Err(error) => {
-                failed = Some(error.to_string());
-                false
-            }
-        });
-        failed.map_or(Ok(()), Err)
-    }
-
-    /// Waits until MPI has let go of everything.
-    fn hand_over(&mut self, large: bool) -> Result<(), String> {
-        self.handing_over.reset();
-        self.moving.reset();
+    /// Waits until the worker may compute on.
+    fn hand_over(&mut self) -> Result<(), String> {
         loop {
-            self.advance_sends()?;
-            if self.sending.is_empty() {
+            self.under_way.advance()?;
+            if self.under_way.may_be_left() {
                 return Ok(());
             }
-            if large { self.moving.wait() } else { self.handing_over.wait() }
+            self.wait_for_manager();
         }
+    }
+
+    /// Waits before the next look while the manager takes what was sent.
+    fn wait_for_manager(&mut self) {
+        if self.under_way.len_bytes() >= stream::LARGE_BYTES { self.moving.wait() } else { self.handing_over.wait() }
     }
 
     /// Waits before the next look, with a life line until the manager calls at the longest.
@@ -267,9 +273,10 @@ impl Link for MpiLink {
         self.idle.reset();
         self.moving.reset();
         while self.end.is_none() {
-            match self.look() {
+            match self.under_way.advance().and_then(|()| self.look()) {
                 Ok(Some(frame)) => return Some(frame),
                 Ok(None) if self.incoming.is_busy() => self.moving.wait(),
+                Ok(None) if !self.under_way.is_empty() => self.wait_for_manager(),
                 Ok(None) => self.rest(),
                 Err(error) => self.fail(error),
             }
@@ -277,27 +284,28 @@ impl Link for MpiLink {
         None
     }
 
-    /// Returns when MPI has let go of the frame: at once for a small one. A large one needs this process until the
-    /// manager has taken it; left for later, it would wait for the end of the next task, however long that takes.
+    /// Returns while the frame may still be under way, unless there is much of that; see [`UnderWay`].
     fn send(&mut self, frame: Frame) {
         if self.end.is_some() {
             return;
         }
-        let large = frame.len_bytes() >= stream::LARGE_BYTES;
-        let mut outcome = self.outgoing().frame(frame).map_err(|error| error.to_string());
+        let mut outcome = self.start(|outgoing| outgoing.frame(frame));
         if let Some(line) = &self.life_line
             && self.silence.end()
         {
-            // Before it is handed over, which a manager that dozes would not take part in.
+            // Before it is waited for, in which a manager that dozes would not take part.
             line.call();
         }
-        if outcome.is_ok() && !self.sending.is_empty() {
-            outcome = self.hand_over(large);
+        if outcome.is_ok() && !self.under_way.is_empty() {
+            self.moving.reset();
+            self.handing_over.reset();
+            outcome = self.hand_over();
         }
         if let Err(error) = outcome {
             self.fail(error);
         }
     }
+
     fn memory(&mut self) -> Vec<u8> {
         self.spare.take()
     }

@@ -6,7 +6,7 @@ use crate::comm_workers;
 use crate::ending;
 use crate::environment;
 use crate::lifeline::{Reach, Setting, Watch};
-use crate::link::{MpiLink, Parting};
+use crate::link::{self, MpiLink, Parting};
 use crate::role::{self, WorkerArgument};
 use crate::service::{self, Address};
 use crate::spawn;
@@ -298,6 +298,7 @@ fn run_master<R: Termination>(runtime: &'static Runtime, body: fn() -> R) -> Exi
 fn end_early() {
     let Some(runtime) = get() else { return };
     if matches!(runtime.role, Role::Worker) {
+        link::end_help();
         return say(&format!("`exit` was called in a worker on {}, which is lost by that", sys::host_name()));
     }
     if !give_up(runtime, EXIT_LIMIT) {

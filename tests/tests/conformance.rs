@@ -43,7 +43,8 @@ fn command_line_mode_keeps_every_promise() {
         return;
     }
     for workers in [1, 2, 4] {
-        assert_kept(Launch::mpiexec(workers + 1).program(PROGRAM).args(["mpi".to_owned(), workers.to_string()]));
+        let launch = Launch::mpiexec(workers + 1).program(PROGRAM).args(["mpi".to_owned(), workers.to_string()]);
+        assert_kept(if workers == 1 { unfetched(launch) } else { launch });
     }
 }
 
@@ -94,6 +95,12 @@ fn lower_thread_levels_keep_every_promise() {
 /// promise.
 fn dozing(launch: Launch) -> Launch {
     launch.env("FUTURES_MPI_TEST_DOZE", "120")
+}
+
+/// As in containers that let no process read another's memory: then Open MPI's messages of more than some kilobytes move
+/// only while both processes call MPI.
+fn unfetched(launch: Launch) -> Launch {
+    launch.env("OMPI_MCA_btl_vader_single_copy_mechanism", "none").env("OMPI_MCA_smsc", "^cma,knem,xpmem")
 }
 
 fn assert_kept(launch: Launch) {

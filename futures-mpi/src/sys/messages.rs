@@ -246,6 +246,11 @@ pub(crate) struct Sending {
 }
 
 impl Sending {
+    /// How many bytes are sent.
+    pub(crate) fn len_bytes(&self) -> usize {
+        self.load.bytes().len()
+    }
+
     /// Whether MPI has let go of the bytes. After an error the bytes are never given back.
     pub(crate) fn test(&mut self) -> Result<bool, MpiError> {
         if !self.finished {

@@ -1,9 +1,11 @@
 //! Submitting calls: arguments go there, results come back, and each call is made once.
 
+use super::futures::wait_until;
 use super::tasks::*;
 use super::{LONG, Setting, promises};
-use futures_mpi::TaskId;
+use futures_mpi::{Future, TaskId};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 promises![
     a_call_returns_what_the_function_returns,
@@ -15,6 +17,8 @@ promises![
     an_id_may_be_found_by_its_name,
     a_name_may_be_shadowed_by_a_variable,
     large_arguments_and_results_arrive_whole,
+    results_of_every_size_arrive_whole_and_in_order,
+    results_of_every_size_arrive_while_their_worker_computes_on,
     thousands_of_calls_are_all_answered,
     many_threads_may_submit_at_once,
     every_worker_gets_work,
@@ -85,6 +89,45 @@ fn large_arguments_and_results_arrive_whole(setting: &Setting) {
         let bytes: Vec<u8> = (0..length).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         let echo = executor.submit(echo_bytes::ID, &bytes).result_timeout(LONG).expect("it succeeds");
         assert!(echo == bytes, "{length} bytes come back as they went");
+    }
+}
+
+/// Sizes around those up to which the MPIs copy a message at once, and from which on messages travel in another way.
+const SIZES: [usize; 14] =
+    [0, 200, 300, 1000, 4000, 4096, 8200, 16_000, 32_768, 65_500, 65_536, 100_000, 1 << 20, 9 << 20];
+
+fn results_of_every_size_arrive_whole_and_in_order(setting: &Setting) {
+    let executor = setting.executor();
+    let sizes = || (0..SIZES[11]).step_by(997).chain(SIZES);
+    for (size, result) in sizes().zip(executor.map(bytes_up_to::ID, sizes().map(|size| size as u64))) {
+        assert!(result.expect("it succeeds") == bytes_up_to(size as u64), "{size} bytes arrive as they were");
+    }
+}
+
+/// The last call is sent ahead of the result before, because calls of this function have been short, and goes on until
+/// that result has come.
+fn results_of_every_size_arrive_while_their_worker_computes_on(setting: &Setting) {
+    let executor = setting.executor();
+    let path = |name: &str| std::env::temp_dir().join(format!("futures-mpi-{}-{name}", std::process::id()));
+    let (first_end, last_end) = (path("first"), path("last"));
+    let call = |size: usize, end: &Path| executor.submit(bytes_before::ID, (size as u64, end));
+    let touch = |end: &Path| std::fs::write(end, []).expect("the folder for temporary files can be written to");
+    for size in SIZES {
+        // A long one for each worker, so that none lets a result of this function wait for the next call.
+        let mut others: Vec<_> = (0..setting.workers).map(|_| call(0, &first_end)).collect();
+        wait_until(|| others.iter().all(Future::running));
+        touch(&first_end);
+        others.extend((0..64).map(|_| call(0, Path::new(""))));
+        let result = call(size, Path::new(""));
+        let last = call(0, &last_end);
+        let right = result.result().expect("it succeeds") == bytes_up_to(size as u64);
+        touch(&last_end);
+        assert!(right, "{size} bytes arrive as they were");
+        assert_eq!(last.result().expect("the result before had come"), bytes_up_to(0), "behind {size} bytes");
+        assert!(others.iter().all(|future| future.result().is_ok()));
+        for end in [&first_end, &last_end] {
+            std::fs::remove_file(end).expect("it was written");
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! The task functions that promises are checked with.
 
-use futures_mpi::remote_task;
+use futures_mpi::{Buffer, remote_task};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
 
 #[remote_task]
 pub(super) fn power(base: u64, exponent: u32) -> u64 {
@@ -25,25 +27,25 @@ pub(super) fn nothing() {}
 
 #[remote_task]
 pub(super) fn sleep(millis: u64) -> u64 {
-    std::thread::sleep(Duration::from_millis(millis));
+    thread::sleep(Duration::from_millis(millis));
     millis
 }
 
 #[remote_task]
 pub(super) fn square_after(millis: u64, n: i64) -> i64 {
-    std::thread::sleep(Duration::from_millis(millis));
+    thread::sleep(Duration::from_millis(millis));
     n * n
 }
 
 #[remote_task]
 pub(super) fn wait_then_give(millis: u64, n: u32) -> u32 {
-    std::thread::sleep(Duration::from_millis(millis));
+    thread::sleep(Duration::from_millis(millis));
     n
 }
 
 #[remote_task]
 pub(super) fn process_after(millis: u64) -> u32 {
-    std::thread::sleep(Duration::from_millis(millis));
+    thread::sleep(Duration::from_millis(millis));
     std::process::id()
 }
 
@@ -55,6 +57,29 @@ pub(super) fn join_words(words: &[String], separator: &str) -> String {
 #[remote_task]
 pub(super) fn echo_bytes(bytes: &[u8]) -> Vec<u8> {
     bytes.to_vec()
+}
+
+/// So many bytes, each other than its neighbours: encoded, or as an array beside the codec if they are very many.
+#[remote_task]
+pub(super) fn bytes_up_to(length: u64) -> (Vec<u8>, Buffer<u8>) {
+    let encoded = if length > 100_000 { 0 } else { length };
+    let bytes = |length| (0..length).map(|n| (n % 251) as u8);
+    (bytes(encoded).collect(), bytes(length - encoded).collect())
+}
+
+/// The same; if a file is named, after a while and as soon as it is there.
+#[remote_task]
+pub(super) fn bytes_before(length: u64, end: PathBuf) -> Result<(Vec<u8>, Buffer<u8>), String> {
+    let limit = Instant::now() + Duration::from_secs(20);
+    let mut waits = !end.as_os_str().is_empty();
+    while waits {
+        if Instant::now() > limit {
+            return Err("the result before has not arrived".to_owned());
+        }
+        thread::sleep(Duration::from_millis(1));
+        waits = !end.exists();
+    }
+    Ok(bytes_up_to(length))
 }
 
 #[remote_task]
