@@ -2,14 +2,21 @@
 
 use futures_mpi_tests::harness::{self, Launch, Outcome, tool};
 
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 17] = [
     "latency",
     "throughput_submit",
     "throughput_map",
     "throughput_map_chunksize_100",
     "echo_1_MiB",
     "echo_64_MiB",
-    "compute",
+    "compute_640_loop",
+    "compute_640_rayon",
+    "compute_1280_loop",
+    "compute_1280_rayon",
+    "compute_2400_loop",
+    "compute_2400_rayon",
+    "compute_8000_loop",
+    "compute_8000_rayon",
     "boot",
     "idle_cpu",
     "wake_up",

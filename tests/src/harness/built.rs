@@ -12,7 +12,7 @@ pub fn example(name: &str) -> PathBuf {
 
 /// The path of the program `futures-mpi`.
 pub fn tool() -> PathBuf {
-    build(&["--package", "futures-mpi", "--bins"]).join("futures-mpi")
+    build(&["--package", "futures-mpi", "--features", "cli", "--bins"]).join("futures-mpi")
 }
 
 /// Builds in the profile of the running test, and returns the profile's folder.

@@ -55,9 +55,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut report = Report::new(options.json, workers, spawned);
     for row in rows::ALL {
         if options.only.is_empty() || options.only.contains(&row) {
-            match row.measure(&setting)? {
-                Some(figure) => report.add(&figure),
-                None => report.skip(row, "only with spawned workers"),
+            let figures = row.measure(&setting)?;
+            figures.iter().for_each(|figure| report.add(figure));
+            if figures.is_empty() {
+                report.skip(row, "only with spawned workers");
             }
         }
     }

@@ -5,6 +5,7 @@ use super::tasks;
 use clap::ValueEnum;
 use futures_mpi::__raw::{self, Pattern};
 use futures_mpi::{Buffer, Executor, MpiPoolExecutor};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -30,7 +31,8 @@ pub(super) enum Row {
     /// A buffer of 64 MiB there and back, beside messages of that size.
     #[value(name = "echo_64_MiB")]
     Echo64MiB,
-    /// Lines of a Julia set, a call each, beside a serial loop on each core that has a worker.
+    /// Lines of a Julia set, a call each, at several widths, beside a plain loop on each core that has a worker, and
+    /// beside rayon with as many threads.
     Compute,
     /// The start of a pool, beside a bare MPI_Comm_spawn.
     Boot,
@@ -88,8 +90,8 @@ impl Row {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// None if there is no such figure in this setting.
-    pub(super) fn measure(self, setting: &Setting<'_>) -> Result<Option<Figure>> {
+    /// Nothing if there is no such figure in this setting.
+    pub(super) fn measure(self, setting: &Setting<'_>) -> Result<Vec<Figure>> {
         let (value, unit, reference) = match self {
             Row::Latency => latency(setting)?,
             Row::ThroughputSubmit => throughput(setting, 50_000, "tasks/s", submit)?,
@@ -99,13 +101,13 @@ impl Row {
             }
             Row::Echo1MiB => echo(setting, MIB, 50)?,
             Row::Echo64MiB => echo(setting, 64 * MIB, 2)?,
-            Row::Compute => compute(setting)?,
+            Row::Compute => return compute(setting),
             Row::Boot if setting.spawned => boot(setting)?,
-            Row::Boot => return Ok(None),
+            Row::Boot => return Ok(Vec::new()),
             Row::IdleCpu => idle(setting)?,
             Row::WakeUp => wake_up(setting)?,
         };
-        Ok(Some(Figure { name: self.name(), value, unit, reference }))
+        Ok(vec![Figure { name: self.name(), value, unit, reference }])
     }
 }
 
@@ -180,29 +182,55 @@ fn echo(setting: &Setting<'_>, bytes: usize, rounds: usize) -> Result<(f64, &'st
     Ok((moved / own, "GiB/s", moved / raw))
 }
 
-fn compute(setting: &Setting<'_>) -> Result<(f64, &'static str, f64)> {
+/// The widths of the pictures: results from below a kilobyte to several, of calls from 60 µs to almost a millisecond.
+const WIDTHS: [u32; 4] = [640, 1280, 2400, 8000];
+
+/// The points of a picture that a core computes in about half a second.
+const POINTS: f64 = 4e6;
+
+fn compute(setting: &Setting<'_>) -> Result<Vec<Figure>> {
     let cores = std::thread::available_parallelism()?.get().min(setting.workers);
-    let expected: u64 = (0..tasks::LINES).map(tasks::julia_line).sum();
-    let (own, serial) = interleaved(
-        setting,
-        || {
+    let rayon = rayon::ThreadPoolBuilder::new().num_threads(setting.workers).build()?;
+    let points = POINTS * (setting.seconds.as_secs_f64() / 2.0).clamp(0.01, 1.0);
+    let mut figures = Vec::new();
+    for width in WIDTHS {
+        let height = (points / f64::from(width)).ceil() as u32;
+        let lines = || (0..black_box(height)).map(|line| (line, width, height));
+        let line = |(line, width, height)| tasks::julia_line(line, width, height);
+        let plain = || lines().map(line).fold(Vec::new(), join);
+        let picture = plain();
+        let timed = |draw: &dyn Fn() -> Result<Vec<u8>>| -> Result<f64> {
             let begin = Instant::now();
-            let sum: u64 = setting
-                .executor
-                .map(tasks::julia_line::ID, 0..tasks::LINES)
-                .into_iter()
-                .sum::<futures_mpi::Result<_>>()?;
-            assert_eq!(sum, expected, "the picture is the same");
-            Ok(begin.elapsed().as_secs_f64())
-        },
-        || {
-            let begin = Instant::now();
-            black_box((0..black_box(tasks::LINES)).map(tasks::julia_line).sum::<u64>());
-            Ok(begin.elapsed().as_secs_f64())
-        },
-    )?;
-    let lines = f64::from(tasks::LINES);
-    Ok((lines / own, "lines/s", lines / serial * cores as f64))
+            let drawn = draw()?;
+            let elapsed = begin.elapsed().as_secs_f64();
+            assert!(drawn == picture, "the picture is the same");
+            Ok(f64::from(height) / elapsed)
+        };
+        let (mut own, mut serial, mut threads) = (Vec::new(), Vec::new(), Vec::new());
+        let begin = Instant::now();
+        while own.len() < REPEATS_MIN || begin.elapsed() < setting.seconds {
+            serial.push(timed(&|| Ok(plain()))?);
+            own.push(timed(&|| {
+                let calls = setting.executor.starmap(tasks::julia_line::ID, lines());
+                calls.into_iter().try_fold(Vec::new(), |points, line| Ok(join(points, line?)))
+            })?);
+            threads.push(timed(&|| {
+                let drawn: Vec<_> =
+                    rayon.install(|| (0..height).into_par_iter().map(|n| line((n, width, height))).collect());
+                Ok(drawn.into_iter().fold(Vec::new(), join))
+            })?);
+        }
+        let (value, unit) = (median(own), "lines/s");
+        let references = [("loop", median(serial) * cores as f64), ("rayon", median(threads))];
+        let figure = |(beside, reference)| Figure { name: format!("compute_{width}_{beside}"), value, unit, reference };
+        figures.extend(references.map(figure));
+    }
+    Ok(figures)
+}
+
+fn join(mut points: Vec<u8>, line: Vec<u8>) -> Vec<u8> {
+    points.extend(line);
+    points
 }
 
 fn boot(setting: &Setting<'_>) -> Result<(f64, &'static str, f64)> {

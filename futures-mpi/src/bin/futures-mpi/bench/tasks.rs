@@ -45,23 +45,19 @@ fn processor_nanos_of(thread: &Path) -> Result<u64, String> {
     nanos.ok_or_else(|| format!("{} is {text:?}", path.display()))
 }
 
-/// The picture of the example julia: enough to do for some tenths of a second.
-pub(super) const LINES: u32 = 960;
-const POINTS: u32 = 1280;
-
-/// The steps of z² + c, c = 0.65 i, that the points of a line of the picture take until they are far away, all
-/// together.
+/// A line of the picture of the example julia, with so many points and lines.
 #[remote_task(id = "futures-mpi/bench/julia_line")]
-pub(super) fn julia_line(line: u32) -> u64 {
+pub(super) fn julia_line(line: u32, width: u32, height: u32) -> Vec<u8> {
     let place = |number: u32, of: u32, span: f64| (f64::from(number) / f64::from(of) - 0.5) * span;
-    (0..POINTS).map(|point| steps(place(point, POINTS, 4.0), place(line, LINES, 3.0))).sum()
+    (0..width).map(|point| shade(place(point, width, 4.0), place(line, height, -3.0))).collect()
 }
 
-fn steps(mut re: f64, mut im: f64) -> u64 {
-    let mut steps = 0;
-    while re.hypot(im) < 3.0 && steps < 254 {
+/// 255 less one for every step of z² + c, c = 0.65 i, that the point takes until it is far away.
+fn shade(mut re: f64, mut im: f64) -> u8 {
+    let mut shade = 255;
+    while re.hypot(im) < 3.0 && shade > 1 {
         (re, im) = (re * re - im * im, re * im + im * re + 0.65);
-        steps += 1;
+        shade -= 1;
     }
-    steps
+    shade
 }
