@@ -60,9 +60,7 @@ thread_local! {
     // in parts and read as a whole makes the processor wait.
     /// The channel to what is being encoded: closed if 0, else smaller buffers are not attached.
     static INLINE_BYTES: Cell<usize> = const { Cell::new(0) };
-    /// The place of the next buffer that is attached.
-    static NEXT_PLACE: Cell<usize> = const { Cell::new(0) };
-    /// How many have been attached.
+    /// How many have been attached: the place of the next.
     static COUNT: Cell<usize> = const { Cell::new(0) };
     /// What has been attached, by encodings that nest: those of the innermost last.
     static ATTACHED: RefCell<Vec<Attachment>> = const { RefCell::new(Vec::new()) };
@@ -70,13 +68,14 @@ thread_local! {
     static INCOMING: RefCell<Incoming> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `encode` with the channel open: buffers of `inline_bytes` and more are added to `attachments`.
+/// Runs `encode` with the channel open: buffers of `inline_bytes` and more are added to `attachments`, and their places
+/// count from those that are added first.
 pub(crate) fn while_encoding<R>(
     attachments: &mut Vec<Attachment>,
     inline_bytes: usize,
     encode: impl FnOnce() -> R,
 ) -> R {
-    let restore = Opened::new(inline_bytes.max(1), attachments.len());
+    let restore = Opened::new(inline_bytes.max(1));
     let result = encode();
     let count = COUNT.take();
     if count > 0 {
@@ -89,18 +88,13 @@ pub(crate) fn while_encoding<R>(
 /// The channel, opened or closed for one encoding; restored at the end to what it was for the one outside.
 struct Opened {
     inline_bytes: usize,
-    next_place: usize,
     count: usize,
 }
 
 impl Opened {
     #[inline]
-    fn new(inline_bytes: usize, next_place: usize) -> Self {
-        Opened {
-            inline_bytes: INLINE_BYTES.replace(inline_bytes),
-            next_place: NEXT_PLACE.replace(next_place),
-            count: COUNT.replace(0),
-        }
+    fn new(inline_bytes: usize) -> Self {
+        Opened { inline_bytes: INLINE_BYTES.replace(inline_bytes), count: COUNT.replace(0) }
     }
 }
 
@@ -108,7 +102,6 @@ impl Drop for Opened {
     #[inline]
     fn drop(&mut self) {
         INLINE_BYTES.set(self.inline_bytes);
-        NEXT_PLACE.set(self.next_place);
         let count = COUNT.replace(self.count);
         if count > 0 {
             discard(count);
@@ -139,7 +132,7 @@ pub(crate) fn while_decoding<R>(attachments: &mut Incoming, decode: impl FnOnce(
 
 /// Runs `code` with the channel closed, as for any other serializer.
 pub(crate) fn without_attachments<R>(code: impl FnOnce() -> R) -> R {
-    let _closed = Opened::new(0, 0);
+    let _closed = Opened::new(0);
     let _decoding = Restore { variable: &DECODING, before: DECODING.replace(Decoding::Closed) };
     code()
 }
@@ -153,10 +146,9 @@ pub(crate) fn attach(buffer: &Attachment) -> Option<Place> {
     if buffer.len_bytes() < inline_bytes {
         return Some(Place::Inline);
     }
-    let place = NEXT_PLACE.get();
+    let place = COUNT.get();
     ATTACHED.with_borrow_mut(|attached| attached.push(buffer.clone()));
-    NEXT_PLACE.set(place + 1);
-    COUNT.set(COUNT.get() + 1);
+    COUNT.set(place + 1);
     Some(Place::Attached(place as u32))
 }
 

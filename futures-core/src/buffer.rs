@@ -257,8 +257,7 @@ mod tests {
         let mut encoded = Encoded::default();
         let limits = Limits { inline_bytes, ..Limits::default() };
         codec::encode_with_attachments(value, &mut encoded, &limits).expect("it encodes");
-        let mut incoming = encoded.attachments.iter().cloned().map(Some).collect();
-        let decoded = codec::decode_with_attachments(&mut encoded.bytes.as_slice(), &mut incoming);
+        let decoded = codec::decode_with_attachments(&encoded.bytes, encoded.attachments.clone());
         (decoded.expect("it decodes"), encoded)
     }
 
@@ -281,7 +280,7 @@ mod tests {
         codec::encode(&buffer, &mut of_buffer, 1000).expect("it encodes");
         codec::encode(&vector, &mut of_vector, 1000).expect("it encodes");
         assert_eq!(of_buffer, of_vector);
-        assert_eq!(codec::decode::<Buffer<u32>>(&mut of_vector.as_slice()), Ok(buffer));
+        assert_eq!(codec::decode::<Buffer<u32>>(&of_vector), Ok(buffer));
     }
 
     #[test]
@@ -331,10 +330,11 @@ mod tests {
         let mut encoded = Encoded::default();
         let limits = Limits { inline_bytes: 1, ..Limits::default() };
         codec::encode_with_attachments(&buffer, &mut encoded, &limits).expect("it encodes");
-        let mut none = Vec::new();
-        assert!(codec::decode_with_attachments::<Buffer<u8>>(&mut encoded.bytes.as_slice(), &mut none).is_err());
-        let mut wrong = vec![Some(encoded.attachments[0].clone())];
-        assert!(codec::decode_with_attachments::<Buffer<u64>>(&mut encoded.bytes.as_slice(), &mut wrong).is_err());
+        let Encoded { bytes, attachments } = &encoded;
+        assert!(codec::decode_with_attachments::<Buffer<u8>>(bytes, Vec::new()).is_err());
+        assert!(codec::decode_with_attachments::<Buffer<u64>>(bytes, attachments.clone()).is_err());
+        let one_more = [attachments.as_slice(), attachments].concat();
+        assert!(codec::decode_with_attachments::<Buffer<u8>>(bytes, one_more).is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! one another need no separator: a decoder takes a value off the front of a slice and leaves the rest.
 
 use crate::attachments::{self, Encoded, Incoming};
+use crate::memory::Attachment;
 use bincode::config::{Configuration, Fixint, LittleEndian};
 use bincode::error::{DecodeError, EncodeError};
 use serde::Serialize;
@@ -98,20 +99,58 @@ pub(crate) fn encode_with_attachments<T: Serialize + ?Sized>(
     result
 }
 
-/// Takes one value off the front of `bytes`, and its buffers out of `attachments`; see [`decode`].
-pub(crate) fn decode_with_attachments<T: DeserializeOwned>(
-    bytes: &mut &[u8],
-    attachments: &mut Incoming,
-) -> Result<T, DecodeFailure> {
-    attachments::while_decoding(attachments, || decode_here(bytes))
+/// The encoded values of one call, its arguments or its result, which are taken one by one until nothing is left.
+pub(crate) struct Values<'a> {
+    bytes: &'a [u8],
+    /// The buffers that they name.
+    attachments: Incoming,
 }
 
-/// Takes one value off the front of `bytes`.
+impl<'a> Values<'a> {
+    pub(crate) fn new(bytes: &'a [u8], attachments: Vec<Attachment>) -> Self {
+        let attachments = if attachments.is_empty() { Vec::new() } else { attachments.into_iter().map(Some).collect() };
+        Values { bytes, attachments }
+    }
+
+    /// The next value; see [`decode`].
+    pub(crate) fn next<T: DeserializeOwned>(&mut self) -> Result<T, DecodeFailure> {
+        attachments::while_decoding(&mut self.attachments, || decode_here(&mut self.bytes))
+    }
+
+    /// Says that there are no more values, and requires that nothing is left.
+    pub(crate) fn end(self) -> Result<(), DecodeFailure> {
+        let buffers = self.attachments.iter().flatten().count();
+        nothing_left(self.bytes, buffers)
+    }
+}
+
+/// The only value that `bytes` and `attachments` hold; see [`decode`].
+pub(crate) fn decode_with_attachments<T: DeserializeOwned>(
+    bytes: &[u8],
+    attachments: Vec<Attachment>,
+) -> Result<T, DecodeFailure> {
+    let mut values = Values::new(bytes, attachments);
+    let value = values.next()?;
+    values.end()?;
+    Ok(value)
+}
+
+/// The only value that `bytes` hold; it is an error if it does not take all of them.
 ///
 /// Lengths found in the bytes are believed only as far as the number of bytes makes them plausible, so that a damaged
 /// frame cannot make the decoder reserve memory that it never fills.
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, DecodeFailure> {
-    attachments::without_attachments(|| decode_here(bytes))
+pub(crate) fn decode<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<T, DecodeFailure> {
+    let value = attachments::without_attachments(|| decode_here(&mut bytes))?;
+    nothing_left(bytes, 0)?;
+    Ok(value)
+}
+
+fn nothing_left(bytes: &[u8], buffers: usize) -> Result<(), DecodeFailure> {
+    match (bytes.len(), buffers) {
+        (0, 0) => Ok(()),
+        (0, buffers) => Err(DecodeFailure(format!("{buffers} buffers are left over that nothing names"))),
+        (left, _) => Err(DecodeFailure(format!("{left} bytes are left over; what was written is not what is read"))),
+    }
 }
 
 fn decode_here<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, DecodeFailure> {
@@ -180,10 +219,10 @@ mod tests {
     fn values_follow_one_another() {
         let mut bytes = encoded(&(1u8, "two"));
         encode(&3.0f64, &mut bytes, PAYLOAD_LIMIT_BYTES).expect("it encodes");
-        let mut rest = bytes.as_slice();
-        assert_eq!(decode::<(u8, String)>(&mut rest), Ok((1, "two".to_owned())));
-        assert_eq!(decode::<f64>(&mut rest), Ok(3.0));
-        assert!(rest.is_empty() && decode::<u8>(&mut rest).is_err());
+        let mut values = Values::new(&bytes, Vec::new());
+        assert_eq!(values.next::<(u8, String)>(), Ok((1, "two".to_owned())));
+        assert_eq!(values.next::<f64>(), Ok(3.0));
+        assert!(values.end().is_ok());
     }
 
     #[test]
@@ -206,8 +245,8 @@ mod tests {
         for size in [8, 5000, 300_000] {
             let mut bytes = vec![0; size];
             bytes[..8].copy_from_slice(&(1u64 << 35).to_le_bytes());
-            assert!(decode::<String>(&mut bytes.as_slice()).is_err());
-            assert!(decode::<Vec<u64>>(&mut bytes.as_slice()).is_err());
+            assert!(decode::<String>(&bytes).is_err());
+            assert!(decode::<Vec<u64>>(&bytes).is_err());
         }
     }
 
@@ -216,12 +255,12 @@ mod tests {
         fn values_of_every_size_class_survive(length in prop_oneof![0usize..100, 4000usize..5000, 262_000usize..263_000], seed in any::<u64>()) {
             let value: Vec<u64> = (0..length as u64).map(|n| n.wrapping_mul(seed)).collect();
             let bytes = encoded(&(&value, "end"));
-            prop_assert_eq!(decode::<(Vec<u64>, String)>(&mut bytes.as_slice()), Ok((value, "end".to_owned())));
+            prop_assert_eq!(decode::<(Vec<u64>, String)>(&bytes), Ok((value, "end".to_owned())));
         }
 
         #[test]
         fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = decode::<(String, Vec<Option<u32>>, bool, char)>(&mut bytes.as_slice());
+            let _ = decode::<(String, Vec<Option<u32>>, bool, char)>(&bytes);
         }
     }
 }

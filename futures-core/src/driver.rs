@@ -20,9 +20,10 @@ use crate::future::Notice;
 use crate::ids::{TaskNumber, WorkerNumber};
 use crate::inbox::{Command, Task, shut_down};
 use crate::memory::Attachment;
-use crate::message::{self, Call, Items, Refused, Reply, Results, ToManager};
+use crate::message::{self, Call, Refused, Reply, Results, ToManager};
 use crate::options::PoolOptions;
-use crate::payload::{ItemResults, Outcome, Payload};
+use crate::parts::{self, Part};
+use crate::payload::{Outcome, Payload};
 use crate::registry::{self, Registry};
 use crate::scheduler::{Action, Event, Scheduler};
 use crate::transport::{Arrival, Frame, Transport};
@@ -383,11 +384,12 @@ impl Driver {
         items: &[u8],
         attachments: Vec<Attachment>,
     ) -> Result<Outcome, DecodeFailure> {
+        let (mut items, mut attachments) = (items, attachments.into_iter());
         let mut results = Vec::new();
-        for item in Items(items) {
-            results.push(match item? {
-                Ok(value) => Ok(Payload::copied(value)),
-                Err(failure) => Err(Error::from_failure(failure, self.origin(worker, Some(task.function)))),
+        while !items.is_empty() {
+            results.push(match parts::take(&mut items, &mut attachments)? {
+                Part::Value(value, attachments) => Ok(Payload::received(value, attachments)),
+                Part::Failure(failure) => Err(Error::from_failure(failure, self.origin(worker, Some(task.function)))),
             });
         }
         if results.len() != task.count as usize {
@@ -397,7 +399,7 @@ impl Driver {
             Some(Err(error)) if results.is_empty() => Outcome::Failed(error),
             last => {
                 results.extend(last);
-                Outcome::Items(Box::new(ItemResults { results, attachments }))
+                Outcome::Items(results.into())
             }
         })
     }

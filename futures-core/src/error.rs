@@ -266,7 +266,7 @@ impl Error {
         if typed.type_name != std::any::type_name::<E>() {
             return None;
         }
-        codec::decode(&mut typed.bytes.as_slice()).ok()
+        codec::decode(&typed.bytes).ok()
     }
 }
 

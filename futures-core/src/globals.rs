@@ -56,7 +56,7 @@ pub fn global<T: DeserializeOwned>(name: &str) -> Result<T> {
         let (is, wanted) = (&value.type_name, type_name::<T>());
         return Err(refuse(format!("the global {name:?} is of type {is} and not of type {wanted}")));
     }
-    codec::decode(&mut value.bytes.as_slice()).map_err(|failure| {
+    codec::decode(&value.bytes).map_err(|failure| {
         Error::new(
             Kind::Codec,
             format!("the global {name:?} of type {} cannot be decoded: {}", type_name::<T>(), failure.0),

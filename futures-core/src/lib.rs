@@ -51,6 +51,7 @@ mod message;
 #[doc(hidden)]
 pub mod options;
 mod parker;
+mod parts;
 mod payload;
 mod registry;
 mod say;

@@ -5,7 +5,8 @@ use crate::error::{Error, Kind, Result};
 use crate::executor::Client;
 use crate::future::{Listening, State, Watch};
 use crate::inbox::Task;
-use crate::payload::{self, Decoder};
+use crate::parts;
+use crate::payload::{self, Results};
 use crate::task::{IntoArgs, TaskId};
 use crate::terms::{Terms, Trial, terms_options};
 use serde::de::DeserializeOwned;
@@ -163,7 +164,8 @@ where
 
 /// The iterator over the results of a [`Map`].
 ///
-/// The results of a chunk are decoded together, when the first of them is asked for. Dropping the iterator cancels the
+/// The results of a chunk are decoded together, when the first of them is asked for; if that of one panics, the panic
+/// goes on where that one is asked for, and the results behind it are still to come. Dropping the iterator cancels the
 /// calls that have not been sent to a worker.
 pub struct MapIter<Args, T, I> {
     client: Arc<Client>,
@@ -187,8 +189,9 @@ pub struct MapIter<Args, T, I> {
     bytes_ahead: usize,
     /// The chunk that was taken out last, until it is decoded; kept here, because the input may panic before.
     taken: Option<Chunk>,
-    /// The results of the chunk that was decoded last, until they are taken.
-    results: VecDeque<Result<T>>,
+    /// The results of the chunk that was decoded last, until they are taken; instead of one whose decoding has panicked,
+    /// its panic.
+    results: VecDeque<Result<Result<T>, Panic>>,
     /// An error after which there is nothing more.
     last_word: Option<Error>,
     over: bool,
@@ -222,7 +225,7 @@ where
     fn next(&mut self) -> Option<Result<T>> {
         loop {
             if let Some(result) = self.results.pop_front() {
-                return Some(result);
+                return Some(result.unwrap_or_else(|panic| panic::resume_unwind(panic)));
             }
             if let Some(chunk) = self.taken.take() {
                 chunk.take_results(&mut self.results);
@@ -332,7 +335,10 @@ where
             let limits = self.client.limits();
             for item in self.items.by_ref().take(self.chunksize) {
                 let name = self.function.name();
-                let appended = payload::append_arguments(name, &item.into_args(), &mut arguments, &limits);
+                let append =
+                    |arguments: &mut Encoded| payload::append_arguments(name, &item.into_args(), arguments, &limits);
+                let appended =
+                    if self.chunksize == 1 { append(&mut arguments) } else { parts::append(&mut arguments, append) };
                 if let Err(error) = appended {
                     chunk.unencodable.push((chunk.count, error));
                 }
@@ -343,6 +349,9 @@ where
         arguments.bytes.truncate(whole_bytes);
         arguments.attachments.truncate(whole_attachments);
         let submitted = chunk.count - chunk.unencodable.len();
+        if submitted == 1 && self.chunksize > 1 {
+            parts::strip(&mut arguments);
+        }
         chunk.bytes = arguments.len_bytes();
         chunk.unencodable.reverse();
         if submitted > 0 {
@@ -364,14 +373,22 @@ where
 
 impl Chunk {
     /// Appends the results of all items, in their order.
-    fn take_results<T: DeserializeOwned>(mut self, results: &mut VecDeque<Result<T>>) {
+    fn take_results<T: DeserializeOwned>(mut self, results: &mut VecDeque<Result<Result<T>, Panic>>) {
         let outcome = self.state.as_ref().map(|state| state.wait(None));
-        let mut submitted = outcome.map(Decoder::of);
-        for place in 0..self.count {
-            results.push_back(match self.unencodable.pop_if(|(unencodable, _)| *unencodable == place) {
-                Some((_, error)) => Err(error),
-                None => submitted.as_mut().expect("a chunk with a submitted item has a task").next(),
-            });
+        let mut submitted = outcome.map(|outcome| Results::new(outcome, self.count - self.unencodable.len()));
+        let mut places = 0..self.count;
+        while !places.is_empty() {
+            let decoded = panic::catch_unwind(AssertUnwindSafe(|| {
+                for place in places.by_ref() {
+                    results.push_back(Ok(match self.unencodable.pop_if(|(unencodable, _)| *unencodable == place) {
+                        Some((_, error)) => Err(error),
+                        None => submitted.as_mut().expect("a chunk with a submitted item has a task").next(),
+                    }));
+                }
+            }));
+            if let Err(panic) = decoded {
+                results.push_back(Err(panic));
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::transport::Frame;
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol; processes of different versions refuse each other.
-pub(crate) const PROTOCOL: u32 = 2;
+pub(crate) const PROTOCOL: u32 = 3;
 
 const HELLO: u8 = 1;
 const TASKS: u8 = 2;
@@ -97,7 +97,7 @@ pub(crate) struct Call<'a> {
     /// Whose named values the task reads.
     pub(crate) client: ClientNumber,
     pub(crate) function: TaskKey,
-    /// How many argument tuples the payload holds.
+    /// How many calls it is: one, whose arguments the payload holds, or several, of which it holds the parts.
     pub(crate) count: u32,
     /// How many of the frame's attachments are its own.
     pub(crate) attachments: u32,
@@ -118,9 +118,9 @@ pub(crate) struct Reply<'a> {
 /// The results of the calls of one task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Results<'a> {
-    /// Every call has succeeded: the encoded values, one after the other.
+    /// Every call has succeeded: the encoded value, or the parts of several calls.
     All(&'a [u8]),
-    /// At least one call has failed: items as [`Items`] reads them.
+    /// At least one call has failed: parts, also of a task of one call.
     Mixed(&'a [u8]),
 }
 
@@ -216,35 +216,16 @@ pub(crate) fn take_attachments(
     Ok(attachments.take(count as usize).collect())
 }
 
-/// Appends one item to the payload of [`Results::Mixed`].
-pub(crate) fn push_item(items: &mut Vec<u8>, result: Result<&[u8], &Failure>) {
-    match result {
-        Ok(value) => {
-            items.push(0);
-            items.extend_from_slice(&(value.len() as u64).to_le_bytes());
-            items.extend_from_slice(value);
-        }
-        Err(failure) => {
-            let mut bytes = Vec::new();
-            codec::encode(failure, &mut bytes, codec::PAYLOAD_LIMIT_BYTES)
-                .expect("a failure consists of strings and bytes, which always encode");
-            items.push(1);
-            items.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-            items.extend_from_slice(&bytes);
-        }
-    }
-}
-
 /// Reads a frame as a worker.
 pub(crate) fn to_worker(frame: &[u8]) -> Result<ToWorker<'_>, DecodeFailure> {
     match frame.split_first() {
-        Some((&HELLO, mut rest)) => Ok(ToWorker::Hello(codec::decode(&mut rest)?)),
+        Some((&HELLO, rest)) => Ok(ToWorker::Hello(codec::decode(rest)?)),
         Some((&TASKS, rest)) => Ok(ToWorker::Tasks(Envelopes::new(rest))),
-        Some((&SETUP, mut rest)) => {
-            let (client, setup) = codec::decode(&mut rest)?;
+        Some((&SETUP, rest)) => {
+            let (client, setup) = codec::decode(rest)?;
             Ok(ToWorker::Setup(client, setup))
         }
-        Some((&FORGET, mut rest)) => Ok(ToWorker::Forget(codec::decode(&mut rest)?)),
+        Some((&FORGET, rest)) => Ok(ToWorker::Forget(codec::decode(rest)?)),
         Some((&STOP, [])) => Ok(ToWorker::Stop),
         _ => Err(unexpected(frame)),
     }
@@ -253,9 +234,9 @@ pub(crate) fn to_worker(frame: &[u8]) -> Result<ToWorker<'_>, DecodeFailure> {
 /// Reads a frame as the manager.
 pub(crate) fn to_manager(frame: &[u8]) -> Result<ToManager<'_>, DecodeFailure> {
     match frame.split_first() {
-        Some((&READY, mut rest)) => Ok(ToManager::Ready(codec::decode(&mut rest)?)),
-        Some((&REFUSED, mut rest)) => Ok(ToManager::Refused(codec::decode(&mut rest)?)),
-        Some((&PREPARED, mut rest)) => Ok(ToManager::Prepared(codec::decode(&mut rest)?)),
+        Some((&READY, rest)) => Ok(ToManager::Ready(codec::decode(rest)?)),
+        Some((&REFUSED, rest)) => Ok(ToManager::Refused(codec::decode(rest)?)),
+        Some((&PREPARED, rest)) => Ok(ToManager::Prepared(codec::decode(rest)?)),
         Some((&REPLIES, rest)) => Ok(ToManager::Replies(Envelopes::new(rest))),
         _ => Err(unexpected(frame)),
     }
@@ -338,33 +319,6 @@ impl<'a> Reply<'a> {
             _ => return None,
         };
         Some(Reply { task, nanos, attachments, results })
-    }
-}
-
-/// The items of [`Results::Mixed`], one for each call.
-pub(crate) struct Items<'a>(pub(crate) &'a [u8]);
-
-impl<'a> Iterator for Items<'a> {
-    type Item = Result<Result<&'a [u8], Failure>, DecodeFailure>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let item = self.item();
-        if item.is_err() {
-            self.0 = &[];
-        }
-        Some(item)
-    }
-}
-
-impl<'a> Items<'a> {
-    fn item(&mut self) -> Result<Result<&'a [u8], Failure>, DecodeFailure> {
-        let cut_short = || DecodeFailure("an item is cut short".to_owned());
-        let failed = *self.0.split_off_first().ok_or_else(cut_short)?;
-        let mut payload = take_payload(&mut self.0).ok_or_else(cut_short)?;
-        if failed == 0 { Ok(Ok(payload)) } else { Ok(Err(codec::decode(&mut payload)?)) }
     }
 }
 

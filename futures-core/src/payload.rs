@@ -1,14 +1,15 @@
 //! Encoded arguments and results on this side of the wire.
 
-use crate::attachments::{Encoded, Incoming};
+use crate::attachments::Encoded;
 use crate::codec::{self, DecodeFailure, EncodeFailure, Limits};
 use crate::error::{Error, Kind};
 use crate::memory::Attachment;
+use crate::parts::{self, Part};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::cell::RefCell;
-use std::slice;
+use std::{iter, slice};
 
 /// Encoded values with the buffers that they name.
 ///
@@ -37,22 +38,14 @@ const HAND_OVER_BYTES: usize = 1 << 12;
 /// What became of a task.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// Every call has succeeded: the encoded values, one after the other.
+    /// Every call has succeeded: the encoded value, or the parts of several calls.
     Values(Payload),
     /// The task holds several calls, and at least one has failed.
-    Items(Box<ItemResults>),
+    Items(Box<[Result<Payload, Error>]>),
     /// The task as a whole has failed, or its only call.
     Failed(Error),
     /// What a derived future was given in this process, of a type that only it knows.
     Local(Box<dyn Any + Send + Sync>),
-}
-
-/// The results of several calls, of which at least one has failed.
-#[derive(Debug)]
-pub(crate) struct ItemResults {
-    pub(crate) results: Vec<Result<Payload, Error>>,
-    /// The buffers of all of them.
-    pub(crate) attachments: Vec<Attachment>,
 }
 
 impl Payload {
@@ -114,7 +107,7 @@ impl Outcome {
     /// The value of a task of one call.
     pub(crate) fn value<T: DeserializeOwned>(&self) -> Result<T, Error> {
         match self {
-            Outcome::Values(payload) => decode_result(&mut payload.bytes(), &mut incoming(payload.attachments())),
+            Outcome::Values(payload) => decode_result(payload.bytes(), payload.attachments().to_vec()),
             Outcome::Failed(error) => Err(error.clone()),
             Outcome::Items(_) | Outcome::Local(_) => {
                 Err(Error::new(Kind::Codec, "the worker's reply holds several results instead of one"))
@@ -124,56 +117,57 @@ impl Outcome {
 }
 
 /// Decodes the results of the calls of a task, one after the other.
-pub(crate) enum Decoder<'a> {
-    Values(&'a [u8], Incoming),
-    Items(slice::Iter<'a, Result<Payload, Error>>, Incoming),
+pub(crate) enum Results<'a> {
+    /// Of the only call.
+    One(&'a Outcome),
+    Parts(&'a [u8], iter::Cloned<slice::Iter<'a, Attachment>>),
+    Items(slice::Iter<'a, Result<Payload, Error>>),
     /// Every result is this error.
     Failed(Error),
 }
 
-impl<'a> Decoder<'a> {
-    /// Of a task with this outcome.
-    pub(crate) fn of(outcome: Result<&'a Outcome, Error>) -> Self {
+impl<'a> Results<'a> {
+    /// Of a task of so many calls with this outcome.
+    pub(crate) fn new(outcome: Result<&'a Outcome, Error>, count: usize) -> Self {
         match outcome {
-            Ok(Outcome::Values(payload)) => Decoder::Values(payload.bytes(), incoming(payload.attachments())),
-            Ok(Outcome::Items(items)) => Decoder::Items(items.results.iter(), incoming(&items.attachments)),
-            Ok(Outcome::Failed(error)) => Decoder::Failed(error.clone()),
-            Ok(Outcome::Local(_)) => unreachable!("the task of several calls is done by a worker"),
-            Err(error) => Decoder::Failed(error),
+            Ok(Outcome::Values(payload)) if count > 1 => {
+                Results::Parts(payload.bytes(), payload.attachments().iter().cloned())
+            }
+            Ok(Outcome::Items(items)) => Results::Items(items.iter()),
+            Ok(Outcome::Failed(error)) => Results::Failed(error.clone()),
+            Ok(outcome) => Results::One(outcome),
+            Err(error) => Results::Failed(error),
         }
     }
 
-    /// The result of the next call.
+    /// The result of the next call. If its decoding panics, the next call is the one behind.
     ///
     /// # Panics
     ///
     /// If there are no more calls.
     pub(crate) fn next<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
         match self {
-            Decoder::Values(bytes, attachments) => {
-                let value = decode_result(bytes, attachments);
-                if value.is_err() {
-                    // Nobody knows where the next one begins.
-                    *bytes = &[];
+            Results::One(outcome) => outcome.value(),
+            Results::Parts(bytes, attachments) => match parts::take(bytes, attachments) {
+                Ok(Part::Value(bytes, attachments)) => decode_result(bytes, attachments),
+                Ok(Part::Failure(failure)) => Err(Error::new(Kind::Codec, failure.message.clone())),
+                Err(DecodeFailure(reason)) => {
+                    Err(Error::new(Kind::Codec, format!("the worker's reply cannot be read: {reason}")))
                 }
-                value
-            }
-            Decoder::Items(items, attachments) => {
+            },
+            Results::Items(items) => {
                 let item = items.next().expect("every call has a result");
-                item.as_ref().map_err(Error::clone).and_then(|value| decode_result(&mut value.bytes(), attachments))
+                item.as_ref()
+                    .map_err(Error::clone)
+                    .and_then(|value| decode_result(value.bytes(), value.attachments().to_vec()))
             }
-            Decoder::Failed(error) => Err(error.clone()),
+            Results::Failed(error) => Err(error.clone()),
         }
     }
 }
 
-/// Attachments for a decoder, which shares them.
-fn incoming(attachments: &[Attachment]) -> Incoming {
-    attachments.iter().cloned().map(Some).collect()
-}
-
-/// Takes one result off the front of `bytes`, and its buffers out of `attachments`.
-fn decode_result<T: DeserializeOwned>(bytes: &mut &[u8], attachments: &mut Incoming) -> Result<T, Error> {
+/// The result that `bytes` and `attachments` hold.
+fn decode_result<T: DeserializeOwned>(bytes: &[u8], attachments: Vec<Attachment>) -> Result<T, Error> {
     codec::decode_with_attachments(bytes, attachments).map_err(|DecodeFailure(reason)| {
         let type_name = std::any::type_name::<T>();
         Error::new(Kind::Codec, format!("the result of type {type_name} cannot be decoded: {reason}"))
@@ -241,32 +235,60 @@ mod tests {
         assert_eq!((Payload::default().bytes(), Payload::default().attachments().len()), (&[][..], 0));
     }
 
-    /// Three buffers, the second of them as what it is not, as the results of three calls.
-    #[test]
-    fn each_call_has_its_own_buffers_until_one_cannot_be_decoded() {
+    /// The results of three calls, each with a buffer.
+    fn three_buffers() -> Outcome {
         let limits = Limits { inline_bytes: 1, ..Limits::default() };
         let mut encoded = Encoded::default();
         for length in [10_u8, 20, 30] {
-            append_arguments("test", &Buffer::from(vec![length; length.into()]), &mut encoded, &limits)
+            let buffer = Buffer::from(vec![length; length.into()]);
+            parts::append(&mut encoded, |encoded| append_arguments("test", &buffer, encoded, &limits))
                 .expect("it fits");
         }
-        let outcome = Outcome::Values(Payload::from(encoded));
-        let mut decoder = Decoder::of(Ok(&outcome));
-        let lengths = [(); 3].map(|()| decoder.next::<Buffer<u8>>().map(|buffer| buffer.len()).ok());
+        Outcome::Values(Payload::from(encoded))
+    }
+
+    #[test]
+    fn each_call_has_its_own_buffers_whatever_becomes_of_the_others() {
+        let outcome = three_buffers();
+        let mut results = Results::new(Ok(&outcome), 3);
+        let lengths = [(); 3].map(|()| results.next::<Buffer<u8>>().map(|buffer| buffer.len()).ok());
         assert_eq!(lengths, [Some(10), Some(20), Some(30)]);
-        let mut decoder = Decoder::of(Ok(&outcome));
-        assert!(decoder.next::<Buffer<u8>>().is_ok());
-        assert!(decoder.next::<Buffer<u64>>().is_err_and(|error| error.is_codec()));
-        assert!(decoder.next::<Buffer<u8>>().is_err_and(|error| error.is_codec()));
+        let mut results = Results::new(Ok(&outcome), 3);
+        // The first is one of eight-byte numbers as little as it is two buffers.
+        assert!(results.next::<Buffer<u64>>().is_err_and(|error| error.is_codec()));
+        assert!(results.next::<[Buffer<u8>; 2]>().is_err_and(|error| error.is_codec()));
+        assert_eq!(results.next::<Buffer<u8>>().map(|buffer| buffer.len()).ok(), Some(30));
+    }
+
+    #[test]
+    fn a_panic_in_decoding_costs_one_result() {
+        #[derive(Debug)]
+        struct Panicking;
+        impl<'de> serde::Deserialize<'de> for Panicking {
+            fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+                panic!("this panic is meant to be");
+            }
+        }
+        let outcome = three_buffers();
+        let mut results = Results::new(Ok(&outcome), 3);
+        let first = std::panic::AssertUnwindSafe(|| results.next::<Panicking>());
+        assert!(std::panic::catch_unwind(first).is_err());
+        assert_eq!(results.next::<Buffer<u8>>().map(|buffer| buffer.len()).ok(), Some(20));
     }
 
     #[test]
     fn calls_that_have_failed_take_nothing_from_the_others() {
-        let item = |n: u8| Ok(Payload::copied(&[n]));
-        let results = vec![item(1), Err(Error::new(Kind::Cancelled, "no")), item(3)];
-        let outcome = Outcome::Items(Box::new(ItemResults { results, attachments: Vec::new() }));
-        let mut decoder = Decoder::of(Ok(&outcome));
-        let values = [(); 3].map(|()| decoder.next::<u8>().ok());
+        let item = |n: u8| Payload::from(Encoded { bytes: encoded(&n), attachments: Vec::new() });
+        let results = [Ok(item(1)), Err(Error::new(Kind::Cancelled, "no")), Ok(item(3))];
+        let outcome = Outcome::Items(Box::new(results));
+        let mut results = Results::new(Ok(&outcome), 3);
+        let values = [(); 3].map(|()| results.next::<u8>().ok());
         assert_eq!(values, [Some(1), None, Some(3)]);
+    }
+
+    fn encoded(n: &u8) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        codec::encode(n, &mut bytes, 100).expect("it encodes");
+        bytes
     }
 }

@@ -188,7 +188,7 @@ mod tests {
     use super::*;
     use crate::task::{Failure, Input, Output, signature};
 
-    fn nothing(_: &mut Input<'_>, _: &mut Output<'_>) -> Result<(), Failure> {
+    fn nothing(_: Input<'_>, _: &mut Output<'_>) -> Result<(), Failure> {
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use crate::ids::{ClientNumber, FunctionNumber};
 use crate::memory::Attachment;
 use crate::message::{self, Call, Envelopes, Hello, PROTOCOL, Prepared, Ready, Refused, Reply, Results, ToWorker};
 use crate::options::DEFAULT_SHUTDOWN_LIMIT;
+use crate::parts::{self, Part};
 use crate::registry::Registry;
 use crate::setup::Setup;
 use crate::task::{self, Failure, FailureKind, Input, Output};
@@ -172,9 +173,8 @@ impl<'a, C: Clock> Worker<'a, C> {
         let mut sent = begin;
         for call in calls {
             let call = call.map_err(damaged)?;
-            // Without this, one damaged number could make billions of failures. Only calls without arguments take no
-            // bytes.
-            if !call.arguments.is_empty() && call.count as usize > call.arguments.len() {
+            // Without this, one damaged number could make billions of failures.
+            if call.count != 1 && call.count as usize > call.arguments.len() / parts::HEADER {
                 let (count, length) = (call.count, call.arguments.len());
                 return Err(damaged(DecodeFailure(format!("a task of {count} calls has {length} bytes of arguments"))));
             }
@@ -192,7 +192,7 @@ impl<'a, C: Clock> Worker<'a, C> {
                 sent = begin;
             }
             encoded.clear();
-            let mixed = run(registry, function, &call, buffers, encoded, limits);
+            let mixed = run(registry, function, &call, buffers, encoded, limits).map_err(damaged)?;
             let end = self.clock.now();
             if let Some(function) = function {
                 self.paces.see(function, end - begin);
@@ -236,8 +236,7 @@ fn send(replies: &mut Frame, link: &mut impl Link) {
     link.send(std::mem::replace(replies, next));
 }
 
-/// Executes the calls of a task and writes their results; returns whether they are written as mixed items, because one
-/// of them has failed.
+/// Executes the calls of a task and writes their results; returns whether one of them has failed.
 fn run(
     registry: &Registry,
     function: Option<FunctionNumber>,
@@ -245,62 +244,40 @@ fn run(
     attachments: Vec<Attachment>,
     encoded: &mut Encoded,
     limits: Limits,
-) -> bool {
+) -> Result<bool, DecodeFailure> {
     let Some(function) = function.map(|number| registry.function(number)) else {
         let failure = Failure::new(FailureKind::Unknown, registry.unknown(&format!("with key {:x}", call.function.0)));
-        (0..call.count).for_each(|_| message::push_item(&mut encoded.bytes, Err(&failure)));
-        return true;
+        (0..call.count).for_each(|_| parts::append_failure(&mut encoded.bytes, &failure));
+        return Ok(true);
     };
     let function = function.entry().call();
-    let mut input = Input::new(call.arguments, attachments);
-    let mut record = Record { encoded, ends: Vec::new(), left: call.count, mixed: false };
-    while record.left > 0 {
-        record.left -= 1;
-        record.add(|encoded| task::catch(|| function(&mut input, &mut Output::new(encoded, limits))));
+    if call.count == 1 {
+        let input = Input::new(call.arguments, attachments);
+        let result = task::catch(|| function(input, &mut Output::new(encoded, limits)));
+        return Ok(result.is_err_and(|failure| {
+            encoded.clear();
+            parts::append_failure(&mut encoded.bytes, &failure);
+            true
+        }));
     }
-    record.mixed
-}
-
-/// The results of a task as they come: values alone until a call fails, items from then on.
-struct Record<'a> {
-    encoded: &'a mut Encoded,
-    /// Where each value ends, as long as there are values alone and more calls to come.
-    ends: Vec<usize>,
-    /// How many calls are to come.
-    left: u32,
-    mixed: bool,
-}
-
-impl Record<'_> {
-    /// Makes a call, which appends its value to what it is given, or fails.
-    fn add(&mut self, call: impl FnOnce(&mut Encoded) -> Result<(), Failure>) {
-        if self.mixed {
-            // The places of buffers count those of all items.
-            let attachments = std::mem::take(&mut self.encoded.attachments);
-            let mut value = Encoded { bytes: Vec::new(), attachments };
-            let result = call(&mut value);
-            self.encoded.attachments = value.attachments;
-            return message::push_item(&mut self.encoded.bytes, result.as_ref().map(|()| value.bytes.as_slice()));
-        }
-        match call(self.encoded) {
-            Ok(()) if self.left == 0 => {}
-            Ok(()) => self.ends.push(self.encoded.bytes.len()),
-            Err(failure) => {
-                self.turn_into_items();
-                message::push_item(&mut self.encoded.bytes, Err(&failure));
-            }
+    let (mut arguments, mut attachments) = (call.arguments, attachments.into_iter());
+    let mut failed = false;
+    for _ in 0..call.count {
+        let Part::Value(bytes, attachments) = parts::take(&mut arguments, &mut attachments)? else {
+            return Err(DecodeFailure("a call has a failure for arguments".to_owned()));
+        };
+        let input = Input::new(bytes, attachments);
+        let (start, attached) = (encoded.bytes.len(), encoded.attachments.len());
+        let result =
+            task::catch(|| parts::append(encoded, |encoded| function(input, &mut Output::new(encoded, limits))));
+        if let Err(failure) = result {
+            encoded.bytes.truncate(start);
+            encoded.attachments.truncate(attached);
+            parts::append_failure(&mut encoded.bytes, &failure);
+            failed = true;
         }
     }
-
-    fn turn_into_items(&mut self) {
-        let values = std::mem::take(&mut self.encoded.bytes);
-        let mut start = 0;
-        for end in self.ends.drain(..) {
-            message::push_item(&mut self.encoded.bytes, Ok(&values[start..end]));
-            start = end;
-        }
-        self.mixed = true;
-    }
+    if arguments.is_empty() { Ok(failed) } else { Err(DecodeFailure("a task has more calls than it says".to_owned())) }
 }
 
 fn damaged(failure: DecodeFailure) -> Refused {

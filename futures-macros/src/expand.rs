@@ -102,12 +102,13 @@ fn call(task: &Task) -> TokenStream {
     ident.set_span(span);
     let reply = reply(task, &quote_spanned!(span=> #ident(#(#passed),*)));
     quote_spanned! {Span::mixed_site()=>
-        #[allow(deprecated, unused_variables)]
+        #[allow(deprecated, unused_mut, unused_variables)]
         fn __call(
-            __input: &mut #private::Input<'_>,
+            mut __input: #private::Input<'_>,
             __output: &mut #private::Output<'_>,
         ) -> ::core::result::Result<(), #private::Failure> {
             #(#decoded)*
+            __input.end()?;
             #reply
         }
     }

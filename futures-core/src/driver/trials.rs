@@ -72,7 +72,6 @@ impl Driver {
         let tried_again = match &outcome {
             Outcome::Failed(error) => self.try_again(worker, number, error),
             Outcome::Items(items) => items
-                .results
                 .iter()
                 .filter_map(|result| result.as_ref().err())
                 .any(|error| self.try_again(worker, number, error)),

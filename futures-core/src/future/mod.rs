@@ -145,9 +145,9 @@ impl<T> Future<T> {
         self.state().phase() == Phase::Running
     }
 
-    /// Whether the task is done and has failed; a cancellation does not count.
+    /// Whether the task is done and has failed; a cancellation does not count. What it has returned is not decoded.
     fn has_failed(&self) -> bool {
-        self.state().phase() == Phase::Finished && self.result().is_err()
+        matches!(self.state().finished(), Some(Outcome::Failed(_)))
     }
 
     /// Whether the task is finished, successfully or not, or cancelled.

@@ -1,14 +1,14 @@
 //! A task function as the inventory holds it: a name, a signature, a call that takes and gives bytes.
 
 use super::{Failure, FailureKind, TaskId, TaskKey};
-use crate::attachments::{Encoded, Incoming};
-use crate::codec::{self, EncodeFailure, Limits};
+use crate::attachments::Encoded;
+use crate::codec::{self, EncodeFailure, Limits, Values};
 use crate::memory::Attachment;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Decodes the arguments of one call, runs the function and encodes what it returned.
-pub type Call = fn(&mut Input<'_>, &mut Output<'_>) -> Result<(), Failure>;
+pub type Call = fn(Input<'_>, &mut Output<'_>) -> Result<(), Failure>;
 
 /// A registered task function.
 pub struct TaskEntry {
@@ -85,40 +85,32 @@ pub fn signature<Args, Output>() -> String {
     format!("{} -> {}", std::any::type_name::<Args>(), std::any::type_name::<Output>())
 }
 
-/// The encoded arguments of the calls of one task, one after the other.
-pub struct Input<'a> {
-    bytes: &'a [u8],
-    /// The buffers that they name.
-    attachments: Incoming,
-    /// Why an argument could not be decoded; nobody knows where the ones behind it begin.
-    damaged: Option<Failure>,
-}
+/// The encoded arguments of one call.
+pub struct Input<'a>(Values<'a>);
 
 impl<'a> Input<'a> {
     pub(crate) fn new(bytes: &'a [u8], attachments: Vec<Attachment>) -> Self {
-        let attachments = if attachments.is_empty() { Vec::new() } else { attachments.into_iter().map(Some).collect() };
-        Input { bytes, attachments, damaged: None }
-    }
-
-    /// Whether every argument has been taken.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        Input(Values::new(bytes, attachments))
     }
 
     /// The next argument; `name` is what its function calls it.
     pub fn argument<A: DeserializeOwned>(&mut self, name: &str) -> Result<A, Failure> {
-        if let Some(failure) = &self.damaged {
-            return Err(failure.clone());
-        }
-        codec::decode_with_attachments(&mut self.bytes, &mut self.attachments).map_err(|failure| {
+        self.0.next().map_err(|failure| {
             let type_name = std::any::type_name::<A>();
             let message = format!("argument `{name}` of type {type_name} cannot be decoded: {}", failure.0);
-            self.damaged.insert(Failure::new(FailureKind::Codec, message)).clone()
+            Failure::new(FailureKind::Codec, message)
+        })
+    }
+
+    /// Says that all arguments have been taken, and requires that nothing is left.
+    pub fn end(self) -> Result<(), Failure> {
+        self.0.end().map_err(|failure| {
+            Failure::new(FailureKind::Codec, format!("the arguments cannot be decoded: {}", failure.0))
         })
     }
 }
 
-/// Where the encoded results of the calls of one task go, one after the other.
+/// Where the encoded result of a call goes.
 pub struct Output<'a> {
     encoded: &'a mut Encoded,
     limits: Limits,

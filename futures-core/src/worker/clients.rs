@@ -74,9 +74,9 @@ fn initialize(call: &Initializer, registry: &Registry, limits: Limits) -> Result
     let Some(function) = registry.get(TaskKey::of(&call.name)) else {
         return Err(Failure::new(FailureKind::Unknown, registry.unknown(&format!("`{}`", call.name))));
     };
-    let mut input = Input::new(&call.arguments, Vec::new());
+    let input = Input::new(&call.arguments, Vec::new());
     let mut dropped = Encoded::default();
-    task::catch(|| (function.entry().call())(&mut input, &mut Output::new(&mut dropped, limits)))
+    task::catch(|| (function.entry().call())(input, &mut Output::new(&mut dropped, limits)))
 }
 
 fn failed(message: impl Into<String>) -> Failure {

@@ -15,6 +15,7 @@ mod maps;
 mod options;
 mod retries;
 mod tasks;
+mod values;
 
 pub use comm::{end, follow};
 use futures_mpi::{Error, Executor, GlobalValue, IntoArgs, TaskId};
@@ -164,6 +165,7 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
         maps::PROMISES,
         options::PROMISES,
         retries::PROMISES,
+        values::PROMISES,
     ];
     families.into_iter().flatten()
 }
