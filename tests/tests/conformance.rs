@@ -105,5 +105,5 @@ fn unfetched(launch: Launch) -> Launch {
 
 fn assert_kept(launch: Launch) {
     let outcome = launch.limit(LIMIT).run();
-    outcome.expect_success().expect_said("promises kept, 0 broken");
+    outcome.expect_success().expect_said("promises kept, 0 broken").expect_said("a callback has had enough");
 }

@@ -57,6 +57,20 @@ fn a_lost_worker_is_named_and_the_others_go_on_where_the_program_started_alone()
     }
 }
 
+#[test]
+fn workers_that_are_lost_on_the_way_of_values_and_at_the_end_hold_up_nothing() {
+    if !recovers() {
+        return;
+    }
+    let outcome = alone(&["on-the-way"]).run();
+    outcome.expect_success().expect_said("square 49");
+    for means in ["abort", "exit3"] {
+        outcome.expect_said(&format!("at its arrival by {means}: true"));
+        outcome.expect_said(&format!("at its departure by {means}: true"));
+    }
+    outcome.expect_said("after the shutdown: true").expect_said("large ones: 0 are done, 10 are not");
+}
+
 /// That nothing can be said about it, because the disk is full, changes nothing.
 #[test]
 fn a_lost_worker_stops_nobody_where_standard_error_cannot_be_written() {

@@ -1,6 +1,7 @@
 //! Style as tests: every rule on every file, and on samples that it must refuse and accept.
 
-use futures_mpi_tests::tidy::{Violation, files, layout, scheduler, sources};
+use futures_mpi_tests::conformance;
+use futures_mpi_tests::tidy::{Violation, files, layout, reference, scheduler, sources};
 
 type Rule = fn(&str, &str) -> Vec<Violation>;
 
@@ -277,4 +278,48 @@ fn every_test_that_the_fault_matrix_names_exists() {
     assert!(names.len() > 50, "the matrix has more rows");
     let missing: Vec<_> = names.iter().filter(|(file, function)| !exists(file, function)).collect();
     assert!(missing.is_empty(), "these tests do not exist: {missing:?}");
+}
+
+/// The page about the reference names a test for each of its tests, as `file::function`, and counts them.
+#[test]
+fn every_test_that_the_page_about_the_reference_names_exists() {
+    let [page] = &files::texts(reference::PAGE)[..] else { panic!("there is one page") };
+    report(reference::rows_are_complete_and_counted(&page.text));
+    let sources = files::texts(".rs");
+    let exists = |file: &str, function: &str| {
+        let of_file = |path: &str| path.ends_with(&format!("/{file}.rs"));
+        let is_promise = file == "conformance" && conformance::all().any(|promise| promise.name == function);
+        is_promise
+            || sources.iter().any(|source| of_file(&source.path) && reference::defines_test(&source.text, function))
+    };
+    let named = reference::tests_named(&page.text);
+    assert!(named.len() > 200, "the page has more rows");
+    let missing: Vec<_> = named.iter().filter(|(_, file, function)| !exists(file, function)).collect();
+    assert!(missing.is_empty(), "these tests do not exist: {missing:?}");
+}
+
+#[test]
+fn samples_of_the_page_about_the_reference() {
+    let page = |counts: &str, rows: &str| {
+        let head = "| test | what | held by |\n|---|---|---|\n";
+        format!("# Page\n\n{counts}\n\n## Chapter\n\nHere {counts}\n\n### Class\n\n{head}{rows}")
+    };
+    let one_of_each =
+        "| `test_a` | a \\| b | `a::b`, `c::d` |\n| `A.test_b` | b | –: no |\n| `test_c` | c | not yet |\n";
+    let good = page("3 tests: 1 held, 1 do not apply, 1 not yet held.", one_of_each);
+    assert_eq!(reference::rows_are_complete_and_counted(&good), []);
+    assert_eq!(reference::tests_named(&good), [(13, "a", "b"), (13, "c", "d")]);
+    for (counts, rows) in [
+        ("2 tests: 1 held, 1 do not apply, 0 not yet held.", one_of_each),
+        ("There are 3 tests.", one_of_each),
+        ("1 tests: 1 held, 0 do not apply, 0 not yet held.", "| `test_a` | a | b |\n"),
+        ("1 tests: 1 held, 0 do not apply, 0 not yet held.", "| `test_a` | a | `a::b` and more |\n"),
+        ("1 tests: 0 held, 1 do not apply, 0 not yet held.", "| `test_a` | a | –:  |\n"),
+        ("1 tests: 0 held, 0 do not apply, 1 not yet held.", "| `test_a` | a |\n"),
+    ] {
+        assert!(!reference::rows_are_complete_and_counted(&page(counts, rows)).is_empty(), "{counts} {rows}");
+    }
+    let defines = |source: &str| reference::defines_test(source, "a");
+    assert!(defines("#[test]\nfn a() {}") && defines("mod b {\n    #[test]\n    // c\n    fn a() {}\n}"));
+    assert!(!defines("fn a() {}") && !defines("#[test]\nfn b() {}\nfn a() {}") && !defines("#[test]\nfn ab() {}"));
 }

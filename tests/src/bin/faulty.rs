@@ -1,9 +1,10 @@
 //! A program that comes to harm as a test tells it to: in a task, in `main`, or from outside.
 //!
-//! usage: `faulty task MEANS`, `faulty main MEANS idle|busy`, `faulty watch`, `faulty give-up MEANS`,
-//! `faulty replace SCENE`
+//! usage: `faulty task MEANS`, `faulty on-the-way`, `faulty main MEANS idle|busy`, `faulty watch`,
+//! `faulty give-up MEANS`, `faulty replace SCENE`
 
 use futures_mpi::{Error, MpiPoolExecutor, get_comm_workers, remote_task};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -50,6 +51,49 @@ fn fall(means: String) -> u32 {
     0
 }
 
+#[remote_task]
+fn fall_after(millis: u64, means: String) {
+    std::thread::sleep(Duration::from_millis(millis));
+    come_to_harm(&means);
+}
+
+#[remote_task]
+fn fall_with(data: Vec<u8>, means: String) -> usize {
+    come_to_harm(&means);
+    data.len()
+}
+
+/// An argument that takes its worker with it when it is decoded.
+#[derive(Serialize)]
+struct FallsAtItsArrival(String);
+
+impl<'de> Deserialize<'de> for FallsAtItsArrival {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let means = String::deserialize(deserializer)?;
+        come_to_harm(&means);
+        Ok(FallsAtItsArrival(means))
+    }
+}
+
+/// A result that takes its worker with it when it is encoded.
+#[derive(Deserialize)]
+struct FallsAtItsDeparture(String);
+
+impl Serialize for FallsAtItsDeparture {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        come_to_harm(&self.0);
+        serializer.serialize_newtype_struct("FallsAtItsDeparture", &self.0)
+    }
+}
+
+#[remote_task]
+fn receive(_argument: FallsAtItsArrival) {}
+
+#[remote_task]
+fn give(means: String) -> FallsAtItsDeparture {
+    FallsAtItsDeparture(means)
+}
+
 /// Ends this process, or what calls it, by the means that are named.
 fn come_to_harm(means: &str) {
     match means {
@@ -93,6 +137,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["task", means] => lose_a_worker(means)?,
+        ["on-the-way"] => lose_workers_on_the_way()?,
         ["watch"] => let_a_task_take_long()?,
         ["give-up", means] => give_a_task_up(means)?,
         ["replace", "again-and-again"] => replace_again_and_again()?,
@@ -115,6 +160,27 @@ fn lose_a_worker(means: &str) -> Result<(), Error> {
         Ok(squares) => println!("the others go on: {}", squares.iter().sum::<i64>()),
         Err(error) => println!("broken {}: {error}", error.is_broken()),
     }
+    Ok(())
+}
+
+/// Workers are lost before and behind the function of a task, after the shutdown, and with large arguments under way.
+fn lose_workers_on_the_way() -> Result<(), Error> {
+    for means in ["abort", "exit3"] {
+        let executor = MpiPoolExecutor::new()?;
+        let arrival = executor.submit(receive::ID, FallsAtItsArrival(means.to_owned())).exception();
+        println!("at its arrival by {means}: {}", arrival.is_some_and(|error| error.is_worker_lost()));
+        let departure = executor.submit(give::ID, means).exception();
+        println!("at its departure by {means}: {}", departure.is_some_and(|error| error.is_worker_lost()));
+        println!("square {}", executor.submit(square::ID, 7).result()?);
+    }
+    let executor = MpiPoolExecutor::new()?;
+    let late = executor.submit(fall_after::ID, (100, "abort"));
+    executor.shutdown(true, false);
+    println!("after the shutdown: {}", late.exception().is_some_and(|error| error.is_worker_lost()));
+    let executor = MpiPoolExecutor::new()?;
+    let items = (0..10).map(|_| (vec![7; 1 << 20], "abort"));
+    let (done, lost): (Vec<_>, Vec<_>) = executor.map(fall_with::ID, items).into_iter().partition(Result::is_ok);
+    println!("large ones: {} are done, {} are not", done.len(), lost.len());
     Ok(())
 }
 

@@ -184,7 +184,7 @@ fn a_panicking_callback_harms_nobody(setting: &Setting) {
     let (sender, calls) = mpsc::channel();
     let watch = |future: &Future<u64>| {
         let sender = sender.clone();
-        future.add_done_callback(|_| panic!("this panic is part of a test"));
+        future.add_done_callback(|_| panic!("a callback has had enough"));
         future.add_done_callback(|_| std::panic::panic_any(Twice));
         future.add_done_callback(move |_| sender.send(()).expect("the test waits"));
     };

@@ -20,6 +20,8 @@ promises![
     an_initializer_that_hangs_ends_at_the_boot_limit,
     an_initializer_may_fail_while_its_executor_is_dropped,
     an_executor_may_end_before_its_initializer,
+    executors_may_follow_one_whose_initializer_fails,
+    threads_may_each_have_an_executor_with_an_initializer,
 ];
 
 thread_local! {
@@ -199,6 +201,44 @@ fn an_executor_may_end_before_its_initializer(setting: &Setting) {
         let executor = setting.builder().initializer(sleep::ID, 50).build().expect("it is good");
         executor.bootup(false).expect("the pool starts");
         executor.shutdown(wait, cancel);
+        drop(executor);
+        let executor = setting.builder().initializer(refuse_after::ID, 20).build().expect("that it fails shows later");
+        executor.bootup(false).expect("that it fails shows later");
+        executor.shutdown(wait, cancel);
     }
     assert_eq!(setting.executor().submit(square::ID, 3).result_timeout(LONG).expect("others go on"), 9);
+}
+
+fn executors_may_follow_one_whose_initializer_fails(setting: &Setting) {
+    for _ in 0..2 {
+        let executor = setting.builder().initializer(refuse_after::ID, 20).build().expect("that it fails shows later");
+        executor.submit(square::ID, 1).cancel();
+        let pending = executor.submit(square::ID, 2);
+        assert!(executor.submit(square::ID, 3).result_timeout(LONG).expect_err("it is broken").is_broken());
+        assert!(pending.result_timeout(LONG).expect_err("it is broken").is_broken());
+        assert!(executor.submit(square::ID, 4).result_timeout(LONG).expect_err("it is broken").is_broken());
+        assert!(executor.num_workers().expect_err("it is broken").is_broken());
+    }
+    let mark = new_mark();
+    let executor = setting.builder().initializer(mark::ID, mark).build().expect("it is good");
+    executor.bootup(true).expect("the pool starts");
+    assert_eq!(executor.submit(count_marks::ID, mark).result_timeout(LONG).expect("it succeeds"), 1);
+    drop(executor);
+    assert_eq!(setting.executor().submit(square::ID, 3).result_timeout(LONG).expect("it has no initializer"), 9);
+}
+
+fn threads_may_each_have_an_executor_with_an_initializer(setting: &Setting) {
+    std::thread::scope(|scope| {
+        for thread in 0..if setting.opens_at_little_cost() { 5 } else { 2 } {
+            scope.spawn(move || {
+                let mark = new_mark();
+                let builder = setting.builder().initializer(mark_after::ID, (7 * thread % 5, mark));
+                let executor = builder.build().expect("it is good");
+                let calls = executor.num_workers().expect("the pool starts") as u64 + thread;
+                let counts: Vec<_> = (0..calls).map(|_| executor.submit(count_marks::ID, mark)).collect();
+                drop(executor);
+                assert!(counts.iter().all(|count| count.result().expect("it succeeds") == 1));
+            });
+        }
+    });
 }

@@ -8,16 +8,24 @@ mod driving;
 mod encoding;
 mod errors;
 mod futures;
+mod gate;
 mod groups;
+mod hooks;
 mod initializer;
 mod lifecycle;
+mod limits;
 mod maps;
 mod options;
+mod queues;
 mod retries;
+mod several;
+mod states;
 mod tasks;
 mod values;
 
 pub use comm::{end, follow};
+use futures_mpi::mpi::topology::SimpleCommunicator;
+use futures_mpi::mpi::traits::*;
 use futures_mpi::{Error, Executor, GlobalValue, IntoArgs, TaskId};
 use futures_mpi::{MpiCommBuilder, MpiCommExecutor, MpiPoolBuilder, MpiPoolExecutor};
 use futures_mpi::{ThreadPoolBuilder, ThreadPoolExecutor};
@@ -139,6 +147,11 @@ impl Setting {
         self.builder().build().expect("an executor can be made")
     }
 
+    /// Whether a further executor costs no processes and no collective call: on threads, and on a pool that is shared.
+    fn opens_at_little_cost(&self) -> bool {
+        self.kind == Kind::Threads || self.kind == Kind::Mpi && SimpleCommunicator::world().size() > 1
+    }
+
     /// The options of an executor to be made.
     fn builder(&self) -> AnyBuilder {
         match self.kind {
@@ -160,11 +173,16 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
         errors::PROMISES,
         futures::PROMISES,
         groups::PROMISES,
+        hooks::PROMISES,
         initializer::PROMISES,
         lifecycle::PROMISES,
+        limits::PROMISES,
         maps::PROMISES,
         options::PROMISES,
+        queues::PROMISES,
         retries::PROMISES,
+        several::PROMISES,
+        states::PROMISES,
         values::PROMISES,
     ];
     families.into_iter().flatten()

@@ -1,9 +1,14 @@
 //! Options of builders: named values, variables, the working directory, limits; and values that are not accepted.
 
+use super::futures::wait_until;
+use super::gate::Gate;
 use super::tasks::*;
 use super::{AnyExecutor, Kind, LONG, Setting, promises};
-use futures_mpi::{Error, MpiPoolExecutor, global, remote_task};
-use std::path::PathBuf;
+use futures_mpi::mpi::topology::SimpleCommunicator;
+use futures_mpi::mpi::traits::*;
+use futures_mpi::{Error, Future, MpiPoolExecutor, ThreadPoolExecutor, get_comm_workers, global, remote_task};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 promises![
@@ -18,6 +23,11 @@ promises![
     a_working_directory_that_is_not_there_breaks_the_executor,
     bad_values_fail_the_build,
     results_do_not_depend_on_the_way_of_buffers,
+    options_may_be_given_all_together,
+    spawned_workers_are_given_their_arguments,
+    as_many_threads_as_cores_are_the_default,
+    worker_threads_have_names,
+    a_lone_task_may_ask_for_the_workers_communicator,
 ];
 
 #[remote_task]
@@ -159,6 +169,9 @@ fn bad_values_fail_the_build(setting: &Setting) {
         let error = builder.build().err().expect("it is bad");
         assert!(error.is_configuration() && error.message().contains(text), "{error}");
     }
+    let no_threads = ThreadPoolExecutor::builder().max_workers(0).build().expect_err("it is bad");
+    let text = "max_workers is \"0\", which is not accepted: it must be";
+    assert!(no_threads.is_configuration() && no_threads.message().contains(text), "{no_threads}");
     let Some(builder) = on_processes(setting) else { return };
     let table = [
         (builder.clone().env([("A=B", "")]), "env is \"A=B\", which is not accepted: it must be"),
@@ -179,4 +192,84 @@ fn results_do_not_depend_on_the_way_of_buffers(setting: &Setting) {
             [7; 1000]
         );
     }
+}
+
+fn options_may_be_given_all_together(setting: &Setting) {
+    let builder = setting.builder().initializer(require_number_global::ID, ("n", 7)).global("n", &7i64);
+    let builder = builder.out_of_band(false).boot_limit(LONG).shutdown_limit(LONG);
+    let executors = [Some(builder.build()), on_processes(setting).map(|builder| all_of(builder).map(AnyExecutor::Mpi))];
+    for executor in executors.into_iter().flatten() {
+        let executor = executor.expect("they are good");
+        let numbers: Vec<_> = (0..setting.workers).map(|_| executor.submit(read_number_global::ID, "n")).collect();
+        assert!(numbers.iter().all(|number| number.result_timeout(LONG).expect("it is there") == 7));
+        executor.shutdown(true, false);
+    }
+}
+
+/// Every option of a pool of processes, at values that change nothing.
+fn all_of(builder: futures_mpi::MpiPoolBuilder) -> Result<MpiPoolExecutor, Error> {
+    let builder = builder.initializer(require_number_global::ID, ("n", 7)).global("n", &7i64).out_of_band(true);
+    let builder = builder.exe(std::env::current_exe().expect("it is known")).args([""; 0]).mpi_info([("", ""); 0]);
+    let builder = builder.wdir(std::env::current_dir().expect("there is one")).env([("", ""); 0]);
+    builder.backoff(Duration::from_millis(1)).boot_limit(LONG).shutdown_limit(LONG).watchdog(LONG).build()
+}
+
+#[remote_task]
+fn arguments() -> Vec<String> {
+    std::env::args().collect()
+}
+
+fn spawned_workers_are_given_their_arguments(setting: &Setting) {
+    let Some(builder) = on_processes(setting) else { return };
+    let executor = builder.args(["--one", "two words"]).args(["three"]).build().expect("they are good");
+    let given = executor.submit(arguments::ID, ()).result_timeout(LONG).expect("it succeeds");
+    // In command line mode the workers are there already.
+    let spawned = SimpleCommunicator::world().size() == 1;
+    assert_eq!(given[1..].starts_with(&["--one", "two words", "three"].map(str::to_owned)), spawned, "{given:?}");
+}
+
+fn as_many_threads_as_cores_are_the_default(setting: &Setting) {
+    if setting.kind == Kind::Threads && std::env::var_os("FUTURES_MPI_MAX_WORKERS").is_none() {
+        let cores = std::thread::available_parallelism().expect("it is known").get();
+        let executor = ThreadPoolExecutor::new().expect("an executor can be made");
+        assert_eq!(executor.num_workers().expect("the pool starts"), cores);
+    }
+}
+
+#[remote_task]
+fn thread_name(gate: &Path) -> Option<String> {
+    super::gate::stand_at(gate);
+    std::thread::current().name().map(str::to_owned)
+}
+
+fn worker_threads_have_names(setting: &Setting) {
+    if setting.kind != Kind::Threads {
+        return;
+    }
+    let executor = setting.executor();
+    let gate = Gate::new();
+    let calls: Vec<_> = (0..setting.workers).map(|_| executor.submit(thread_name::ID, gate.path())).collect();
+    wait_until(|| calls.iter().all(Future::running));
+    gate.open();
+    let names: BTreeSet<_> =
+        calls.iter().map(|call| call.result().expect("it succeeds").expect("it has one")).collect();
+    let expected: BTreeSet<_> = (0..setting.workers).map(|number| format!("futures-mpi-worker-{number}")).collect();
+    assert_eq!(names, expected);
+}
+
+#[remote_task]
+fn count_companions() -> Result<i32, Error> {
+    Ok(get_comm_workers()?.size())
+}
+
+fn a_lone_task_may_ask_for_the_workers_communicator(setting: &Setting) {
+    let executor = setting.executor();
+    let counted = executor.submit(count_companions::ID, ()).result_timeout(LONG);
+    if setting.kind == Kind::Threads {
+        assert!(counted.expect_err("threads have none").message().contains("no communicator"));
+    } else {
+        assert_eq!(counted.expect("there is one"), setting.workers as i32);
+        assert_eq!(executor.num_workers().expect("the pool is there"), setting.workers);
+    }
+    assert!(get_comm_workers().is_err(), "this is no task");
 }

@@ -6,6 +6,7 @@
 pub mod code;
 pub mod files;
 pub mod layout;
+pub mod reference;
 pub mod scheduler;
 pub mod sources;
 
