@@ -1,15 +1,17 @@
 //! The end of MPI in this process, and what stands in its way.
 
 use crate::environment;
+use crate::lifeline::Departure;
 use crate::spawn;
 use crate::start::Started;
 use crate::sys::{self, Communicator, ThreadLevel};
 use futures_mpi_core::engine::say;
+use futures_mpi_core::options::DEFAULT_SHUTDOWN_LIMIT;
 use std::io::{self, Write};
 use std::panic;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +23,51 @@ static WORLD_HANGS: AtomicBool = AtomicBool::new(false);
 
 /// Whether the end of this process is under way: from then on a call of `exit` is nothing special.
 static PREPARED: AtomicBool = AtomicBool::new(false);
+
+/// Spawned workers that are on their way out.
+static DEPARTURES: Mutex<Vec<Departure>> = Mutex::new(Vec::new());
+
+fn departures() -> MutexGuard<'static, Vec<Departure>> {
+    DEPARTURES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has workers that are on their way out waited for, before MPI ends in this process.
+pub(crate) fn see_off(departure: Departure) {
+    let now = Instant::now();
+    let mut departures = departures();
+    departures.retain(|other| !other.is_over(now));
+    departures.push(departure);
+}
+
+/// Waits until all spawned workers that were let go have ended: the end of MPI here may be the end of the daemon that
+/// passes their output on, and that kills those that are still there.
+fn wait_for_workers(limit: Option<Duration>) {
+    let limit = limit.unwrap_or(DEFAULT_SHUTDOWN_LIMIT);
+    let deadline = Instant::now() + limit;
+    let departures = std::mem::take(&mut *departures());
+    if !departures.iter().all(|departure| departure.is_over(deadline)) {
+        say(&format!(
+            "workers have not ended within {limit:?} after they were let go; what they still write, as by handlers of \
+             their exit, may be lost"
+        ));
+    }
+}
+
+/// Writes out what is left in the buffers of standard output, Rust's and C's, before a worker takes leave: what comes
+/// later may be lost. Another thread may hold a buffer for ever, so it is waited for up to the limit only.
+pub(crate) fn flush_output(limit: Duration) {
+    let (done, wait) = mpsc::channel::<()>();
+    let flush = move || {
+        let _done = done;
+        if let Err(error) = io::stdout().flush() {
+            say(&format!("a worker on {} cannot write what its tasks have printed: {error}", sys::host_name()));
+        }
+        sys::flush_c_output();
+    };
+    if thread::Builder::new().name("futures-mpi flush".to_owned()).spawn(flush).is_ok() {
+        let _ = wait.recv_timeout(limit);
+    }
+}
 
 /// Calls `early` when this process ends by `exit`, unless its end was [prepared](prepare) before.
 pub(crate) fn watch_exit(early: fn()) {
@@ -64,6 +111,7 @@ pub(crate) fn finalize(started: &Started, failure: Option<u8>, limit: Option<Dur
         );
         sys::abort(1);
     }
+    wait_for_workers(limit);
     let maimed = WORLD_MAIMED.load(Ordering::Acquire);
     let ends_with_job = started.owned && maimed && !environment::lets_workers_live();
     if let (true, Some(status)) = (ends_with_job, failure) {

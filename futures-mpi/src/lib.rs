@@ -64,6 +64,7 @@ mod comm_executor;
 mod comm_workers;
 mod ending;
 mod environment;
+mod input;
 mod lifeline;
 mod limits;
 mod link;

@@ -118,13 +118,13 @@ impl MpiLink {
         self.part(limit)
     }
 
-    /// The same at the end of this process: if the farewell fails, the end of the manager ends this process until it has
-    /// ended by itself, because what is left of MPI may wait for the manager.
+    /// The same at the end of this process, by which the manager notices that it has ended. If the farewell fails, the
+    /// end of the manager ends this process until it has ended by itself, because what is left of MPI may wait for the
+    /// manager.
     pub(crate) fn finish_with_process(mut self, limit: Duration) -> Result<Parting, String> {
         let parted = self.part(limit);
-        if parted.is_err() {
-            self.life_line.take().into_iter().for_each(Line::keep);
-        }
+        let end = if parted.is_err() { Line::keep } else { Line::leave };
+        self.life_line.take().into_iter().for_each(end);
         parted
     }
 

@@ -310,7 +310,8 @@ impl Workers {
         runtime.set_line(workers);
         let reach = if runtime.started.plan.one_node { Reach::OneHost } else { Reach::Network };
         let watch = runtime::watch(self.life_line, reach, notify);
-        let transport = MpiTransport::spawned(workers).map(|transport| transport.with_life_line(watch));
+        let transport = MpiTransport::spawned(workers).map(MpiTransport::that_ends_workers);
+        let transport = transport.map(|transport| transport.with_life_line(watch));
         if !self.replaced {
             return runtime::boxed(transport);
         }

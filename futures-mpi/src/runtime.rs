@@ -5,6 +5,7 @@
 use crate::comm_workers;
 use crate::ending;
 use crate::environment;
+use crate::input;
 use crate::lifeline::{Reach, Setting, Watch};
 use crate::link::{self, MpiLink, Parting};
 use crate::role::{self, WorkerArgument};
@@ -138,11 +139,14 @@ enum Process {
 /// Starts MPI and finds out the role of this process.
 fn begin() -> Result<Process, String> {
     let argument = WorkerArgument::of_this_process()?;
+    // Before anything can read it.
+    let input = argument.and_then(|_| sys::end_input());
     if let Some(argument) = argument.filter(|_| environment::lets_workers_live()) {
         // There is no life line yet, and if another worker dies now, MPI waits for ever.
         sys::end_after(Some(argument.start_limit.saturating_add(START_GRACE)));
     }
     let started = start::start()?;
+    input.into_iter().for_each(input::pass_over);
     let world = Communicator::world();
     let failed = |error: sys::MpiError| format!("the processes of this job cannot be connected: {error}");
     if let Some(argument) = argument {
@@ -176,6 +180,7 @@ fn begin() -> Result<Process, String> {
     let size = usize::try_from(world.size().map_err(failed)?).unwrap_or(1);
     let crowded = options::is_crowded(size);
     if let Some(address) = service::address_of_this_process()? {
+        sys::end_input().into_iter().for_each(input::pass_over);
         enter(started, Role::Worker, limit);
         return Ok(Process::Service(address, backoff, crowded));
     }
@@ -188,6 +193,7 @@ fn begin() -> Result<Process, String> {
     let is_master = world.rank().map_err(failed)? == ROOT;
     let workers = comm_workers::divide(pool, is_master).map_err(failed)?;
     if !is_master {
+        sys::end_input().into_iter().for_each(input::pass_over);
         workers.into_iter().for_each(comm_workers::enter);
         enter(started, Role::Worker, limit).set_line(pool);
         return Ok(Process::Worker(Box::new(MpiLink::new(pool, ROOT, backoff, crowded))));
@@ -326,6 +332,8 @@ fn run_worker(mut link: MpiLink, refusal: Option<&str>) -> ExitCode {
             None => engine::serve(&mut link, place),
             Some(reason) => engine::refuse(&mut link, reason),
         };
+        // The master waits half as long for the farewell.
+        ending::flush_output(limit / 4);
         (link.finish_with_process(limit), limit)
     }));
     let mut limit = None;

@@ -34,8 +34,8 @@ pub(crate) const INFO_KEY_BYTES: usize = ffi::MPI_MAX_INFO_KEY as usize - 1;
 pub(crate) const INFO_VALUE_BYTES: usize = ffi::MPI_MAX_INFO_VAL as usize - 1;
 
 pub(crate) use process::{
-    at_exit, coarse_time, command_bytes, end_after, exit_now, free_bytes, host_name, interface_addresses, keep_alive,
-    wait_readable,
+    at_exit, coarse_time, command_bytes, end_after, end_input, exit_now, flush_c_output, free_bytes, host_name,
+    interface_addresses, keep_alive, keeping_input, wait_readable,
 };
 
 /// What an MPI call reported instead of success.
@@ -192,8 +192,9 @@ pub(crate) fn set_variable_of_worker(name: &str, value: &str) {
 /// Initialises MPI; `None` if that had happened already, and MPI therefore belongs to somebody else.
 ///
 /// The `Universe` is kept for ever: its destructor would disconnect the parent and finalise, both without a limit.
+/// Standard input stays this process's own, whatever MPI starts.
 pub(crate) fn initialize(level: ThreadLevel) -> Option<ThreadLevel> {
-    let initialized = mpi::initialize_with_threading(level.into());
+    let initialized = keeping_input(|| mpi::initialize_with_threading(level.into()));
     let owned = initialized.is_some();
     if let Some((universe, _)) = initialized {
         mem::forget(universe);
@@ -401,7 +402,7 @@ impl Communicator {
         let mut codes = vec![0; usize::try_from(count).unwrap_or(0)];
         // SAFETY: all strings outlive the call, the list of arguments ends with null, and there is one place for the
         // code of each process. The new communicator is looked at only on success: Open MPI leaves it undefined.
-        let (code, new) = serialized(|| unsafe {
+        let call = || unsafe {
             let mut new = ffi::RSMPI_COMM_NULL;
             let code = ffi::MPI_Comm_spawn(
                 program.as_ptr(),
@@ -414,7 +415,8 @@ impl Communicator {
                 codes.as_mut_ptr(),
             );
             (code, Communicator(new))
-        });
+        };
+        let (code, new) = serialized(|| keeping_input(call));
         if let Err(mut error) = check(code) {
             error.text = with_codes_of_processes(error.text, code, codes);
             return Err(error);

@@ -63,6 +63,8 @@ pub(crate) struct MpiTransport {
     life_line: Option<Watch>,
     /// Whether a worker is lost.
     maimed: bool,
+    /// Whether the processes of the workers end with the pool.
+    ends_workers: bool,
 }
 
 /// One worker.
@@ -138,7 +140,13 @@ impl MpiTransport {
             part_bytes: stream::part_bytes(),
             life_line: None,
             maimed: false,
+            ends_workers: false,
         })
+    }
+
+    /// The same to workers whose processes end with the pool, and are waited for before this one's MPI ends.
+    pub(crate) fn that_ends_workers(self) -> Self {
+        MpiTransport { ends_workers: true, ..self }
     }
 
     /// The same with a life line to each worker; to be called before anything is sent.
@@ -396,11 +404,14 @@ impl Transport for MpiTransport {
         let grace = deadline.max(Instant::now() + Duration::from_millis(200));
         self.attend(if missing.is_empty() { deadline } else { grace }, |this| this.sending.is_empty());
         self.end_reception();
+        let whole = self.channels.iter().filter(|channel| self.ends_workers && intact.contains(&channel.communicator));
+        let leaving = whole.flat_map(|channel| channel.workers.iter().flatten().copied()).collect();
         let disconnected = ending::disconnect(intact, deadline.max(Instant::now() + Duration::from_secs(1)));
         if let Some(watch) = self.life_line.take() {
             let workers = (0..).map(WorkerNumber).zip(&self.workers);
             let lost = workers.filter(|(_, worker)| worker.lost).map(|(number, _)| number);
-            watch.part(Parting { silent: missing.clone(), lost: lost.collect() });
+            let leaving = if disconnected.is_ok() { leaving } else { BTreeSet::new() };
+            ending::see_off(watch.part(Parting { leaving, silent: missing.clone(), lost: lost.collect() }));
         }
         if missing.is_empty() {
             return disconnected;

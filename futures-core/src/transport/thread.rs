@@ -5,7 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::manager::Notify;
 use crate::worker::{self, Place};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Where worker threads are: in a process that is not theirs.
@@ -18,25 +18,27 @@ pub fn threads(
     around: impl Fn(&mut dyn FnMut()) + Clone + Send + 'static,
 ) -> Result<Box<dyn Transport>> {
     let (arrivals, from_workers) = mpsc::channel();
-    let mut to_workers = Vec::new();
+    let (mut to_workers, mut handles) = (Vec::new(), Vec::new());
     for number in 0..count as u32 {
         let (sender, frames) = mpsc::channel();
         let mut link =
             ThreadLink { number: WorkerNumber(number), frames, arrivals: arrivals.clone(), notify: notify.clone() };
         let around = around.clone();
-        thread::Builder::new()
+        let handle = thread::Builder::new()
             .name(format!("futures-mpi-worker-{number}"))
             .spawn(move || around(&mut || _ = worker::serve(&mut link, PLACE)))
             .map_err(|error| Error::new(Kind::Broken, format!("worker thread {number} cannot be started: {error}")))?;
         to_workers.push(sender);
+        handles.push(handle);
     }
-    Ok(Box::new(ThreadTransport { to_workers, from_workers }))
+    Ok(Box::new(ThreadTransport { to_workers, from_workers, handles }))
 }
 
 /// The manager's end: a channel to each worker and one from all.
 struct ThreadTransport {
     to_workers: Vec<Sender<Frame>>,
     from_workers: Receiver<Arrival>,
+    handles: Vec<JoinHandle<()>>,
 }
 
 impl Transport for ThreadTransport {
@@ -54,17 +56,29 @@ impl Transport for ThreadTransport {
     }
 
     fn close(self: Box<Self>, limit: Duration) -> Result<(), String> {
-        drop(self.to_workers);
+        let ThreadTransport { to_workers, from_workers, handles } = *self;
+        drop(to_workers);
         let deadline = Instant::now() + limit;
+        let late = || Err(format!("worker threads still run {limit:?} after they were told to stop"));
         loop {
             // Every worker holds a sender; when the last one is gone, all threads are past their work.
-            match self.from_workers.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match from_workers.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(_) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
-                Err(RecvTimeoutError::Timeout) => {
-                    return Err(format!("worker threads still run {limit:?} after they were told to stop"));
-                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => return late(),
             }
+        }
+        // Destructors of their locals run behind that, for which only a join waits, and a join has no limit.
+        let (done, joined) = mpsc::channel::<()>();
+        let join = move || {
+            let _done = done;
+            handles.into_iter().for_each(|handle| _ = handle.join());
+        };
+        let helper = thread::Builder::new().name("futures-mpi-join".to_owned()).spawn(join);
+        helper.map_err(|error| format!("no thread could be started to wait for worker threads: {error}"))?;
+        match joined.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Err(RecvTimeoutError::Timeout) => late(),
+            _ => Ok(()),
         }
     }
 }

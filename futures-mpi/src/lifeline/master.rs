@@ -14,7 +14,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,6 +33,7 @@ pub(crate) struct Watch {
     losses: Receiver<(WorkerNumber, String)>,
     ways: Arc<Ways>,
     farewell: Sender<Parting>,
+    departure: Departure,
     /// Closed, it wakes the thread, which then ends.
     _waker: UnixStream,
 }
@@ -59,12 +60,16 @@ impl Watch {
         woken.set_nonblocking(true)?;
         let (report, losses) = mpsc::channel();
         let (farewell, farewells) = mpsc::channel();
+        let (over, departure) = mpsc::channel();
         let (news, ways) = (Arc::<AtomicBool>::default(), Arc::<Ways>::default());
         let office = Office { report, news: Arc::clone(&news), ways: Arc::clone(&ways), wake: Box::new(wake) };
         let (guests, lines) = (Vec::new(), Vec::new());
         let mut thread = Thread { door: Door::new(listener), token, woken, farewells, guests, lines, office };
-        thread::Builder::new().name("futures-mpi-lifelines".to_owned()).spawn(move || thread.run())?;
-        Ok(Watch { invitation, news, losses, ways, farewell, _waker: waker })
+        thread::Builder::new().name("futures-mpi-lifelines".to_owned()).spawn(move || {
+            let _over = over;
+            thread.run();
+        })?;
+        Ok(Watch { invitation, news, losses, ways, farewell, departure: Departure(departure), _waker: waker })
     }
 
     /// What a worker has to know to connect.
@@ -97,9 +102,21 @@ impl Watch {
         self.ways.callers.load(Ordering::Acquire)
     }
 
-    /// Lets the workers go.
-    pub(crate) fn part(self, parting: Parting) {
+    /// Lets the workers go, and tells when those are gone whose processes end with that.
+    pub(crate) fn part(self, parting: Parting) -> Departure {
         let _ = self.farewell.send(parting);
+        self.departure
+    }
+}
+
+/// The way out of the workers of a pool that has ended; nothing is sent, it is closed when the last one is gone.
+pub(crate) struct Departure(Receiver<()>);
+
+impl Departure {
+    /// Waits until they are gone, or until the deadline; whether they are.
+    pub(crate) fn is_over(&self, deadline: Instant) -> bool {
+        let left = deadline.saturating_duration_since(Instant::now());
+        matches!(self.0.recv_timeout(left), Err(RecvTimeoutError::Disconnected))
     }
 }
 
@@ -117,9 +134,11 @@ impl Ways {
     }
 }
 
-/// The workers that get no farewell.
+/// How workers go that do not just get a farewell.
 #[derive(Debug, Default)]
 pub(crate) struct Parting {
+    /// Those whose processes end now: their connections tell when.
+    pub(crate) leaving: BTreeSet<WorkerNumber>,
     /// Those that have not taken leave: they may live as long as this process, and not longer.
     pub(crate) silent: BTreeSet<WorkerNumber>,
     /// Those that were given up; should they still be there, they end now.
@@ -158,14 +177,17 @@ struct Line {
     stream: Arc<TcpStream>,
     worker: WorkerNumber,
     calls: bool,
+    /// It has taken leave, and is still there.
+    parted: bool,
 }
 
 /// What came from a worker.
 enum Heard {
     Nothing,
     Call,
-    /// The end, with the reason of a loss, or none if the worker has taken leave.
-    End(Option<String>),
+    Farewell,
+    /// The end, with its reason, which is that of a loss unless the worker has taken leave.
+    End(String),
 }
 
 /// What has something.
@@ -187,13 +209,13 @@ impl Thread {
     fn run(&mut self) {
         loop {
             // Without the system's help there is nothing to watch with; workers then go on as if there were no lines.
-            let Ok(Readable { woken, door, others }) = self.wait() else { return self.part(&Parting::default()) };
+            let Ok(Readable { woken, door, others }) = self.wait() else { return drop(self.part(&Parting::default())) };
             let (guests, lines) = others.split_at(self.guests.len());
             self.look_at_lines(lines);
             self.look_at_guests(guests);
             if woken {
                 if let Ok(parting) = self.farewells.try_recv() {
-                    self.part(&parting);
+                    see_off(self.part(&parting));
                 }
                 return;
             }
@@ -242,7 +264,7 @@ impl Thread {
             let calls = self.lines.len() < CALLERS_MAX;
             if !known && matches!(stream.write(&[if calls { ACCEPTED } else { ACCEPTED_QUIET }]), Ok(1)) {
                 sys::keep_alive(&stream);
-                let line = Line { stream: Arc::new(stream), worker, calls };
+                let line = Line { stream: Arc::new(stream), worker, calls, parted: false };
                 self.office.enter(&line);
                 self.lines.push(line);
             }
@@ -258,14 +280,23 @@ impl Thread {
                 (office.wake)();
                 true
             }
-            Heard::End(loss) => {
-                office.strike(line, loss);
+            Heard::Farewell => {
+                office.strike(line, None);
+                line.parted = true;
+                true
+            }
+            Heard::End(reason) => {
+                if !line.parted {
+                    office.strike(line, Some(reason));
+                }
                 false
             }
         });
     }
 
-    fn part(&mut self, parting: &Parting) {
+    /// Lets go of all, and gives back the connections of those whose processes end.
+    fn part(&mut self, parting: &Parting) -> Vec<Arc<TcpStream>> {
+        let mut leaving = Vec::new();
         self.office.ways.callers.store(0, Ordering::Release);
         self.office.ways.lock().clear();
         for line in mem::take(&mut self.lines) {
@@ -274,8 +305,31 @@ impl Thread {
                 mem::forget(line.stream);
             } else if !parting.lost.contains(&line.worker) {
                 let _ = (&*line.stream).write(&[FAREWELL]);
+                if parting.leaving.contains(&line.worker) {
+                    leaving.push(line.stream);
+                }
             }
         }
+        leaving
+    }
+}
+
+/// Waits until all connections are closed at their other ends.
+fn see_off(mut leaving: Vec<Arc<TcpStream>>) {
+    while !leaving.is_empty() {
+        let descriptors: Vec<_> = leaving.iter().map(|stream| stream.as_fd()).collect();
+        let Ok(readable) = sys::wait_readable(&descriptors, None) else { return };
+        let mut readable = readable.into_iter();
+        // What a worker still says is of no interest.
+        leaving.retain(|stream| readable.next() != Some(true) || is_there(stream));
+    }
+}
+
+/// Whether a connection has something to say but its end.
+fn is_there(mut stream: &TcpStream) -> bool {
+    match stream.read(&mut [0; 64]) {
+        Ok(length) => length > 0,
+        Err(error) => is_temporary(&error),
     }
 }
 
@@ -321,14 +375,14 @@ impl Line {
         let mut byte = [0];
         match (&*self.stream).read(&mut byte) {
             Ok(1) if byte[0] == CALL => Heard::Call,
-            Ok(1) if byte[0] == FAREWELL => Heard::End(None),
-            Ok(0) => Heard::End(Some("its process has ended".to_owned())),
-            Ok(_) => Heard::End(Some("its life line says what is not to be said there".to_owned())),
+            Ok(1) if byte[0] == FAREWELL => Heard::Farewell,
+            Ok(0) => Heard::End("its process has ended".to_owned()),
+            Ok(_) => Heard::End("its life line says what is not to be said there".to_owned()),
             Err(error) if is_temporary(&error) => Heard::Nothing,
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-                Heard::End(Some("its process has ended".to_owned()))
+                Heard::End("its process has ended".to_owned())
             }
-            Err(error) => Heard::End(Some(format!("its life line has broken ({error})"))),
+            Err(error) => Heard::End(format!("its life line has broken ({error})")),
         }
     }
 }

@@ -14,6 +14,8 @@
 //!    <-- farewell: one byte, at a clean end -->      or the end of the connection: the other is gone
 //! ```
 //!
+//! A worker whose process ends with its pool takes leave and keeps the connection, so that the master sees its end.
+//!
 //! A worker that cannot connect goes on without. The module knows nothing of frames and tasks.
 
 mod calling;
@@ -28,7 +30,7 @@ mod worker;
 
 pub(crate) use calling::{CALLERS_MAX, Silence};
 pub(crate) use invitation::Invitation;
-pub(crate) use master::{Parting, Watch};
+pub(crate) use master::{Departure, Parting, Watch};
 pub(crate) use setting::{Reach, Setting};
 pub(crate) use worker::{Fate, Line};
 

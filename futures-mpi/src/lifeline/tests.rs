@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -58,7 +58,7 @@ fn a_closed_connection_is_a_loss_and_a_farewell_is_none() {
     assert_eq!(watch.lost(), Some((WorkerNumber(3), "its process has ended".to_owned())));
     assert_eq!(watch.lost(), None);
     let mut stays = stays;
-    watch.part(Parting::default());
+    drop(watch.part(Parting::default()));
     assert_eq!(read_byte(&mut stays), Some(FAREWELL));
 }
 
@@ -68,7 +68,7 @@ fn a_silent_worker_keeps_its_connection_and_a_dropped_watch_takes_all_with_it() 
     let invitation = watch_that_parts.invitation(WorkerNumber(1));
     let (mut stream, answer) = connect(&invitation, &greeting_of(&invitation));
     assert_eq!(answer, Some(ACCEPTED));
-    watch_that_parts.part(Parting { silent: BTreeSet::from([WorkerNumber(1)]), ..Parting::default() });
+    drop(watch_that_parts.part(Parting { silent: BTreeSet::from([WorkerNumber(1)]), ..Parting::default() }));
     stream.set_read_timeout(Some(Duration::from_millis(100))).expect("the limit is accepted");
     let error = stream.read(&mut [0]).expect_err("the connection stays and is silent");
     assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
@@ -79,6 +79,24 @@ fn a_silent_worker_keeps_its_connection_and_a_dropped_watch_takes_all_with_it() 
     assert_eq!(answer, Some(ACCEPTED));
     drop(dropped);
     assert_eq!(read_byte(&mut stream), None);
+}
+
+#[test]
+fn the_end_of_workers_that_have_taken_leave_is_seen() {
+    let (watch, _woken) = watch();
+    let [leaves, stays] = [1, 2].map(|number| {
+        let invitation = watch.invitation(WorkerNumber(number));
+        let (mut stream, answer) = connect(&invitation, &greeting_of(&invitation));
+        assert_eq!(answer, Some(ACCEPTED));
+        stream.write_all(&[FAREWELL]).expect("the watch listens");
+        stream
+    });
+    let departure = watch.part(Parting { leaving: BTreeSet::from([WorkerNumber(1)]), ..Parting::default() });
+    let soon = || Instant::now() + Duration::from_millis(50);
+    assert!(!departure.is_over(soon()), "its process is still there");
+    drop(leaves);
+    assert!(departure.is_over(Instant::now() + LONG));
+    drop(stays);
 }
 
 #[test]
@@ -102,7 +120,7 @@ fn a_worker_connects_and_takes_leave() {
     drop(line);
     let again = Line::connect(&watch.invitation(WorkerNumber(8)), Fate::Ends).expect("it is invited");
     assert_eq!(watch.lost(), None, "it took leave");
-    watch.part(Parting::default());
+    drop(watch.part(Parting::default()));
     drop(again);
 }
 
@@ -117,7 +135,7 @@ fn each_end_calls_the_other() {
     watch.call(WorkerNumber(2));
     watch.call(WorkerNumber(3));
     assert!(line.sleep(LONG), "the master has called");
-    watch.part(Parting::default());
+    drop(watch.part(Parting::default()));
     while line.is_called() {
         std::thread::yield_now();
     }

@@ -110,6 +110,18 @@ impl Line {
         self.watched.at_once.store(true, Ordering::Release);
     }
 
+    /// Takes leave; the system closes the connection when this process has ended.
+    pub(crate) fn leave(mut self) {
+        self.take_leave();
+        mem::forget(self);
+    }
+
+    fn take_leave(&mut self) {
+        self.watched.armed.store(false, Ordering::Release);
+        // Whether it arrives or not, there is nothing more to do.
+        let _ = self.stream.write_all(&[FAREWELL]);
+    }
+
     /// Keeps it for as long as this process lives, which ends with its master until then; the system closes it.
     pub(crate) fn keep(self) {
         mem::forget(self);
@@ -138,9 +150,7 @@ impl Watched {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        self.watched.armed.store(false, Ordering::Release);
-        // Whether it arrives or not, there is nothing more to do.
-        let _ = self.stream.write_all(&[FAREWELL]);
+        self.take_leave();
     }
 }
 

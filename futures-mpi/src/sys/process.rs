@@ -1,13 +1,16 @@
 //! Thin safe wrappers over system calls about processes and sockets that the standard library lacks.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString};
+use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, TcpStream};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
+use std::sync::Once;
 use std::time::Duration;
 
 /// Ends this process now, with this status: nothing is flushed, and no handler of its end is called.
@@ -16,11 +19,60 @@ pub(crate) fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Writes out what the C library still holds of all output.
+pub(crate) fn flush_c_output() {
+    // SAFETY: no stream stands for all of them.
+    unsafe { libc::fflush(ptr::null_mut()) };
+}
+
 /// Has the system end this process, by a signal, when so much time has passed; with none, it takes that back.
 pub(crate) fn end_after(limit: Option<Duration>) {
     let seconds = limit.map_or(0, |limit| libc::c_uint::try_from(limit.as_secs().max(1)).unwrap_or(libc::c_uint::MAX));
     // SAFETY: the call has no preconditions.
     unsafe { libc::alarm(seconds) };
+}
+
+thread_local! {
+    /// Whether the processes that this thread forks are to find no input.
+    static KEEPS_INPUT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Makes a call that may fork, as the start of an MPI does for its daemon: what is forked meanwhile finds an empty
+/// standard input, and takes nothing of this process's.
+pub(crate) fn keeping_input<T>(call: impl FnOnce() -> T) -> T {
+    static REGISTERED: Once = Once::new();
+    extern "C" fn in_child() {
+        if KEEPS_INPUT.get() {
+            replace_input();
+        }
+    }
+    // SAFETY: the handler is a function and therefore there for ever; it makes only calls that a forked child may make.
+    // Without room for it, it is not called.
+    REGISTERED.call_once(|| _ = unsafe { libc::pthread_atfork(None, None, Some(in_child)) });
+    KEEPS_INPUT.set(true);
+    let result = call();
+    KEEPS_INPUT.set(false);
+    result
+}
+
+/// Makes the standard input of this process an empty one; returns what stood there before, if that could be kept.
+pub(crate) fn end_input() -> Option<File> {
+    let before = io::stdin().as_fd().try_clone_to_owned().ok().map(File::from);
+    replace_input();
+    before
+}
+
+/// The part of [`end_input`] that a forked child may run.
+fn replace_input() {
+    // SAFETY: the path ends with a zero, and the descriptor that is closed was opened here. What fails leaves standard
+    // input as it is.
+    unsafe {
+        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        if null > libc::STDIN_FILENO {
+            libc::dup2(null, libc::STDIN_FILENO);
+            libc::close(null);
+        }
+    }
 }
 
 /// Has `handler` called when this process ends by `exit`, before the handlers of libraries that were started earlier.

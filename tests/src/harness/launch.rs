@@ -28,6 +28,7 @@ pub struct Launch {
     clean: bool,
     oversubscribe: bool,
     directory: Option<PathBuf>,
+    input: Option<Vec<u8>>,
     limit: Duration,
     turn: Option<Rc<Turn>>,
 }
@@ -105,6 +106,12 @@ impl Launch {
         self
     }
 
+    /// What stands on standard input (nothing, unless said).
+    pub fn input(mut self, input: impl Into<Vec<u8>>) -> Launch {
+        self.input = Some(input.into());
+        self
+    }
+
     /// How long it may take (60 seconds unless said), multiplied by `FUTURES_MPI_TEST_LIMIT_FACTOR`.
     pub fn limit(mut self, limit: Duration) -> Launch {
         self.limit = limit;
@@ -148,13 +155,20 @@ impl Launch {
             clean: false,
             oversubscribe: true,
             directory: None,
+            input: None,
             limit: Duration::from_secs(60),
             turn: None,
         }
     }
 
     fn into_plan(self) -> Plan {
-        let mut plan = Plan { clean: self.clean, removed: self.removed, directory: self.directory, ..Plan::default() };
+        let mut plan = Plan {
+            clean: self.clean,
+            removed: self.removed,
+            directory: self.directory,
+            input: self.input,
+            ..Plan::default()
+        };
         let program = self.program.expect("a launch needs a program");
         plan.program = [program].into_iter().chain(self.arguments).collect();
         if let (Some(mpi), Some(ranks)) = (self.mpi, self.ranks) {

@@ -24,6 +24,8 @@ pub(super) struct Plan {
     /// Nothing is inherited but what a process cannot do without.
     pub(super) clean: bool,
     pub(super) directory: Option<PathBuf>,
+    /// What stands on standard input; nothing is said about it in the line to repeat the launch.
+    pub(super) input: Option<Vec<u8>>,
 }
 
 /// What a process keeps in a clean environment. Some MPIs cannot even be loaded without the library path.
@@ -34,16 +36,26 @@ const RANK_SCRIPT: &str = r#"rank=${OMPI_COMM_WORLD_RANK:-${PMIX_RANK:-${PMI_RAN
 exec "$@" >"${0%/*}/rank.$rank.out" 2>"${0%/*}/rank.$rank.err"
 "#;
 
+/// What keeps the pipes to the launcher open: without them Open MPI takes a rank for one that is done, and gives it no
+/// more input.
+const KEEP_PIPES: &str = "exec 3>&1 4>&2\n";
+
 impl Plan {
     /// The process to start: in its own session, marked, its outputs in files of `folder`.
     pub(super) fn command(&self, folder: &Path, mark: &str) -> Command {
         let mut command = Command::new("setsid");
         if !self.launcher.is_empty() {
             let script = folder.join("rank.sh");
-            std::fs::write(&script, RANK_SCRIPT).expect("the launch's folder can be written");
+            let first = if self.input.is_some() { KEEP_PIPES } else { "" };
+            std::fs::write(&script, [first, RANK_SCRIPT].concat()).expect("the launch's folder can be written");
             command.args(&self.launcher).arg("sh").arg(script);
         }
-        command.args(&self.program).stdin(Stdio::null()).stdout(file(folder, "out")).stderr(file(folder, "err"));
+        let input = self.input.as_ref().map_or_else(Stdio::null, |input| {
+            let path = folder.join("launcher.in");
+            std::fs::write(&path, input).expect("the launch's folder can be written");
+            File::open(path).expect("it was written").into()
+        });
+        command.args(&self.program).stdin(input).stdout(file(folder, "out")).stderr(file(folder, "err"));
         if self.clean {
             command.env_clear().envs(kept());
         }
