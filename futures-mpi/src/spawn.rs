@@ -316,22 +316,21 @@ fn check_script(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Workers begin in the directory of this program, unless the user names another. MPI fails without a reason where the
-/// former is gone, and begins elsewhere where the latter is not there, which is known here if workers are on this node.
+/// Without the directory of this program MPI fails and gives no reason, also where workers are to begin in another. They
+/// begin elsewhere where the one that the user names is not there, which is known here if they are on this node.
 fn check_directory(here: bool, info: &[(String, String)]) -> Result<(), String> {
+    if env::current_dir().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Err(
+            "cannot spawn workers: the working directory of this program has been deleted; enter another one before \
+             the first use of the executor"
+                .to_owned(),
+        );
+    }
     match info.iter().rev().find(|(key, _)| key == "wdir") {
         Some((_, path)) if here && !Path::new(path).is_dir() => Err(format!(
             "cannot spawn workers: {path}, which mpi_info names as their working directory (wdir), is none"
         )),
-        Some(_) => Ok(()),
-        None => match env::current_dir() {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Err("cannot spawn workers: the working directory of this program, in which they would begin, has been \
-                 deleted; enter another one before, or name one by mpi_info (wdir)"
-                    .to_owned())
-            }
-            _ => Ok(()),
-        },
+        _ => Ok(()),
     }
 }
 
