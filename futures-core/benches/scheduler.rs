@@ -7,7 +7,9 @@
 //! Beside it stands the floor of the machine: what it takes only to touch a line of memory for the worker and one for
 //! the task of each event, one event after the other.
 
-use futures_mpi_core::engine::{Action, ClientNumber, Event, FunctionNumber, Scheduler, TaskNumber, WorkerNumber};
+use futures_mpi_core::engine::{
+    Action, ClientNumber, Event, FunctionNumber, Prefetch, Scheduler, TaskNumber, WorkerNumber,
+};
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::sync::LazyLock;
@@ -85,7 +87,7 @@ fn measure(workers: u32, tasks: u64, finishes: &[Event]) -> Cost {
     let mut actions = Vec::new();
     let begin = processor_time();
     for task in 0..tasks {
-        scheduler.handle(Event::Submit(CLIENT, TaskNumber(task), FUNCTION), &mut actions);
+        scheduler.handle(Event::Submit(CLIENT, TaskNumber(task), FUNCTION, Prefetch::default()), &mut actions);
         actions.clear();
     }
     let queueing = processor_time() - begin;
@@ -135,7 +137,7 @@ fn finishes(workers: u32, tasks: u64, nanos: u64, next: Next) -> Vec<Event> {
     let mut scheduler = pool(workers);
     let mut actions = Vec::new();
     for task in 0..tasks {
-        scheduler.handle(Event::Submit(CLIENT, TaskNumber(task), FUNCTION), &mut actions);
+        scheduler.handle(Event::Submit(CLIENT, TaskNumber(task), FUNCTION, Prefetch::default()), &mut actions);
     }
     let mut running = Running::new(workers, next);
     let mut finishes = Vec::new();

@@ -6,6 +6,7 @@
 mod check;
 mod clients;
 mod preparing;
+mod recall;
 mod replacement;
 mod sending;
 mod trials;
@@ -30,6 +31,7 @@ use crate::transport::{Arrival, Frame, Transport};
 use check::Checked;
 use clients::Client;
 use preparing::Deadlines;
+use recall::Recalls;
 use replacement::Replacements;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -78,6 +80,7 @@ pub(crate) struct Driver {
     /// Tasks that were given up, and that their workers have not answered; each engages its worker.
     late: BTreeSet<(WorkerNumber, TaskNumber)>,
     replacements: Replacements,
+    recalls: Recalls,
     /// Why the pool can run nothing more.
     broken: Option<Error>,
     ending: bool,
@@ -108,6 +111,7 @@ impl Driver {
             timers: BTreeMap::new(),
             late: BTreeSet::new(),
             replacements: Replacements::default(),
+            recalls: Recalls::default(),
             broken: None,
             ending: false,
             watched: Watched::default(),
@@ -129,7 +133,7 @@ impl Driver {
                 }
             }
             Command::Prepare(client, preparations) => self.prepare(client, preparations),
-            Command::Submit(task) => {
+            Command::Submit(task, prefetch) => {
                 let Some(function) = self.registry.number(task.function) else {
                     let message = self.registry.unknown(&format!("with the key {:x}", task.function.0));
                     let outcome = Outcome::Failed(Error::new(Kind::Registry, message));
@@ -138,7 +142,7 @@ impl Driver {
                 let (number, client) = (task.state.task(), task.client);
                 self.trials += usize::from(task.trial.is_some());
                 self.tasks.insert(number.0, task);
-                self.handle(Event::Submit(client, number, function));
+                self.handle(Event::Submit(client, number, function, prefetch));
             }
             Command::Cancel(task) => self.handle(Event::Cancel(task)),
             Command::CancelAll(client, done) => {
@@ -168,12 +172,24 @@ impl Driver {
             Arrival::Lost(worker, reason) => self.lose(worker, &reason),
             Arrival::Joined(brought) => self.take_replacement(brought),
             Arrival::Frame(worker, frame) => {
-                if let Err(DecodeFailure(reason)) = self.read(worker, frame) {
-                    self.expel(worker, &format!("it sent a message that cannot be read: {reason}"));
+                let read = self.read(worker, frame);
+                self.judge(worker, read);
+            }
+            Arrival::Recalled(worker, begun) => {
+                if self.workers[worker.index()].phase != Presence::Gone {
+                    let taken = self.take_back(worker, begun);
+                    self.judge(worker, taken);
                 }
             }
         }
         true
+    }
+
+    /// Gives a worker up that has sent what it should not.
+    fn judge(&mut self, worker: WorkerNumber, read: Result<(), DecodeFailure>) {
+        if let Err(DecodeFailure(reason)) = read {
+            self.expel(worker, &format!("it sent a message that cannot be read: {reason}"));
+        }
     }
 
     /// Whom to tell that their futures are done.
@@ -192,6 +208,7 @@ impl Driver {
         self.check_preparations();
         self.check_timers();
         self.check_replacements();
+        self.check_recalls();
     }
 
     /// Whether it is decided whether the workers are there.
@@ -204,6 +221,7 @@ impl Driver {
         self.boot.fail(&reason);
         self.clients.iter().for_each(|client| client.fail_boot(&reason));
         self.broken.get_or_insert(reason);
+        self.forget_all_ahead();
         self.handle(Event::Break);
     }
 
@@ -242,6 +260,7 @@ impl Driver {
     fn act(&mut self, action: Action, more: &mut Vec<Action>) {
         match action {
             Action::Dispatch(worker, task) => self.dispatch(worker, task, more),
+            Action::Returned(task) => self.note_returned(task),
             Action::Cancelled(task) => {
                 if let Some(task) = self.take_task(task) {
                     task.state.cancelled_by_pool(&mut self.notices);
@@ -271,8 +290,11 @@ impl Driver {
             self.take_task(task_number);
             return self.schedule(Event::Withdraw(number, task_number), more);
         }
+        let worker = &mut self.workers[number.index()];
+        let ahead = self.recalls.note_given(worker, number, task_number);
         let has_terms = task.trial.is_some();
-        let kept = task.trial.as_ref().is_some_and(|trial| trial.keeps_arguments());
+        // What is sent ahead of others may come back.
+        let kept = ahead || task.trial.as_ref().is_some_and(|trial| trial.keeps_arguments());
         let taken;
         let arguments = if kept {
             &task.arguments
@@ -289,7 +311,6 @@ impl Driver {
             attachments: attachments.len() as u32,
             arguments: arguments.bytes(),
         };
-        let worker = &mut self.workers[number.index()];
         if worker.outgoing.is_empty() {
             if let Some(transport) = &mut self.transport {
                 worker.outgoing.bytes = transport.memory();
@@ -356,6 +377,7 @@ impl Driver {
         *unanswered = unanswered
             .checked_sub(1)
             .ok_or_else(|| DecodeFailure("it answers more tasks than it was sent".to_owned()))?;
+        self.note_answered(worker, number);
         if self.pending > 0 {
             self.start_clock(worker);
         }
@@ -366,6 +388,7 @@ impl Driver {
         if has_terms {
             let Some(last) = self.end_try(worker, number, outcome) else {
                 self.begin_limit(worker);
+                self.refill(worker);
                 return Ok(());
             };
             outcome = last;
@@ -374,6 +397,7 @@ impl Driver {
         self.resolve(number, outcome);
         self.handle(Event::Finish(worker, number, reply.nanos));
         self.begin_limit(worker);
+        self.refill(worker);
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use crate::manager::Manager;
 use crate::map::Map;
 use crate::options::Decided;
 use crate::payload::{self, Outcome};
+use crate::scheduler::Prefetch;
 use crate::setup::Setup;
 use crate::task::{IntoArgs, TaskId};
 use crate::terms::{Terms, Trial};
@@ -42,6 +43,8 @@ pub(crate) struct Client {
     owns_pool: bool,
     /// What arguments have to keep to.
     limits: Limits,
+    /// Whether its tasks may be sent to workers that have others to do before, if it has said so.
+    prefetch: Option<bool>,
     /// None if the workers need not be prepared.
     preparation: Option<Preparation>,
 }
@@ -69,7 +72,7 @@ impl Executor {
     }
 
     fn new(manager: Arc<Manager>, options: Decided, owns_pool: bool) -> Self {
-        let Decided { pool, mut setup } = options;
+        let Decided { pool, mut setup, prefetch } = options;
         setup.out_of_band = Some(pool.out_of_band).filter(|wanted| *wanted != manager.options().out_of_band);
         let preparation = (!setup.is_empty()).then(|| Preparation {
             first_use: Once::new(),
@@ -81,7 +84,9 @@ impl Executor {
         let number = manager.inbox().open(Arc::clone(&drained));
         let closed = AtomicBool::new(false);
         let limits = Limits { payload_bytes: pool.payload_limit_bytes, ..Limits::of(pool.out_of_band) };
-        Executor { client: Arc::new(Client { manager, number, drained, closed, owns_pool, limits, preparation }) }
+        Executor {
+            client: Arc::new(Client { manager, number, drained, closed, owns_pool, limits, prefetch, preparation }),
+        }
     }
 
     /// Schedules the call of a task function and returns its future.
@@ -295,9 +300,10 @@ impl Client {
         let state = self.manager.inbox().new_state(self.number);
         match payload::encode_arguments(function.name(), &args.into_args(), &self.limits) {
             Ok(arguments) => {
-                let trial = terms.map(Trial::new);
+                let trial = terms.and_then(Trial::of);
                 let (client, function) = (self.number, function.key());
-                self.submit_all([Task { state: Arc::clone(&state), client, function, count: 1, arguments, trial }]);
+                let task = Task { state: Arc::clone(&state), client, function, count: 1, arguments, trial };
+                self.submit_all([task], terms);
             }
             Err(error) => state.finish(Outcome::Failed(error)),
         }
@@ -305,13 +311,14 @@ impl Client {
     }
 
     /// Submits tasks, or fails their futures if the executor has been shut down.
-    pub(crate) fn submit_all(&self, tasks: impl IntoIterator<Item = Task>) {
+    pub(crate) fn submit_all(&self, tasks: impl IntoIterator<Item = Task>, terms: Option<&Arc<Terms>>) {
         if self.closed.load(Ordering::Acquire) {
             tasks.into_iter().for_each(|task| task.state.finish(Outcome::Failed(shut_down())));
             return;
         }
         self.start();
-        self.manager.inbox().push_all(tasks.into_iter().map(Command::Submit));
+        let prefetch = Prefetch::from(terms.and_then(|terms| terms.prefetch).or(self.prefetch));
+        self.manager.inbox().push_all(tasks.into_iter().map(|task| Command::Submit(task, prefetch)));
     }
 
     fn shutdown(&self, wait: bool, cancel_futures: bool) {

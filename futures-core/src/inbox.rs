@@ -7,6 +7,7 @@ use crate::future::{Callback, State};
 use crate::gate::Gate;
 use crate::ids::{ClientNumber, TaskNumber};
 use crate::payload::{Outcome, Payload};
+use crate::scheduler::Prefetch;
 use crate::seat::Seat;
 use crate::setup::Setup;
 use crate::task::TaskKey;
@@ -22,7 +23,7 @@ pub(crate) enum Command {
     Open(ClientNumber, Arc<Gate>),
     /// Every worker is to be prepared for this client; comes before its first task.
     Prepare(ClientNumber, Preparations),
-    Submit(Task),
+    Submit(Task, Prefetch),
     Cancel(TaskNumber),
     /// The queued tasks of a client are to be cancelled; then the gate is opened.
     CancelAll(ClientNumber, Arc<Gate>),
@@ -213,7 +214,7 @@ impl Commands {
 /// The future of the task that this command submits, if this client has submitted it.
 fn submitted_by(client: ClientNumber, command: &Command) -> Option<Arc<State>> {
     match command {
-        Command::Submit(task) if task.client == client => Some(Arc::clone(&task.state)),
+        Command::Submit(task, _) if task.client == client => Some(Arc::clone(&task.state)),
         _ => None,
     }
 }
@@ -221,7 +222,7 @@ fn submitted_by(client: ClientNumber, command: &Command) -> Option<Arc<State>> {
 /// Does what is left to do about a command that no manager will see.
 fn refuse(command: Command, reason: &Error) {
     match command {
-        Command::Submit(task) => task.state.finish(Outcome::Failed(reason.clone())),
+        Command::Submit(task, _) => task.state.finish(Outcome::Failed(reason.clone())),
         Command::Open(_, gate) => gate.open(),
         Command::Prepare(_, preparations) => preparations.boot.fail(reason),
         Command::CancelAll(_, gate) => gate.open(),

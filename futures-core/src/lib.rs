@@ -93,11 +93,12 @@ pub mod engine {
     pub use crate::ids::{ClientNumber, FunctionNumber, TaskNumber};
     pub use crate::manager::{Manager, Notify, Plan, Recipe};
     pub use crate::memory::{Attachment, Memory, Recycler};
+    pub use crate::message::calls_apart;
     pub use crate::registry::check_functions;
     pub use crate::say::say;
-    pub use crate::scheduler::{Action, Event, Scheduler};
+    pub use crate::scheduler::{Action, Event, Prefetch, Scheduler};
     pub use crate::stepper::Stepper;
     pub use crate::task::take_worker_alone;
-    pub use crate::transport::{Arrival, Frame, Link, Transport, WorkerNumber, threads};
+    pub use crate::transport::{Arrival, Claimer, Claims, Frame, Link, Transport, WorkerNumber, threads};
     pub use crate::worker::{Clock, Next, Place, Worker, refuse, serve};
 }

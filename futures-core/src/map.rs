@@ -311,13 +311,13 @@ where
             self.next_chunk += 1;
             if tasks.len() >= TASKS_PER_LOOK || items >= ITEMS_PER_LOOK {
                 // The workers begin with these, and get more, while the next are made.
-                self.client.submit_all(tasks.drain(..));
+                self.client.submit_all(tasks.drain(..), self.terms.as_ref());
                 self.client.manager().inbox().look_after_door();
                 items = 0;
             }
         }
         if !tasks.is_empty() {
-            self.client.submit_all(tasks);
+            self.client.submit_all(tasks, self.terms.as_ref());
         }
         if let Some(panic) = panicked {
             panic::resume_unwind(panic);
@@ -358,7 +358,7 @@ where
             let state = self.client.manager().inbox().new_state(self.client.number());
             chunk.state = Some(Arc::clone(&state));
             let function = self.function.key();
-            let trial = self.terms.as_ref().map(Trial::new);
+            let trial = self.terms.as_ref().and_then(Trial::of);
             let (client, count) = (self.client.number(), submitted as u32);
             tasks.push(Task { state, client, function, count, arguments: arguments.into(), trial });
         }

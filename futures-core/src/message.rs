@@ -180,6 +180,21 @@ pub(crate) fn push_call(frame: &mut Frame, call: &Call<'_>, attachments: Vec<Att
     }
 }
 
+/// Divides a frame of calls into frames of one call each; any other stays as it is. For simulations, in which a worker
+/// can be interrupted between two frames.
+pub fn calls_apart(frame: Frame) -> Vec<Frame> {
+    let Ok(ToWorker::Tasks(calls)) = to_worker(&frame.bytes) else { return vec![frame] };
+    let mut attachments = frame.attachments.iter().cloned();
+    let one = |call: Result<Call<'_>, DecodeFailure>| {
+        let call = call?;
+        let mut frame = Frame::default();
+        push_call(&mut frame, &call, take_attachments(&mut attachments, call.attachments)?);
+        Ok(frame)
+    };
+    let apart: Result<Vec<Frame>, DecodeFailure> = calls.map(one).collect();
+    apart.unwrap_or_else(|_| vec![frame])
+}
+
 /// Appends a reply to a frame of replies; an empty frame is opened first. Its attachments are the caller's matter.
 pub(crate) fn push_reply(frame: &mut Frame, reply: &Reply<'_>) {
     let bytes = &mut frame.bytes;

@@ -89,7 +89,7 @@ impl Stepper {
         self.take_commands(&now);
         let mut count = 0;
         for command in commands {
-            if !matches!(&command, Command::Submit(task) if task.trial.is_none()) {
+            if !matches!(&command, Command::Submit(task, _) if task.trial.is_none()) {
                 self.driver.set_time(now());
             }
             self.driver.command(command);
@@ -131,6 +131,11 @@ impl Stepper {
         self.driver.is_calm()
     }
 
+    /// Whether workers have tasks ahead, which may have to come back.
+    pub fn has_ahead(&self) -> bool {
+        self.driver.has_ahead()
+    }
+
     /// How long the workers can do without anybody who drives; zero if there is no telling.
     pub(crate) fn patience(&mut self) -> Duration {
         self.driver.patience()
@@ -143,7 +148,7 @@ impl Stepper {
 
     /// Whether something is to be done at a certain time, whoever drives then.
     pub(crate) fn has_timers(&self) -> bool {
-        self.driver.has_timers()
+        self.driver.has_timers() || self.driver.may_recall()
     }
 
     /// Whether the pool has come to its end and is to be [finished](Self::finish).

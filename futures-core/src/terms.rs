@@ -18,6 +18,8 @@ pub(crate) struct Terms {
     pub(crate) filter: Option<Filter>,
     /// How long a try may take.
     pub(crate) limit: Option<Duration>,
+    /// Whether it may be sent to a worker that has others to do before, if the caller has said so.
+    pub(crate) prefetch: Option<bool>,
 }
 
 /// Says of an error whether the task is to be tried again.
@@ -35,7 +37,12 @@ pub(crate) struct Trial {
 }
 
 impl Trial {
-    pub(crate) fn new(terms: &Arc<Terms>) -> Box<Self> {
+    /// None if the task is tried once and without a limit.
+    pub(crate) fn of(terms: &Arc<Terms>) -> Option<Box<Self>> {
+        (terms.retries > 0 || terms.limit.is_some()).then(|| Self::new(terms))
+    }
+
+    fn new(terms: &Arc<Terms>) -> Box<Self> {
         Box::new(Trial { terms: Arc::clone(terms), retries: 0, worker: WorkerNumber(0), timer: None })
     }
 
@@ -111,6 +118,16 @@ macro_rules! terms_options {
         /// is back.
         pub fn task_timeout(mut self, limit: std::time::Duration) -> Self {
             std::sync::Arc::make_mut(self.terms.get_or_insert_default()).limit = Some(limit);
+            self
+        }
+
+        /// Whether a task may be sent to a worker that has others to do before, instead of what the builder's option of
+        /// this name says for the executor.
+        ///
+        /// With `false` it is sent to a worker that has nothing to do, and nothing is sent behind it; so it is pending
+        /// and can be cancelled until its worker can begin it.
+        pub fn prefetch(mut self, prefetch: bool) -> Self {
+            std::sync::Arc::make_mut(self.terms.get_or_insert_default()).prefetch = Some(prefetch);
             self
         }
     };

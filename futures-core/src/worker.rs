@@ -191,6 +191,10 @@ impl<'a, C: Clock> Worker<'a, C> {
                 begin = self.clock.now();
                 sent = begin;
             }
+            if !link.begin() {
+                // It was taken back, and is another worker's.
+                continue;
+            }
             encoded.clear();
             let mixed = run(registry, function, &call, buffers, encoded, limits).map_err(damaged)?;
             let end = self.clock.now();

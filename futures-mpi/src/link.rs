@@ -6,7 +6,7 @@ use crate::comm_workers;
 use crate::lifeline::{Fate, Invitation, Line, Silence};
 use crate::stream::{self, Control, Incoming, Item, Outgoing, Spare};
 use crate::sys::{self, Communicator, Mailbox, MpiError, Sending, Source};
-use futures_mpi_core::engine::{Backoff, Frame, Link, Recycler, say};
+use futures_mpi_core::engine::{Backoff, Claimer, Claims, Frame, Link, Recycler, say};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,6 +37,9 @@ pub(crate) struct MpiLink {
     part_bytes: usize,
     /// What the manager said last, or that it is gone.
     end: Option<End>,
+    /// Which tasks are begun, and which were taken back.
+    claims: Claims,
+    claimer: Claimer,
     /// The connection that ends this process when the manager's is gone.
     life_line: Option<Line>,
     /// For how long nothing has been said to the manager. What the manager has said does not count: this process may have
@@ -79,6 +82,7 @@ impl MpiLink {
     /// A link to the process with the rank `root` of a communicator that is used for nothing else; an idle one sleeps
     /// for up to `backoff` at a time. `crowded`: there are more processes than cores.
     pub(crate) fn new(communicator: Communicator, root: i32, backoff: Duration, crowded: bool) -> Self {
+        let claims = Claims::default();
         MpiLink {
             communicator,
             root,
@@ -92,6 +96,8 @@ impl MpiLink {
             handing_over: Backoff::new(backoff.min(HANDING_OVER), crowded),
             part_bytes: stream::part_bytes(),
             end: None,
+            claimer: Claimer::new(claims.clone()),
+            claims,
             life_line: None,
             silence: Silence::default(),
             fate: Fate::Ends,
@@ -226,7 +232,7 @@ impl MpiLink {
     /// Connects to the manager as it asks; a worker that cannot goes on without, and says so.
     fn join_life_line(&mut self, bytes: &[u8]) {
         let invitation = Invitation::from_bytes(bytes).ok_or_else(|| "its invitation cannot be read".to_owned());
-        match invitation.and_then(|invitation| Line::connect(&invitation, self.fate)) {
+        match invitation.and_then(|invitation| Line::connect(&invitation, self.fate, self.claims.clone())) {
             Ok(line) => self.life_line = Some(line),
             Err(reason) => say(&format!(
                 "a worker on {} goes on without a life line, so that it may not be noticed if it is lost: \
@@ -304,6 +310,10 @@ impl Link for MpiLink {
         if let Err(error) = outcome {
             self.fail(error);
         }
+    }
+
+    fn begin(&mut self) -> bool {
+        self.claimer.begin()
     }
 
     fn memory(&mut self) -> Vec<u8> {

@@ -75,6 +75,14 @@ impl Transport for Replacing {
         Ok(())
     }
 
+    fn can_recall(&self, worker: WorkerNumber) -> bool {
+        self.inner.can_recall(worker)
+    }
+
+    fn recall(&mut self, worker: WorkerNumber, from: u64, until: u64) -> bool {
+        self.inner.recall(worker, from, until)
+    }
+
     fn memory(&mut self) -> Vec<u8> {
         self.inner.memory()
     }

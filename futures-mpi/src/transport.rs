@@ -4,7 +4,7 @@ mod change;
 mod reception;
 
 use crate::ending;
-use crate::lifeline::{CALLERS_MAX, Parting, Silence, Watch};
+use crate::lifeline::{CALLERS_MAX, Parting, Report, Silence, Watch};
 use crate::stream::{self, Control, Incoming, Item, Outgoing, Spare};
 use crate::sys::{Communicator, MpiError, Sending};
 use futures_mpi_core::engine::Backoff;
@@ -184,11 +184,13 @@ impl MpiTransport {
         }
     }
 
-    /// Takes in what the life lines have noticed.
-    fn notice_losses(&mut self) {
-        while let Some((number, reason)) = self.life_line.as_mut().and_then(Watch::lost) {
-            if number.index() < self.workers.len() {
-                self.lose(number, reason);
+    /// Takes in what the life lines have brought.
+    fn take_reports(&mut self) {
+        while let Some(report) = self.life_line.as_mut().and_then(Watch::report) {
+            match report {
+                Report::Lost(number, _) | Report::Recalled(number, _) if number.index() >= self.workers.len() => {}
+                Report::Lost(number, reason) => self.lose(number, reason),
+                Report::Recalled(number, begun) => self.ready.push_back(Arrival::Recalled(number, begun)),
             }
         }
     }
@@ -361,8 +363,16 @@ impl Transport for MpiTransport {
         !self.receiving.is_empty()
     }
 
+    fn can_recall(&self, worker: WorkerNumber) -> bool {
+        self.life_line.as_ref().is_some_and(|watch| watch.reaches(worker))
+    }
+
+    fn recall(&mut self, worker: WorkerNumber, from: u64, until: u64) -> bool {
+        self.life_line.as_ref().is_some_and(|watch| watch.recall(worker, from, until))
+    }
+
     fn poll(&mut self) -> Option<Arrival> {
-        self.notice_losses();
+        self.take_reports();
         if let Some(arrival) = self.ready.pop_front() {
             return Some(arrival);
         }

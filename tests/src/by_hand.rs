@@ -2,7 +2,8 @@
 
 use futures_mpi::{Error, Executor};
 use futures_mpi_core::engine::{
-    Arrival, Clock, Frame, Link, Manager, Next, Place, Stepper, Transport, Worker, WorkerNumber,
+    Arrival, Claimer, Claims, Clock, Frame, Link, Manager, Next, Place, Stepper, Transport, Worker, WorkerNumber,
+    calls_apart,
 };
 use futures_mpi_core::options::{CommonOptions, Decided, PoolOptions};
 use std::collections::VecDeque;
@@ -14,6 +15,8 @@ use std::time::Duration;
 #[derive(Default)]
 struct Network {
     to_workers: Vec<VecDeque<Frame>>,
+    /// By worker.
+    claims: Vec<Claims>,
     arrivals: VecDeque<Arrival>,
     /// How many more workers the manager has asked for.
     wanted: usize,
@@ -34,11 +37,23 @@ impl Transport for SharedNetwork {
     }
 
     fn send(&mut self, worker: WorkerNumber, frame: Frame) {
-        self.lock().to_workers[worker.index()].push_back(frame);
+        // Worker by worker, and call by call.
+        self.lock().to_workers[worker.index()].extend(calls_apart(frame));
     }
 
     fn poll(&mut self) -> Option<Arrival> {
         self.lock().arrivals.pop_front()
+    }
+
+    fn can_recall(&self, _: WorkerNumber) -> bool {
+        true
+    }
+
+    fn recall(&mut self, worker: WorkerNumber, from: u64, until: u64) -> bool {
+        let mut network = self.lock();
+        let begun = network.claims[worker.index()].recall(from, until);
+        network.arrivals.push_back(Arrival::Recalled(worker, begun));
+        true
     }
 
     fn replace(&mut self, _limit: Duration) -> Result<(), String> {
@@ -52,15 +67,19 @@ impl Transport for SharedNetwork {
 }
 
 /// A worker's end.
-struct End(SharedNetwork, WorkerNumber);
+struct End<'a>(SharedNetwork, WorkerNumber, &'a mut Claimer);
 
-impl Link for End {
+impl Link for End<'_> {
     fn receive(&mut self) -> Option<Frame> {
         self.0.lock().to_workers[self.1.index()].pop_front()
     }
 
     fn send(&mut self, frame: Frame) {
         self.0.lock().arrivals.push_back(Arrival::Frame(self.1, frame));
+    }
+
+    fn begin(&mut self) -> bool {
+        self.2.begin()
     }
 }
 
@@ -82,7 +101,9 @@ pub struct Pool {
     pub executor: Executor,
     /// The others; dropped before the manager they would wait for it.
     executors: Vec<Arc<Executor>>,
-    workers: Vec<Worker<'static, Standstill>>,
+    workers: Vec<(Worker<'static, Standstill>, Claimer)>,
+    /// What workers have answered that are still in their tasks, as far as anybody can tell.
+    withheld: Vec<Arrival>,
     /// The time since the pool's start.
     now: Duration,
 }
@@ -128,12 +149,11 @@ impl Pool {
         let options = PoolOptions { boot_limit: Duration::from_secs(60), ..options };
         let (manager, mut stepper) = Stepper::detached(options).expect("the functions agree");
         let network = SharedNetwork(Arc::default());
-        network.lock().to_workers.resize_with(workers, VecDeque::new);
+        let made = (0..workers).map(|_| new_worker(&network)).collect();
         stepper.attach(Ok(Box::new(network.clone())));
         let executor = Executor::sharing(Arc::clone(&manager), Decided::without_setup(options));
-        let made = (0..workers).map(|_| new_worker()).collect();
-        let (executors, now) = (Vec::new(), Duration::ZERO);
-        let mut pool = Pool { network, manager, stepper, options, executor, executors, workers: made, now };
+        let (executors, withheld, now) = (Vec::new(), Vec::new(), Duration::ZERO);
+        let mut pool = Pool { network, manager, stepper, options, executor, executors, workers: made, withheld, now };
         pool.step();
         pool
     }
@@ -227,16 +247,42 @@ impl Pool {
     ///
     /// If the worker is told to stop.
     pub fn work_once(&mut self, worker: usize) -> bool {
-        let mut link = End(self.network.clone(), WorkerNumber(worker as u32));
+        let (code, claimer) = &mut self.workers[worker];
+        let mut link = End(self.network.clone(), WorkerNumber(worker as u32), claimer);
         let frame = link.receive();
         let any = frame.is_some();
         if let Some(frame) = frame {
-            assert_eq!(self.workers[worker].take(frame, &mut link), Next::Continue);
+            assert_eq!(code.take(frame, &mut link), Next::Continue);
         }
         any
     }
 
-    /// How many frames wait for a worker.
+    /// Lets a worker begin what waits first there, and be in it until it [leaves](Self::leave).
+    ///
+    /// # Panics
+    ///
+    /// If nothing waits there.
+    pub fn begin(&mut self, worker: usize) {
+        let before = self.network.lock().arrivals.len();
+        assert!(self.work_once(worker), "something waits at worker {worker}");
+        self.withheld.extend(self.network.lock().arrivals.drain(before..));
+    }
+
+    /// Lets a worker come to the end of what it was in, and the manager take the answers.
+    pub fn leave(&mut self, worker: usize) {
+        let is_its = |arrival: &mut Arrival| matches!(arrival, Arrival::Frame(number, _) if number.index() == worker);
+        let answers = self.withheld.extract_if(.., is_its);
+        self.network.lock().arrivals.extend(answers);
+        self.step();
+    }
+
+    /// Lets the manager hear that a worker has begun so many of its tasks, for which nobody has asked.
+    pub fn claim_begun(&mut self, worker: usize, begun: u64) {
+        self.network.lock().arrivals.push_back(Arrival::Recalled(WorkerNumber(worker as u32), begun));
+        self.step();
+    }
+
+    /// How many tasks, or other messages, wait for a worker.
     pub fn waiting(&self, worker: usize) -> usize {
         self.network.lock().to_workers[worker].len()
     }
@@ -248,12 +294,11 @@ impl Pool {
 
     /// Lets a worker come in the place of a lost one, with the next number, or none, for a reason.
     pub fn join(&mut self, brought: Result<(), &str>) {
-        let mut network = self.network.lock();
-        let number = WorkerNumber(network.to_workers.len() as u32);
+        let number = WorkerNumber(self.workers.len() as u32);
         if brought.is_ok() {
-            network.to_workers.push(VecDeque::new());
-            self.workers.push(new_worker());
+            self.workers.push(new_worker(&self.network));
         }
+        let mut network = self.network.lock();
         network.arrivals.push_back(Arrival::Joined(brought.map(|()| number).map_err(str::to_owned)));
         drop(network);
         self.step();
@@ -267,6 +312,11 @@ impl Pool {
     }
 }
 
-fn new_worker() -> Worker<'static, Standstill> {
-    Worker::new(Place { host: "here", set_variable: None }, Standstill)
+/// Adds a worker to the network.
+fn new_worker(network: &SharedNetwork) -> (Worker<'static, Standstill>, Claimer) {
+    let mut network = network.lock();
+    network.to_workers.push(VecDeque::new());
+    let claims = Claims::default();
+    network.claims.push(claims.clone());
+    (Worker::new(Place { host: "here", set_variable: None }, Standstill), Claimer::new(claims))
 }

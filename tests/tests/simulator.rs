@@ -18,8 +18,8 @@ fn seeds() {
         }
     }
     println!("{count} seeds: {tally:?}");
-    let Tally { values, failures, cancelled, lost, late, refused, broken, dropped, replaced } = tally;
-    let kinds = [values, failures, cancelled, lost, late, refused, broken, dropped, replaced];
+    let Tally { values, failures, cancelled, lost, late, refused, broken, dropped, replaced, returned } = tally;
+    let kinds = [values, failures, cancelled, lost, late, refused, broken, dropped, replaced, returned];
     let all_kinds = kinds.iter().all(|count| *count > 0);
     assert!(count < SEEDS || all_kinds, "not everything that can happen has happened: {tally:?}");
 }
@@ -55,7 +55,7 @@ fn every_order_of_long_calls_in_a_tiny_pool() {
 fn every_order(nanos: u64) {
     let calls = vec![2, 1];
     let (cancelled, killed, shut_down) = (vec![1], vec![1], vec![(0, true)]);
-    let tiny = Tiny { workers: 2, calls, nanos, cancelled, killed, replaced: false, shut_down };
+    let tiny = Tiny { workers: 2, calls, nanos, cancelled, killed, replaced: false, shut_down, slow: vec![], looks: 0 };
     let explored = explore(&tiny).unwrap_or_else(|wrong| panic!("{wrong}"));
     println!("{explored:?}");
     assert!(explored.ends > 400, "there are more ways to end: {explored:?}");
@@ -65,10 +65,45 @@ fn every_order(nanos: u64) {
 #[test]
 fn every_order_of_a_death_and_a_replacement_in_a_tiny_pool() {
     let (cancelled, killed, shut_down) = (vec![1], vec![0], vec![(0, true)]);
-    let tiny = Tiny { workers: 1, calls: vec![2, 1], nanos: 0, cancelled, killed, replaced: true, shut_down };
+    let tiny = Tiny {
+        workers: 1,
+        calls: vec![2, 1],
+        nanos: 0,
+        cancelled,
+        killed,
+        replaced: true,
+        shut_down,
+        slow: vec![],
+        looks: 0,
+    };
     let explored = explore(&tiny).unwrap_or_else(|wrong| panic!("{wrong}"));
     println!("{explored:?}");
     assert!(explored.ends > 100, "there are more ways to end: {explored:?}");
+}
+
+/// Calls that were sent ahead of others come back, at any time, while their worker begins them, and one of them is
+/// cancelled.
+#[test]
+fn every_order_of_calls_that_come_back_in_a_tiny_pool() {
+    let (cancelled, slow) = (vec![3], vec![0]);
+    let (killed, shut_down) = (vec![], vec![]);
+    let tiny =
+        Tiny { workers: 2, calls: vec![4], nanos: 0, cancelled, killed, replaced: false, shut_down, slow, looks: 1 };
+    let explored = explore(&tiny).unwrap_or_else(|wrong| panic!("{wrong}"));
+    println!("{explored:?}");
+    assert!(explored.ends > 10, "there are more ways to end: {explored:?}");
+}
+
+/// The same, and the worker dies.
+#[test]
+fn every_order_of_calls_that_come_back_from_a_worker_that_dies() {
+    let (cancelled, killed, slow) = (vec![], vec![0], vec![]);
+    let shut_down = vec![(0, true)];
+    let tiny =
+        Tiny { workers: 2, calls: vec![4], nanos: 0, cancelled, killed, replaced: false, shut_down, slow, looks: 1 };
+    let explored = explore(&tiny).unwrap_or_else(|wrong| panic!("{wrong}"));
+    println!("{explored:?}");
+    assert!(explored.ends > 10, "there are more ways to end: {explored:?}");
 }
 
 /// Ten calls of one executor beside very many of another: both take turns, so that on four workers half of the places

@@ -1,7 +1,9 @@
 //! Pools in virtual time: real schedulers, with masters, workers and messages that take their time.
 
 use super::Costs;
-use futures_mpi_core::engine::{Action, ClientNumber, Event, FunctionNumber, Scheduler, TaskNumber, WorkerNumber};
+use futures_mpi_core::engine::{
+    Action, ClientNumber, Event, FunctionNumber, Prefetch, Scheduler, TaskNumber, WorkerNumber,
+};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
@@ -284,7 +286,7 @@ impl Master {
 
     fn submit(&mut self, tasks: u64) {
         for _ in 0..tasks {
-            self.handle(Event::Submit(CLIENT, TaskNumber(self.next_task), FUNCTION));
+            self.handle(Event::Submit(CLIENT, TaskNumber(self.next_task), FUNCTION, Prefetch::default()));
             self.next_task += 1;
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Driver;
 use super::workers::Attendance;
-use crate::ids::{ClientNumber, TaskNumber};
+use crate::ids::{ClientNumber, TaskNumber, WorkerNumber};
 use crate::scheduler::{Action, Event, Turns};
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -33,6 +33,11 @@ impl Driver {
         let timed: BTreeSet<(Duration, TaskNumber)> = timed.collect();
         assert!(timed.iter().eq(self.timers.keys()), "every timer belongs to a task that means it");
         assert!(self.unsent.is_empty() && self.workers.iter().all(|worker| worker.outgoing.is_empty()), "all is sent");
+        self.recalls.check(&self.workers);
+        for (number, worker) in (0..).map(WorkerNumber).zip(&self.workers) {
+            let there = |task| self.scheduler.holds(number, task) || self.late.contains(&(number, task));
+            assert!(worker.ahead.tasks().all(there), "worker {number} has what was sent there ahead");
+        }
         assert!(self.broken.is_none() || self.tasks.len() == 0, "a broken pool has no tasks");
     }
 
@@ -63,6 +68,8 @@ impl fmt::Debug for Driver {
             .field("scheduler", &self.scheduler)
             .field("workers", &phases)
             .field("replacements", &self.replacements)
+            .field("ahead", &self.workers.iter().map(|worker| &worker.ahead).collect::<Vec<_>>())
+            .field("recalls", &self.recalls)
             .field("broken", &self.broken)
             .field("ending", &self.ending)
             .finish_non_exhaustive()

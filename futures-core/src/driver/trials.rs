@@ -30,7 +30,7 @@ impl Driver {
 
     /// Whether nothing is awaited that has a limit.
     pub(crate) fn is_calm(&self) -> bool {
-        self.boot.is_decided() && !self.has_timers()
+        self.boot.is_decided() && !self.has_timers() && self.recalls.is_empty()
     }
 
     /// Whether nothing is to be done before the transport or somebody at the door calls, after a long silence.
@@ -144,6 +144,7 @@ impl Driver {
             self.handle(Event::Withdraw(worker, number));
         }
         // Nobody knows when the worker is back, and what waits there must not wait for ever.
+        self.recall(worker);
         self.begin_limit(worker);
     }
 
@@ -152,8 +153,10 @@ impl Driver {
         if self.late.remove(&(worker, task)) {
             let unanswered = &mut self.workers[worker.index()].unanswered;
             *unanswered = unanswered.saturating_sub(1);
+            self.note_answered(worker, task);
             self.start_clock(worker);
             self.handle(Event::Release(worker));
+            self.refill(worker);
         }
     }
 
@@ -161,6 +164,7 @@ impl Driver {
     /// may be tried again. Whatever has been sent may have begun.
     pub(super) fn salvage(&mut self, worker: WorkerNumber) {
         self.late.retain(|(late, _)| *late != worker);
+        self.forget_ahead(worker);
         // Nothing must go out to this worker any more.
         self.handle(Event::Engage(worker));
         self.take_back_unsent(worker);

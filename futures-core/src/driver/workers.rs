@@ -2,6 +2,7 @@
 
 use super::Driver;
 use super::preparing::Pending;
+use super::recall::Ahead;
 use crate::codec::Limits;
 use crate::error::{Error, Kind, Origin};
 use crate::future::Notice;
@@ -26,6 +27,7 @@ pub(super) struct Worker {
     pub(super) unsent: u32,
     /// How many tasks have been sent and not answered.
     pub(super) unanswered: u32,
+    pub(super) ahead: Ahead,
     /// What it is to prepare, in this order.
     pub(super) pending: VecDeque<Pending>,
     /// Whether it was there from the beginning, or has finished a task.
@@ -105,6 +107,7 @@ impl Driver {
             outgoing: Frame::default(),
             unsent: 0,
             unanswered: 0,
+            ahead: Ahead::default(),
             pending: VecDeque::new(),
             proven,
         });
@@ -144,6 +147,9 @@ impl Driver {
             self.note_arrival(number);
         }
         self.prepare_for_all(number);
+        if !self.transport.as_ref().is_some_and(|transport| transport.can_recall(number)) {
+            self.handle(Event::Isolate(number));
+        }
         self.handle(Event::Join(number));
         self.decide_start();
     }

@@ -130,7 +130,7 @@ impl<T> Future<T> {
     ///
     /// A task can be cancelled until it is sent to a worker. Tasks that have shown themselves to be short are sent
     /// ahead of their execution: up to 4 ms of work waits at each worker, or one task of up to 20 ms. Those count as
-    /// running.
+    /// running, unless they come back, see [`running`](Self::running).
     pub fn cancel(&self) -> bool {
         self.state().cancel()
     }
@@ -140,7 +140,12 @@ impl<T> Future<T> {
         self.state().phase() == Phase::Cancelled
     }
 
-    /// Whether the task has been sent to a worker and is not done.
+    /// Whether the task has been sent to a worker and is not done. It may not have begun: short tasks are sent ahead of
+    /// their execution. One that would wait there for long comes back; then it is not running any more, and can be
+    /// cancelled, until it is sent again. A task that is to be [tried again](crate::Call::retries) is not running either.
+    ///
+    /// Without [`prefetch`](crate::Call::prefetch) a task is sent to a worker that has nothing else to do, and begins
+    /// there.
     pub fn running(&self) -> bool {
         self.state().phase() == Phase::Running
     }

@@ -77,6 +77,26 @@ macro_rules! __executor_options {
             self
         }
 
+        /// Whether tasks may be sent to workers that have others to do before; if not set the variable
+        /// `FUTURES_MPI_PREFETCH`, else they may, where they can come back.
+        ///
+        /// Short tasks are much quicker so, because a worker need not wait for its next one. A task that was sent ahead
+        /// counts as [`running`]($crate::Future::running). If its worker does not come to it, because a task before it
+        /// takes longer than was to be expected, and another worker has nothing to do, it comes back within
+        /// milliseconds, is pending again, and goes there. So as many calls in a row as there are workers run at once,
+        /// and may wait for one another.
+        ///
+        /// Nothing comes back from a worker without a life line; there nothing is sent ahead, unless this option is
+        /// `true`. Then calls that wait for one another may wait for ever. With `false` nothing is sent ahead anywhere:
+        /// every task begins as soon as it is sent, in the order of submission.
+        ///
+        /// Single calls and maps have [the same option]($crate::Call::prefetch). The variable is 0 or 1, or a boolean
+        /// of YAML as for [`out_of_band`](Self::out_of_band).
+        pub fn prefetch(mut self, prefetch: bool) -> Self {
+            self.common.prefetch(prefetch);
+            self
+        }
+
         /// Reports on standard error when there is work and no task has come back for so long: which worker has which
         /// task, and for how long; again in each further interval. If not set the variable `FUTURES_MPI_WATCHDOG` in
         /// seconds decides, else nothing is reported; zero reports nothing.

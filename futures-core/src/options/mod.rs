@@ -9,7 +9,7 @@ mod read;
 
 pub use cores::{is_crowded, is_crowded_by_threads, own_cores};
 pub use read::{BACKOFF, BOOT_LIMIT, DEFAULT_BACKOFF, DEFAULT_BOOT_LIMIT, DEFAULT_SHUTDOWN_LIMIT};
-pub use read::{MAX_WORKERS, OUT_OF_BAND, REPLACE_LOST_WORKERS, SHUTDOWN_LIMIT, WATCHDOG};
+pub use read::{MAX_WORKERS, OUT_OF_BAND, PREFETCH, REPLACE_LOST_WORKERS, SHUTDOWN_LIMIT, WATCHDOG};
 pub use read::{backoff, max_workers, refuse};
 
 use crate::attachments::Encoded;
@@ -33,6 +33,7 @@ pub struct CommonOptions {
     shutdown_limit: Option<Duration>,
     watchdog: Option<Duration>,
     replace_lost_workers: Option<bool>,
+    prefetch: Option<bool>,
     /// The first thing that was wrong.
     refusal: Option<Error>,
 }
@@ -60,6 +61,8 @@ pub struct Decided {
     /// For its pool, if it has one of its own; its boot limit is also that of its setup.
     pub pool: PoolOptions,
     pub(crate) setup: Setup,
+    /// Whether its tasks may be sent to workers that have others to do before, if that was said.
+    pub(crate) prefetch: Option<bool>,
 }
 
 impl Default for PoolOptions {
@@ -78,7 +81,7 @@ impl Default for PoolOptions {
 impl Decided {
     /// For executors whose workers need not be prepared, on pools of these options.
     pub fn without_setup(pool: PoolOptions) -> Self {
-        Decided { pool, setup: Setup::default() }
+        Decided { pool, setup: Setup::default(), prefetch: None }
     }
 }
 
@@ -163,6 +166,11 @@ impl CommonOptions {
         self.replace_lost_workers = Some(wanted);
     }
 
+    /// Sets whether tasks may be sent to workers that have others to do before.
+    pub fn prefetch(&mut self, prefetch: bool) {
+        self.prefetch = Some(prefetch);
+    }
+
     /// The longest sleep of an idle process: as given, else by the variable, else the default.
     ///
     /// # Errors
@@ -189,7 +197,7 @@ impl CommonOptions {
             replace_lost_workers: read::replace_lost_workers(self.replace_lost_workers)?,
             payload_limit_bytes: PAYLOAD_LIMIT_BYTES,
         };
-        Ok(Decided { pool, setup: self.setup })
+        Ok(Decided { pool, setup: self.setup, prefetch: read::prefetch(self.prefetch)? })
     }
 
     fn refuse(&mut self, error: Error) {

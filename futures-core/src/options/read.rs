@@ -22,6 +22,9 @@ pub const OUT_OF_BAND: &str = "FUTURES_MPI_OUT_OF_BAND";
 /// After how long without movement a pool is reported, in seconds, if the program does not say it.
 pub const WATCHDOG: &str = "FUTURES_MPI_WATCHDOG";
 
+/// Whether tasks may be sent to workers that have others to do before, if the program does not say it.
+pub const PREFETCH: &str = "FUTURES_MPI_PREFETCH";
+
 /// Whether lost workers are replaced, if the program does not say it.
 pub const REPLACE_LOST_WORKERS: &str = "FUTURES_MPI_REPLACE_LOST_WORKERS";
 
@@ -104,11 +107,20 @@ pub(super) fn replace_lost_workers(given: Option<bool>) -> Result<bool> {
     choice(given, REPLACE_LOST_WORKERS, false)
 }
 
+pub(super) fn prefetch(given: Option<bool>) -> Result<Option<bool>> {
+    said(given, PREFETCH)
+}
+
 fn choice(given: Option<bool>, name: &str, default: bool) -> Result<bool> {
+    Ok(said(given, name)?.unwrap_or(default))
+}
+
+/// What was given, else what the variable says.
+fn said(given: Option<bool>, name: &str) -> Result<Option<bool>> {
     let found = variable(name)?.filter(|_| given.is_none());
     let accepted = "0 or 1, or one of yes, no, true, false, on, off, y, n";
     let found = found.map(|text| boolean(&text).ok_or_else(|| refuse(name, &text, accepted))).transpose()?;
-    Ok(given.or(found).unwrap_or(default))
+    Ok(given.or(found))
 }
 
 /// After how long without movement a pool is reported; zero is never.

@@ -22,7 +22,7 @@ impl Scheduler {
         let mut clients = vec![Count::default(); self.clients.len()];
         let mut functions: BTreeMap<FunctionNumber, u64> = BTreeMap::new();
         let mut count = |kind: KindNumber, of_client: fn(&mut Count) -> &mut usize| {
-            let Kind { client, function } = self.kinds.get(kind);
+            let Kind { client, function, .. } = self.kinds.get(kind);
             *of_client(&mut clients[client.index()]) += 1;
             *functions.entry(function).or_default() += 1;
         };
@@ -37,7 +37,9 @@ impl Scheduler {
         }
         self.check_clients(&clients);
         let idle = self.workers.check();
-        assert!(!idle || self.turns.is_empty(), "no worker is idle while a task is queued");
+        assert_eq!(idle, self.has_idle(), "it is known whether a worker is idle");
+        let given_out = self.turns.is_empty() || self.taking_back;
+        assert!(!idle || given_out, "no worker is idle while a task is queued");
         assert!(self.tasks().is_sorted_by(|a, b| a < b), "no task is there twice");
         assert!(!self.broken || self.tasks().next().is_none(), "a broken pool has no tasks");
     }

@@ -191,13 +191,14 @@ impl Default for Blocks {
 
 #[cfg(test)]
 mod tests {
-    use super::super::kinds::{Kind, Kinds};
+    use super::super::kinds::{Kind, Kinds, Prefetch};
     use super::*;
     use crate::ids::{ClientNumber, FunctionNumber};
     use std::collections::VecDeque;
 
     fn held(task: u64) -> Held {
-        let kind = Kinds::default().number(Kind { client: ClientNumber(0), function: FunctionNumber(0) });
+        let (client, function) = (ClientNumber(0), FunctionNumber(0));
+        let kind = Kinds::default().number(Kind { client, function, prefetch: Prefetch::default() });
         Held { task: TaskNumber(task), kind, nanos: NonZeroU32::MIN }
     }
 

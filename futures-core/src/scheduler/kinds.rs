@@ -14,6 +14,30 @@ pub(super) struct KindNumber(NonZeroU32);
 pub(super) struct Kind {
     pub(super) client: ClientNumber,
     pub(super) function: FunctionNumber,
+    pub(super) prefetch: Prefetch,
+}
+
+/// Whether a task may be sent to a worker that has another one to do before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Prefetch {
+    /// Never, and none is sent behind it.
+    Never,
+    /// To workers from which it can come back.
+    #[default]
+    Returnable,
+    /// To all workers.
+    Always,
+}
+
+impl From<Option<bool>> for Prefetch {
+    /// By what a program has said about it.
+    fn from(wanted: Option<bool>) -> Self {
+        match wanted {
+            Some(false) => Prefetch::Never,
+            None => Prefetch::Returnable,
+            Some(true) => Prefetch::Always,
+        }
+    }
 }
 
 /// The kinds of all tasks that there are, and of those that their clients may still submit.
@@ -21,7 +45,7 @@ pub(super) struct Kind {
 pub(super) struct Kinds {
     /// By number.
     all: Vec<Kind>,
-    numbers: BTreeMap<(ClientNumber, FunctionNumber), KindNumber>,
+    numbers: BTreeMap<(ClientNumber, FunctionNumber, Prefetch), KindNumber>,
     /// Numbers of kinds that are of no use any more.
     free: Vec<KindNumber>,
     /// The kind that was asked for last; mostly the next is the same. No client that is forgotten asks again.
@@ -43,7 +67,8 @@ impl Kinds {
 
     /// A client submits nothing more and has no tasks: its kinds may be forgotten.
     pub(super) fn forget(&mut self, client: ClientNumber) {
-        let of_client = (client, FunctionNumber(0))..=(client, FunctionNumber(u32::MAX));
+        let (first, last) = (FunctionNumber(0), FunctionNumber(u32::MAX));
+        let of_client = (client, first, Prefetch::Never)..=(client, last, Prefetch::Always);
         let old: Vec<_> = self.numbers.range(of_client).map(|(key, number)| (*key, *number)).collect();
         for (key, number) in old {
             self.numbers.remove(&key);
@@ -52,7 +77,7 @@ impl Kinds {
     }
 
     fn find(&mut self, kind: Kind) -> KindNumber {
-        let key = (kind.client, kind.function);
+        let key = (kind.client, kind.function, kind.prefetch);
         let number = self.numbers.get(&key).copied().unwrap_or_else(|| self.add(kind));
         self.numbers.insert(key, number);
         self.last = Some((kind, number));
@@ -81,7 +106,8 @@ mod tests {
     use super::*;
 
     fn kind(client: u32, function: u32) -> Kind {
-        Kind { client: ClientNumber(client), function: FunctionNumber(function) }
+        let prefetch = if function == 7 { Prefetch::Never } else { Prefetch::Always };
+        Kind { client: ClientNumber(client), function: FunctionNumber(function), prefetch }
     }
 
     #[test]

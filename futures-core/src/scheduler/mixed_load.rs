@@ -26,7 +26,7 @@ fn play(workers: u32, short_nanos: u64) -> u64 {
     scheduler.handle(Event::Open(ClientNumber(0)), &mut actions);
     (0..workers).for_each(|worker| scheduler.handle(Event::Join(WorkerNumber(worker)), &mut actions));
     for task in 0..TASKS {
-        let event = Event::Submit(ClientNumber(0), TaskNumber(task), FunctionNumber(0));
+        let event = Event::Submit(ClientNumber(0), TaskNumber(task), FunctionNumber(0), Prefetch::default());
         scheduler.handle(event, &mut actions);
     }
     loop {

@@ -20,6 +20,7 @@ mod turns;
 mod window;
 mod workers;
 
+pub use crate::scheduler::kinds::Prefetch;
 pub(crate) use crate::scheduler::turns::Turns;
 
 use crate::collections::PagedMap;
@@ -27,7 +28,7 @@ use crate::ids::{ClientNumber, FunctionNumber, TaskNumber, WorkerNumber};
 use crate::scheduler::held::Held;
 use crate::scheduler::kinds::{Kind, KindNumber, Kinds};
 use crate::scheduler::queue::Queue;
-use crate::scheduler::window::{Estimates, LEAST_NANOS};
+use crate::scheduler::window::{Estimates, LEAST_NANOS, LONG};
 use crate::scheduler::workers::Workers;
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
@@ -38,7 +39,7 @@ pub enum Event {
     /// An executor begins to use the pool; clients are numbered in the order of their opening.
     Open(ClientNumber),
     /// A client has submitted a task of a function, with a number that is new.
-    Submit(ClientNumber, TaskNumber, FunctionNumber),
+    Submit(ClientNumber, TaskNumber, FunctionNumber, Prefetch),
     /// A task's future was cancelled; of no effect unless the task is queued.
     Cancel(TaskNumber),
     /// A dispatched task is of no interest any more: it was not sent, because its future had been cancelled at the same
@@ -48,6 +49,11 @@ pub enum Event {
     Postpone(WorkerNumber, TaskNumber),
     /// A task that rests is queued again; of no effect on others.
     Resume(TaskNumber),
+    /// A dispatched task has come back from its worker, which has not begun it and will not; of no effect if the worker
+    /// does not hold it. The newest comes first, and [`Event::GiveOut`] follows the last.
+    TakeBack(WorkerNumber, TaskNumber),
+    /// What has come back is there to be dispatched.
+    GiveOut,
     /// All queued tasks of a client are to be cancelled.
     CancelAll(ClientNumber),
     /// A client submits nothing more.
@@ -61,6 +67,9 @@ pub enum Event {
     Engage(WorkerNumber),
     /// A worker has done something else.
     Release(WorkerNumber),
+    /// Nothing comes back from this worker, which may not have joined yet: no task that may have to is sent there ahead of
+    /// another.
+    Isolate(WorkerNumber),
     /// A worker has executed a task, in so many nanoseconds.
     Finish(WorkerNumber, TaskNumber, u64),
     /// A worker is gone.
@@ -74,6 +83,8 @@ pub enum Event {
 pub enum Action {
     /// Send the task to the worker.
     Dispatch(WorkerNumber, TaskNumber),
+    /// The task that was taken back is queued again.
+    Returned(TaskNumber),
     /// Resolve the task's future as cancelled.
     Cancelled(TaskNumber),
     /// Fail the task's future: its client is closed.
@@ -108,6 +119,8 @@ pub struct Scheduler {
     estimates: Estimates,
     /// Whether the pool can run nothing any more; then there are no tasks.
     broken: bool,
+    /// Whether tasks are being taken back, and none is given out until all have come.
+    taking_back: bool,
 }
 
 #[derive(Debug, Default)]
@@ -130,21 +143,27 @@ impl Scheduler {
     pub fn handle(&mut self, event: Event, actions: &mut Vec<Action>) {
         match event {
             Event::Open(client) => self.open(client),
-            Event::Submit(client, task, function) => self.submit(client, task, function, actions),
+            Event::Submit(client, task, function, prefetch) => {
+                self.submit(task, Kind { client, function, prefetch }, actions);
+            }
             Event::Cancel(task) => self.cancel(task, actions),
             Event::Withdraw(worker, task) => self.withdraw(worker, task, actions),
             Event::Postpone(worker, task) => self.postpone(worker, task),
             Event::Resume(task) => self.resume(task, actions),
+            Event::TakeBack(worker, task) => return self.take_back(worker, task, actions),
+            Event::GiveOut => {}
             Event::CancelAll(client) => self.cancel_all(client, actions),
             Event::Close(client) => self.close(client, actions),
             Event::BreakClient(client) => self.break_client(client, actions),
             Event::Engage(worker) => self.engage(worker),
             Event::Release(worker) => self.release(worker),
+            Event::Isolate(worker) => self.isolate(worker),
             Event::Join(worker) => self.join(worker),
             Event::Finish(worker, task, nanos) => self.finish(worker, task, nanos, actions),
             Event::Lose(worker) => self.lose(worker, actions),
             Event::Break => self.break_down(actions),
         }
+        self.taking_back = false;
         self.dispatch(actions);
     }
 
@@ -153,7 +172,8 @@ impl Scheduler {
         self.clients.push(Client::default());
     }
 
-    fn submit(&mut self, number: ClientNumber, task: TaskNumber, function: FunctionNumber, actions: &mut Vec<Action>) {
+    fn submit(&mut self, task: TaskNumber, kind: Kind, actions: &mut Vec<Action>) {
+        let number = kind.client;
         let client = &mut self.clients[number.index()];
         if client.closed {
             actions.push(Action::Rejected(task));
@@ -167,8 +187,8 @@ impl Scheduler {
             actions.push(Action::Unfit(number, task));
             return;
         }
-        self.estimates.enter(function);
-        let kind = self.kinds.number(Kind { client: number, function });
+        self.estimates.enter(kind.function);
+        let kind = self.kinds.number(kind);
         if !self.dispatch_at_once(number, task, kind, actions) {
             self.enqueue(number, task, kind);
         }
@@ -186,8 +206,9 @@ impl Scheduler {
         if !self.turns.is_empty() {
             return false;
         }
-        let nanos = self.estimates.nanos(self.kinds.get(kind).function);
-        let Some((worker, _)) = self.workers.first().filter(|(_, room)| room.admits(nanos, LEAST_NANOS, false)) else {
+        let (nanos, prefetch) = self.expectation(kind);
+        let window = (LEAST_NANOS, false);
+        let Some((worker, _)) = self.workers.first().filter(|(_, room)| room.admits(nanos, prefetch, window)) else {
             return false;
         };
         self.workers.hold(worker, Held { task, kind, nanos });
@@ -212,7 +233,7 @@ impl Scheduler {
         let Some(kind) = self.queued.remove(task.0) else {
             return self.cancel_resting(task, actions);
         };
-        let Kind { client: number, function } = self.kinds.get(kind);
+        let Kind { client: number, function, .. } = self.kinds.get(kind);
         self.estimates.leave(function);
         let client = &mut self.clients[number.index()];
         client.queued -= 1;
@@ -279,6 +300,12 @@ impl Scheduler {
         }
     }
 
+    fn isolate(&mut self, number: WorkerNumber) {
+        if !self.broken {
+            self.workers.isolate(number);
+        }
+    }
+
     fn finish(&mut self, number: WorkerNumber, task: TaskNumber, nanos: u64, actions: &mut Vec<Action>) {
         if let Some(held) = self.workers.take(number, task) {
             self.estimates.see(self.kinds.get(held.kind).function, nanos);
@@ -318,10 +345,8 @@ impl Scheduler {
                 return;
             };
             let (task, kind) = self.next_queued(turn);
-            let function = self.kinds.get(kind).function;
-            let nanos = self.estimates.nanos(function);
-            let (window_nanos, ahead) = self.window(function, nanos);
-            if !room.admits(nanos, window_nanos, ahead) {
+            let (nanos, prefetch) = self.expectation(kind);
+            if !room.admits(nanos, prefetch, self.window(kind, nanos)) {
                 return;
             }
             self.queued.remove(task.0);
@@ -338,6 +363,19 @@ impl Scheduler {
         }
     }
 
+    /// How long a task of a kind is expected to take, and whether it may be sent ahead: one that may not counts as long,
+    /// so that nothing is sent behind it.
+    fn expectation(&self, kind: KindNumber) -> (NonZeroU32, Prefetch) {
+        let Kind { function, prefetch, .. } = self.kinds.get(kind);
+        let nanos = if prefetch == Prefetch::Never { LONG } else { self.estimates.nanos(function) };
+        (nanos, prefetch)
+    }
+
+    /// Whether a worker that could be given a task has none.
+    pub(crate) fn has_idle(&self) -> bool {
+        self.workers.has_idle()
+    }
+
     /// Whether so many tasks are queued that one behind another is not the last to be done.
     fn is_deep(&self) -> bool {
         self.queued.len() > QUEUED_FOR_EACH * self.workers.count()
@@ -345,8 +383,9 @@ impl Scheduler {
 
     /// How much work a worker may hold, if all that is queued is expected to take as long as the next, and whether the
     /// next may be sent ahead of another where both do not fit into that.
-    fn window(&self, function: FunctionNumber, nanos: NonZeroU32) -> (u32, bool) {
-        if !self.estimates.is_steady(function) {
+    fn window(&self, kind: KindNumber, nanos: NonZeroU32) -> (u32, bool) {
+        let Kind { function, prefetch, .. } = self.kinds.get(kind);
+        if prefetch == Prefetch::Never || !self.estimates.is_steady(function) {
             return (LEAST_NANOS, false);
         }
         (window::window_nanos(nanos, self.queued.len(), self.workers.count()), self.is_deep())
@@ -356,9 +395,8 @@ impl Scheduler {
     pub(crate) fn patience_nanos(&mut self) -> u32 {
         let Some(turn) = self.turns.front().copied() else { return 0 };
         let (_, kind) = self.next_queued(turn);
-        let function = self.kinds.get(kind).function;
-        let nanos = self.estimates.nanos(function);
-        match self.window(function, nanos) {
+        let (nanos, _) = self.expectation(kind);
+        match self.window(kind, nanos) {
             // At least so much is at hand when a worker has just begun a task, unless it holds tasks of another function,
             // behind which the next did not fit.
             (window_nanos, true) => {
@@ -383,7 +421,7 @@ impl Scheduler {
 
     /// A task that was dispatched is with no worker any more, and will not be again.
     fn forget(&mut self, held: &Held, actions: &mut Vec<Action>) {
-        let Kind { client, function } = self.kinds.get(held.kind);
+        let Kind { client, function, .. } = self.kinds.get(held.kind);
         self.estimates.leave(function);
         self.clients[client.index()].dispatched -= 1;
         self.drained(client, actions);

@@ -33,6 +33,18 @@ impl Queue {
         }
     }
 
+    /// Puts a number before all others.
+    pub(super) fn push_front(&mut self, task: TaskNumber) {
+        self.len += 1;
+        match self.runs.front_mut() {
+            Some(run) if run.first == task.0 + 1 => {
+                run.first = task.0;
+                run.count += 1;
+            }
+            _ => self.runs.push_front(Run { first: task.0, count: 1 }),
+        }
+    }
+
     pub(super) fn front(&self) -> Option<TaskNumber> {
         self.runs.front().map(|run| TaskNumber(run.first))
     }
@@ -82,6 +94,10 @@ mod tests {
         }
         assert_eq!((queue.front(), queue.len()), (None, 0));
         queue.pop();
+        [8, 7, 9, 3].into_iter().for_each(|number| queue.push_front(TaskNumber(number)));
+        queue.push(TaskNumber(9));
+        assert_eq!((queue.len(), queue.runs.len()), (5, 3));
+        assert!(queue.iter().eq([3, 9, 7, 8, 9].map(TaskNumber)));
     }
 
     #[test]

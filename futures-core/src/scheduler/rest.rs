@@ -1,4 +1,5 @@
-//! Tasks that rest between two tries: known to their client, queued nowhere, with no worker.
+//! Tasks that leave their worker and come again: those that rest between two tries, known to their client, queued nowhere,
+//! with no worker; and those that their worker has not begun, which go to the front of the queue.
 
 use super::kinds::Kind;
 use super::{Action, Scheduler};
@@ -18,7 +19,7 @@ impl Scheduler {
     /// broken since it was dispatched ends with it.
     pub(super) fn resume(&mut self, task: TaskNumber, actions: &mut Vec<Action>) {
         let Some(kind) = self.resting.remove(&task) else { return };
-        let Kind { client: number, function } = self.kinds.get(kind);
+        let Kind { client: number, function, .. } = self.kinds.get(kind);
         let client = &mut self.clients[number.index()];
         client.resting -= 1;
         if client.broken {
@@ -30,10 +31,31 @@ impl Scheduler {
         }
     }
 
+    /// Queues a task anew that its worker has not begun, before the others of its client: it has had its turn.
+    pub(super) fn take_back(&mut self, worker: WorkerNumber, task: TaskNumber, actions: &mut Vec<Action>) {
+        let Some(held) = self.workers.take(worker, task) else { return };
+        self.taking_back = true;
+        let Kind { client: number, function, .. } = self.kinds.get(held.kind);
+        let client = &mut self.clients[number.index()];
+        client.dispatched -= 1;
+        if client.broken {
+            self.estimates.leave(function);
+            actions.push(Action::Unfit(number, task));
+            return self.drained(number, actions);
+        }
+        self.queued.insert(task.0, held.kind);
+        client.queue.push_front(task);
+        client.queued += 1;
+        if client.queued == 1 {
+            self.turns.push_back(number);
+        }
+        actions.push(Action::Returned(task));
+    }
+
     /// Cancels a task if it rests.
     pub(super) fn cancel_resting(&mut self, task: TaskNumber, actions: &mut Vec<Action>) {
         if let Some(kind) = self.resting.remove(&task) {
-            let Kind { client, function } = self.kinds.get(kind);
+            let Kind { client, function, .. } = self.kinds.get(kind);
             self.estimates.leave(function);
             self.clients[client.index()].resting -= 1;
             actions.push(Action::Cancelled(task));
@@ -53,7 +75,7 @@ impl Scheduler {
         }
         let (estimates, kinds) = (&mut self.estimates, &self.kinds);
         self.resting.retain(|task, kind| {
-            let Kind { client, function } = kinds.get(*kind);
+            let Kind { client, function, .. } = kinds.get(*kind);
             let ends = client == number;
             if ends {
                 estimates.leave(function);

@@ -17,7 +17,7 @@ fn worker(number: u32) -> WorkerNumber {
 
 /// A task of the only function that most cases need.
 fn submit(client: ClientNumber, number: u64) -> Event {
-    Submit(client, task(number), FunctionNumber(0))
+    Submit(client, task(number), FunctionNumber(0), Prefetch::Returnable)
 }
 
 /// Runs events one by one, checks the invariants after each, and returns the actions of the last.
@@ -113,7 +113,7 @@ fn the_master_leaves_workers_alone_for_no_longer_than_they_have_work() {
     let nanos = |number: u64| if number % 33 < 30 { 15_000_000 } else { 100_000 };
     for number in 0..330 {
         let function = FunctionNumber(u32::from(nanos(number) < 15_000_000));
-        scheduler.handle(Submit(A, task(number), function), &mut actions);
+        scheduler.handle(Submit(A, task(number), function, Prefetch::Returnable), &mut actions);
     }
     let mut longest = 0;
     for number in 0..330 {
@@ -130,7 +130,7 @@ fn the_master_leaves_workers_alone_for_no_longer_than_they_have_work() {
 fn what_is_known_of_one_function_says_nothing_of_another() {
     let mut events = vec![Open(A), Join(worker(0)), submit(A, 0), submit(A, 1), submit(A, 2)];
     events.push(Finish(worker(0), task(0), 300));
-    events.push(Submit(A, task(3), FunctionNumber(1)));
+    events.push(Submit(A, task(3), FunctionNumber(1), Prefetch::default()));
     events.push(submit(A, 4));
     events.push(Finish(worker(0), task(1), 300));
     assert_eq!(after(&events), [], "task 3 waits for an idle worker, and nothing overtakes it");
@@ -235,6 +235,67 @@ fn a_task_may_rest_and_come_back() {
 fn a_task_whose_client_is_broken_is_not_tried_again() {
     let events = [Open(A), Join(worker(0)), submit(A, 0), BreakClient(A), Postpone(worker(0), task(0))];
     assert_eq!(after(&[&events[..], &[Resume(task(0))]].concat()), [Unfit(A, task(0))]);
+}
+
+/// Worker 0 has tasks 0 to 2, of which the first has been seen to be short; task 3 is queued.
+const AHEAD: [Event; 7] = [
+    Open(A),
+    Join(WorkerNumber(0)),
+    Submit(A, TaskNumber(0), FunctionNumber(0), Prefetch::Returnable),
+    Submit(A, TaskNumber(1), FunctionNumber(0), Prefetch::Returnable),
+    Submit(A, TaskNumber(2), FunctionNumber(0), Prefetch::Returnable),
+    Submit(A, TaskNumber(3), FunctionNumber(0), Prefetch::Returnable),
+    Finish(WorkerNumber(0), TaskNumber(0), 300),
+];
+
+#[test]
+fn what_comes_back_is_given_out_first_and_in_its_order() {
+    let more = |events: &[Event]| after(&[&AHEAD[..], events].concat());
+    assert_eq!(more(&[]), [Dispatch(worker(0), task(1)), Dispatch(worker(0), task(2))]);
+    let back = [Engage(worker(0)), TakeBack(worker(0), task(2)), TakeBack(worker(0), task(1))];
+    assert_eq!(more(&back), [Returned(task(1))]);
+    let with = |events: &[Event]| more(&[&back[..], events].concat());
+    assert_eq!(with(&[GiveOut]), [], "worker 0 is engaged");
+    assert_eq!(with(&[GiveOut, Join(worker(1))])[0], Dispatch(worker(1), task(1)));
+    assert_eq!(with(&[TakeBack(worker(0), task(1))]), [], "it has come back before");
+    assert_eq!(with(&[GiveOut, Cancel(task(1))]), [Cancelled(task(1))]);
+    assert_eq!(with(&[GiveOut, CancelAll(A)]), [1, 2, 3].map(|number| Cancelled(task(number))));
+    assert_eq!(with(&[GiveOut, Close(A), CancelAll(A)]).last(), Some(&Drained(A)));
+    // Two that are idle get one each, the oldest first.
+    let idle = [Cancel(task(3)), Join(worker(1)), Join(worker(2))];
+    let one_each = [1, 2].map(|number| Dispatch(worker(number), task(u64::from(number))));
+    assert_eq!(more(&[&idle[..], &back[..], &[GiveOut]].concat()), one_each);
+}
+
+#[test]
+fn what_comes_back_of_a_broken_client_ends_with_it() {
+    let events = [&AHEAD[..], &[BreakClient(A), TakeBack(worker(0), task(2))]].concat();
+    assert_eq!(after(&events), [Unfit(A, task(2))]);
+    assert_eq!(after(&[&events[..], &[Close(A), GiveOut, Finish(worker(0), task(1), 1)]].concat()), [Drained(A)]);
+}
+
+#[test]
+fn nothing_is_sent_ahead_where_nothing_comes_back() {
+    let isolated = [&AHEAD[..1], &[Isolate(worker(0))], &AHEAD[1..]].concat();
+    assert_eq!(after(&isolated), [Dispatch(worker(0), task(1))]);
+    assert_eq!(after(&[&isolated[..], &[Finish(worker(0), task(1), 300)]].concat()), [Dispatch(worker(0), task(2))]);
+    assert_eq!(after(&[&AHEAD[..], &[Isolate(worker(0)), Finish(worker(0), task(1), 300)]].concat()), []);
+}
+
+#[test]
+fn what_a_program_says_about_sending_ahead_holds_for_its_tasks() {
+    let done = |number| Finish(worker(0), task(number), 300);
+    let short = [&AHEAD[..], &[Cancel(task(3)), done(1)]].concat();
+    let more = |events: &[Event]| after(&[&short[..], events].concat());
+    let next = |prefetch| Submit(A, task(9), FunctionNumber(0), prefetch);
+    let sent = [Dispatch(worker(0), task(9))];
+    assert_eq!(more(&[next(Prefetch::Returnable)]), sent);
+    let never = [next(Prefetch::Never), submit(A, 10)];
+    assert_eq!(more(&never), []);
+    assert_eq!(more(&[&never[..], &[done(2)]].concat()), sent);
+    assert_eq!(more(&[&never[..], &[done(2), done(9)]].concat()), [Dispatch(worker(0), task(10))]);
+    assert_eq!(more(&[Isolate(worker(0)), next(Prefetch::Returnable)]), []);
+    assert_eq!(more(&[Isolate(worker(0)), next(Prefetch::Always)]), sent);
 }
 
 #[test]
@@ -365,6 +426,8 @@ enum Step {
     BreakClient(u8),
     Engage(u8),
     Release(u8),
+    TakeBack(u8, u8),
+    Isolate(u8),
     Break,
 }
 
@@ -383,6 +446,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<u8>().prop_map(Step::BreakClient),
         2 => any::<u8>().prop_map(Step::Engage),
         3 => any::<u8>().prop_map(Step::Release),
+        8 => any::<(u8, u8)>().prop_map(|(which, count)| Step::TakeBack(which, count)),
+        1 => any::<u8>().prop_map(Step::Isolate),
         1 => Just(Step::Break),
     ]
 }
@@ -408,7 +473,9 @@ struct History {
     workers: Vec<WorkerNumber>,
     joined: u32,
     engaged: Vec<WorkerNumber>,
+    isolated: BTreeSet<WorkerNumber>,
     clients: BTreeMap<TaskNumber, ClientNumber>,
+    prefetch: BTreeMap<TaskNumber, Prefetch>,
     turns: Turns,
 }
 
@@ -422,7 +489,9 @@ impl History {
             workers: Vec::new(),
             joined: 0,
             engaged: Vec::new(),
+            isolated: BTreeSet::new(),
             clients: BTreeMap::new(),
+            prefetch: BTreeMap::new(),
             turns: Turns::default(),
         };
         history.handle(Open(A));
@@ -436,7 +505,11 @@ impl History {
             Step::Submit(number) => {
                 self.submitted += 1;
                 self.clients.insert(task(self.submitted), client(number));
-                self.handle(Submit(client(number), task(self.submitted), FunctionNumber(u32::from(number / 2 % 3))));
+                let prefetch =
+                    [Prefetch::Never, Prefetch::Always, Prefetch::Returnable][usize::from(number / 8).min(2)];
+                self.prefetch.insert(task(self.submitted), prefetch);
+                let function = FunctionNumber(u32::from(number / 2 % 3));
+                self.handle(Submit(client(number), task(self.submitted), function, prefetch));
             }
             Step::Cancel(which) => self.handle(Cancel(task(u64::from(which) % (self.submitted + 1)))),
             Step::Finish(which, nanos) => {
@@ -481,7 +554,23 @@ impl History {
                 let released = self.engaged.remove(usize::from(which) % self.engaged.len());
                 self.handle(Release(released));
             }
-            Step::Engage(_) | Step::Release(_) => {}
+            Step::TakeBack(which, count) if !self.workers.is_empty() => {
+                let worker = self.workers[usize::from(which) % self.workers.len()];
+                let held: Vec<TaskNumber> = self.scheduler.held(worker).collect();
+                // What is begun, the first at least, stays.
+                let left = 1 + usize::from(count) % held.len().max(1);
+                for task in held.into_iter().skip(left).rev() {
+                    self.running.remove(&task);
+                    self.handle(TakeBack(worker, task));
+                }
+                self.handle(GiveOut);
+            }
+            Step::Isolate(which) if !self.workers.is_empty() => {
+                let isolated = self.workers[usize::from(which) % self.workers.len()];
+                self.isolated.insert(isolated);
+                self.handle(Isolate(isolated));
+            }
+            Step::Engage(_) | Step::Release(_) | Step::TakeBack(..) | Step::Isolate(_) => {}
             Step::Break => self.handle(Break),
         }
     }
@@ -516,6 +605,15 @@ impl History {
                 Dispatch(worker, task) => {
                     assert!(self.workers.contains(&worker), "{worker} is there");
                     assert!(!self.engaged.contains(&worker), "{worker} has nothing else to do");
+                    let others =
+                        || self.running.iter().filter(|(_, at)| **at == worker).map(|(task, _)| self.prefetch[task]);
+                    let alone = match self.prefetch[&task] {
+                        Prefetch::Never => true,
+                        Prefetch::Returnable => self.isolated.contains(&worker),
+                        Prefetch::Always => false,
+                    };
+                    assert!(!alone || others().count() == 0, "{worker} has no other task");
+                    assert!(others().all(|other| other != Prefetch::Never), "{worker} has one that is alone");
                     assert_eq!(self.running.insert(task, worker), None, "{task} is with one worker");
                     assert!(!self.ended.contains(&task), "{task} has not ended before");
                 }
@@ -524,6 +622,7 @@ impl History {
                     self.end(task);
                 }
                 Lost(_, task) | Abandoned(task) => self.end(task),
+                Returned(task) => assert!(!self.running.contains_key(&task), "{task} was taken back"),
                 Drained(_) => {}
             }
         }

@@ -21,6 +21,9 @@ pub(super) const AHEAD_NANOS: u32 = 20_000_000;
 /// How long a task is expected to take of which nothing is known, or which is not to be sent ahead.
 pub(super) const LONG_NANOS: u32 = AHEAD_NANOS + 1;
 
+/// The same.
+pub(super) const LONG: NonZeroU32 = NonZeroU32::new(LONG_NANOS).unwrap();
+
 /// The most tasks that a worker may hold.
 pub(super) const HELD_TASKS: usize = 1024;
 

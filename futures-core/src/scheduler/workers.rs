@@ -1,7 +1,7 @@
 //! The workers: what each of them holds, and those that can take more, ordered by how much they hold.
 
 use super::held::{Blocks, Held, List};
-use super::kinds::KindNumber;
+use super::kinds::{KindNumber, Prefetch};
 use super::window::{AHEAD_NANOS, HELD_TASKS, LONG_NANOS, MOST_NANOS};
 use crate::ids::{TaskNumber, WorkerNumber};
 use std::fmt;
@@ -43,10 +43,20 @@ struct Worker {
     held_nanos: u32,
     /// How many there are.
     load: u16,
-    /// Whether it is there and not engaged.
-    ready: bool,
+    readiness: Readiness,
     /// Whether it has a place in a line.
     in_line: bool,
+}
+
+/// What a worker may be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Readiness {
+    /// Nothing: it is not there, or engaged.
+    Away,
+    /// One task at a time, because nothing comes back; others only if they need not.
+    Isolated,
+    /// Tasks ahead of one another.
+    Ready,
 }
 
 /// The tasks that a worker holds.
@@ -61,6 +71,8 @@ enum Holding {
 #[derive(Debug, Clone, Copy, Default)]
 struct Standing {
     present: bool,
+    /// Whether no task comes back from it.
+    isolated: bool,
     /// How many other things it has to do.
     engaged: u32,
 }
@@ -96,6 +108,17 @@ impl Workers {
         self.change_standing(number, |standing| standing.engaged -= 1);
     }
 
+    /// Nothing comes back from a worker, which may not have come yet.
+    pub(super) fn isolate(&mut self, number: WorkerNumber) {
+        self.change_standing(number, |standing| standing.isolated = true);
+    }
+
+    /// Whether one that has room is idle.
+    pub(super) fn has_idle(&self) -> bool {
+        self.lines.first().is_some_and(|line| line.first != NONE)
+            || self.newcomer.is_some_and(|newcomer| self.all[newcomer.index()].load == 0)
+    }
+
     /// A worker is gone; returns what it held, oldest first.
     pub(super) fn lose(&mut self, number: WorkerNumber) -> Vec<Held> {
         if !self.standing.get(number.index()).is_some_and(|standing| standing.present) {
@@ -116,7 +139,8 @@ impl Workers {
     pub(super) fn first(&mut self) -> Option<(WorkerNumber, Room)> {
         let number = self.longest_in_line().or(self.newcomer)?;
         let worker = &self.all[number.index()];
-        Some((number, Room { load: worker.load, held_nanos: worker.held_nanos }))
+        let isolated = worker.readiness == Readiness::Isolated;
+        Some((number, Room { load: worker.load, held_nanos: worker.held_nanos, isolated }))
     }
 
     /// The first of the lowest line that is not empty, unless the newcomer has less.
@@ -198,9 +222,9 @@ impl Workers {
         self.neighbours.resize(count, Neighbours { before: NONE, behind: NONE });
         let standing = &mut self.standing[number.index()];
         change(standing);
-        let ready = standing.present && standing.engaged == 0;
+        let readiness = standing.readiness();
         self.leave_line(number);
-        self.all[number.index()].ready = ready;
+        self.all[number.index()].readiness = readiness;
         self.line_up(number);
     }
 
@@ -279,8 +303,8 @@ impl Workers {
             let nanos: u32 = held.iter().map(|held| held.nanos.get()).sum();
             let counted = (usize::from(worker.load), worker.held_nanos);
             assert_eq!(counted, (held.len(), nanos), "worker {number} counts what it holds");
-            let ready = standing.present && standing.engaged == 0;
-            assert_eq!(worker.ready, ready, "worker {number} is ready if it is there and not engaged");
+            let readiness = standing.readiness();
+            assert_eq!(worker.readiness, readiness, "worker {number} is ready if it is there and not engaged");
             assert!(!worker.in_line || self.newcomer != Some(WorkerNumber(number as u32)), "a newcomer has no place");
         }
         let mut standing = 0;
@@ -323,6 +347,7 @@ impl fmt::Debug for Workers {
 pub(super) struct Room {
     load: u16,
     held_nanos: u32,
+    isolated: bool,
 }
 
 impl Room {
@@ -333,16 +358,33 @@ impl Room {
 
     /// Whether a task that is expected to take so long has room in a window: any has, on an idle worker. `ahead`: so
     /// many more are queued that one may be sent ahead of another even if they do not fit into the window together.
-    pub(super) fn admits(self, nanos: NonZeroU32, window_nanos: u32, ahead: bool) -> bool {
-        self.load == 0
-            || self.held_nanos.saturating_add(nanos.get()) <= window_nanos
-            || ahead && self.load == 1 && nanos.get() <= AHEAD_NANOS
+    pub(super) fn admits(self, nanos: NonZeroU32, prefetch: Prefetch, (window_nanos, ahead): (u32, bool)) -> bool {
+        let may_wait = || match prefetch {
+            Prefetch::Never => false,
+            Prefetch::Returnable => !self.isolated,
+            Prefetch::Always => true,
+        };
+        let fits = || {
+            self.held_nanos.saturating_add(nanos.get()) <= window_nanos
+                || ahead && self.load == 1 && nanos.get() <= AHEAD_NANOS
+        };
+        self.load == 0 || may_wait() && fits()
+    }
+}
+
+impl Standing {
+    fn readiness(self) -> Readiness {
+        match (self.present && self.engaged == 0, self.isolated) {
+            (false, _) => Readiness::Away,
+            (true, true) => Readiness::Isolated,
+            (true, false) => Readiness::Ready,
+        }
     }
 }
 
 impl Default for Worker {
     fn default() -> Self {
-        Worker { holding: Holding::Nothing, held_nanos: 0, load: 0, ready: false, in_line: false }
+        Worker { holding: Holding::Nothing, held_nanos: 0, load: 0, readiness: Readiness::Away, in_line: false }
     }
 }
 
@@ -350,7 +392,12 @@ impl Worker {
     /// Whether it may be given more, if it is short enough.
     fn has_room(&self) -> bool {
         let most_nanos = if self.load == 1 { LONG_NANOS } else { MOST_NANOS };
-        self.ready && self.held_nanos < most_nanos && usize::from(self.load) < HELD_TASKS
+        match self.readiness {
+            Readiness::Away => false,
+            Readiness::Isolated | Readiness::Ready => {
+                self.held_nanos < most_nanos && usize::from(self.load) < HELD_TASKS
+            }
+        }
     }
 
     /// The task that it holds, if it is on record as the only one.
@@ -362,7 +409,7 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
-    use super::super::kinds::{Kind, Kinds};
+    use super::super::kinds::{Kind, Kinds, Prefetch};
     use super::*;
     use crate::ids::{ClientNumber, FunctionNumber};
 
@@ -374,7 +421,8 @@ mod tests {
 
     fn held(task: u64) -> Held {
         let nanos = NonZeroU32::new(10).expect("it is not 0");
-        let kind = Kinds::default().number(Kind { client: ClientNumber(0), function: FunctionNumber(0) });
+        let (client, function) = (ClientNumber(0), FunctionNumber(0));
+        let kind = Kinds::default().number(Kind { client, function, prefetch: Prefetch::default() });
         Held { task: TaskNumber(task), kind, nanos }
     }
 

@@ -1,9 +1,11 @@
 //! The seam between the manager and its workers: opaque frames, and nothing about what is in them.
 
+mod claims;
 mod thread;
 
 pub use crate::ids::WorkerNumber;
 use crate::memory::Attachment;
+pub use claims::{Claimer, Claims};
 use std::time::Duration;
 pub use thread::threads;
 
@@ -43,6 +45,9 @@ pub enum Arrival {
     Lost(WorkerNumber, String),
     /// The worker that [`Transport::replace`] was asked for has come, with the next number, or will not, and why.
     Joined(Result<WorkerNumber, String>),
+    /// The answer to a [`Transport::recall`]: how many of the tasks that were sent to the worker are begun, counted from
+    /// the first one, with those that were taken back before.
+    Recalled(WorkerNumber, u64),
 }
 
 /// The manager's end: moves frames to and from the workers numbered `0..workers()`, and those that join later.
@@ -77,6 +82,20 @@ pub trait Transport: Send {
         Err("the workers of this pool cannot be replaced".to_owned())
     }
 
+    /// Whether tasks can be taken back from a worker that has answered its greeting, also while it is in a task.
+    fn can_recall(&self, worker: WorkerNumber) -> bool {
+        let _ = worker;
+        false
+    }
+
+    /// Begins to take back what a worker has not begun: its tasks from the number `from` on and before `until`, as
+    /// [`Claims::recall`] does; the manager is notified of the [`Arrival::Recalled`] that follows, unless the worker is
+    /// lost before. `false` if it cannot be done, now or later.
+    fn recall(&mut self, worker: WorkerNumber, from: u64, until: u64) -> bool {
+        let _ = (worker, from, until);
+        false
+    }
+
     /// Empty memory for the bytes of a frame, perhaps with room.
     fn memory(&mut self) -> Vec<u8> {
         Vec::new()
@@ -92,13 +111,19 @@ pub trait Transport: Send {
     fn close(self: Box<Self>, limit: Duration) -> Result<(), String>;
 }
 
-/// The worker's end: two methods, blocking, and two for transports that use the memory of frames again.
+/// The worker's end: two methods, blocking, one for transports that take tasks back, and two for those that use the memory
+/// of frames again.
 pub trait Link {
     /// The next frame from the manager; `None` when there will be none, because the manager is gone.
     fn receive(&mut self) -> Option<Frame>;
 
     /// Sends a frame to the manager.
     fn send(&mut self, frame: Frame);
+
+    /// Claims the next task, in the order in which they came; `false` if it was taken back, and must not be begun.
+    fn begin(&mut self) -> bool {
+        true
+    }
 
     /// Empty memory for the bytes of a frame, perhaps with room.
     fn memory(&mut self) -> Vec<u8> {

@@ -1,9 +1,10 @@
 //! Workers that are threads of this process: the reference implementation of the transport.
 
-use super::{Arrival, Frame, Link, Transport, WorkerNumber};
+use super::{Arrival, Claimer, Claims, Frame, Link, Transport, WorkerNumber};
 use crate::error::{Error, Kind, Result};
 use crate::manager::Notify;
 use crate::worker::{self, Place};
+use std::collections::VecDeque;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -18,46 +19,67 @@ pub fn threads(
     around: impl Fn(&mut dyn FnMut()) + Clone + Send + 'static,
 ) -> Result<Box<dyn Transport>> {
     let (arrivals, from_workers) = mpsc::channel();
-    let (mut to_workers, mut handles) = (Vec::new(), Vec::new());
+    let (mut workers, mut handles) = (Vec::new(), Vec::new());
     for number in 0..count as u32 {
         let (sender, frames) = mpsc::channel();
-        let mut link =
-            ThreadLink { number: WorkerNumber(number), frames, arrivals: arrivals.clone(), notify: notify.clone() };
+        let claims = Claims::default();
+        let mut link = ThreadLink {
+            number: WorkerNumber(number),
+            frames,
+            claimer: Claimer::new(claims.clone()),
+            arrivals: arrivals.clone(),
+            notify: notify.clone(),
+        };
         let around = around.clone();
         let handle = thread::Builder::new()
             .name(format!("futures-mpi-worker-{number}"))
             .spawn(move || around(&mut || _ = worker::serve(&mut link, PLACE)))
             .map_err(|error| Error::new(Kind::Broken, format!("worker thread {number} cannot be started: {error}")))?;
-        to_workers.push(sender);
+        workers.push((sender, claims));
         handles.push(handle);
     }
-    Ok(Box::new(ThreadTransport { to_workers, from_workers, handles }))
+    let (recalled, notify) = (VecDeque::new(), notify.clone());
+    Ok(Box::new(ThreadTransport { workers, from_workers, recalled, notify, handles }))
 }
 
 /// The manager's end: a channel to each worker and one from all.
 struct ThreadTransport {
-    to_workers: Vec<Sender<Frame>>,
+    workers: Vec<(Sender<Frame>, Claims)>,
     from_workers: Receiver<Arrival>,
+    /// What was asked of claims, which answer at once.
+    recalled: VecDeque<Arrival>,
+    notify: Notify,
     handles: Vec<JoinHandle<()>>,
 }
 
 impl Transport for ThreadTransport {
     fn workers(&self) -> usize {
-        self.to_workers.len()
+        self.workers.len()
     }
 
     fn send(&mut self, worker: WorkerNumber, frame: Frame) {
         // It fails if the thread has ended, which the thread itself reports.
-        let _ = self.to_workers[worker.index()].send(frame);
+        let _ = self.workers[worker.index()].0.send(frame);
     }
 
     fn poll(&mut self) -> Option<Arrival> {
-        self.from_workers.try_recv().ok()
+        self.recalled.pop_front().or_else(|| self.from_workers.try_recv().ok())
+    }
+
+    fn can_recall(&self, _: WorkerNumber) -> bool {
+        true
+    }
+
+    fn recall(&mut self, worker: WorkerNumber, from: u64, until: u64) -> bool {
+        let begun = self.workers[worker.index()].1.recall(from, until);
+        self.recalled.push_back(Arrival::Recalled(worker, begun));
+        self.notify.notify();
+        true
     }
 
     fn close(self: Box<Self>, limit: Duration) -> Result<(), String> {
-        let ThreadTransport { to_workers, from_workers, handles } = *self;
-        drop(to_workers);
+        let ThreadTransport { workers, from_workers, handles, .. } = *self;
+        drop(workers);
         let deadline = Instant::now() + limit;
         let late = || Err(format!("worker threads still run {limit:?} after they were told to stop"));
         loop {
@@ -87,6 +109,7 @@ impl Transport for ThreadTransport {
 struct ThreadLink {
     number: WorkerNumber,
     frames: Receiver<Frame>,
+    claimer: Claimer,
     arrivals: Sender<Arrival>,
     notify: Notify,
 }
@@ -98,6 +121,10 @@ impl Link for ThreadLink {
 
     fn send(&mut self, frame: Frame) {
         self.arrive(Arrival::Frame(self.number, frame));
+    }
+
+    fn begin(&mut self) -> bool {
+        self.claimer.begin()
     }
 }
 

@@ -4,6 +4,7 @@ use super::calling::{CALL, CALLERS_MAX};
 use super::door::{self, Door};
 use super::greeting::{self, GREETING_BYTES, Token};
 use super::invitation::Invitation;
+use super::recall::{self, Pieces, RECALL};
 use super::{ACCEPTED, ACCEPTED_QUIET, FAREWELL};
 use crate::sys;
 use futures_mpi_core::engine::WorkerNumber;
@@ -28,14 +29,23 @@ const GUESTS_MAX: usize = 256;
 /// The workers of a pool, watched. Dropped without [`part`](Self::part), it takes its workers with it.
 pub(crate) struct Watch {
     invitation: Invitation,
-    /// Set when something is in `losses`: cheaper to look at.
+    /// Set when something is in `reports`: cheaper to look at.
     news: Arc<AtomicBool>,
-    losses: Receiver<(WorkerNumber, String)>,
+    reports: Receiver<Report>,
     ways: Arc<Ways>,
     farewell: Sender<Parting>,
     departure: Departure,
     /// Closed, it wakes the thread, which then ends.
     _waker: UnixStream,
+}
+
+/// What a life line has brought.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Report {
+    /// A worker is gone, with what is known of it.
+    Lost(WorkerNumber, String),
+    /// So many of the tasks of a worker are begun, and what was to come back of the others does.
+    Recalled(WorkerNumber, u64),
 }
 
 impl Watch {
@@ -58,7 +68,7 @@ impl Watch {
         }
         let (waker, woken) = UnixStream::pair()?;
         woken.set_nonblocking(true)?;
-        let (report, losses) = mpsc::channel();
+        let (report, reports) = mpsc::channel();
         let (farewell, farewells) = mpsc::channel();
         let (over, departure) = mpsc::channel();
         let (news, ways) = (Arc::<AtomicBool>::default(), Arc::<Ways>::default());
@@ -69,7 +79,7 @@ impl Watch {
             let _over = over;
             thread.run();
         })?;
-        Ok(Watch { invitation, news, losses, ways, farewell, departure: Departure(departure), _waker: waker })
+        Ok(Watch { invitation, news, reports, ways, farewell, departure: Departure(departure), _waker: waker })
     }
 
     /// What a worker has to know to connect.
@@ -77,16 +87,16 @@ impl Watch {
         Invitation { worker: worker.0, ..self.invitation.clone() }
     }
 
-    /// The next worker that is gone, and what is known of it.
-    pub(crate) fn lost(&mut self) -> Option<(WorkerNumber, String)> {
+    /// What there is next to hear of.
+    pub(crate) fn report(&mut self) -> Option<Report> {
         // Looked at before each message: a plain read costs next to nothing, unlike an exchange.
         if !self.news.load(Ordering::Relaxed) || !self.news.swap(false, Ordering::AcqRel) {
             return None;
         }
-        let loss = self.losses.try_recv().ok();
+        let report = self.reports.try_recv().ok();
         // There may be more.
-        self.news.fetch_or(loss.is_some(), Ordering::AcqRel);
-        loss
+        self.news.fetch_or(report.is_some(), Ordering::AcqRel);
+        report
     }
 
     /// Calls a worker, if it has connected.
@@ -95,6 +105,19 @@ impl Watch {
             // Without a call the worker finds what there is a little later.
             let _ = (&**stream).write(&[CALL]);
         }
+    }
+
+    /// Whether tasks can be taken back from a worker: whether it has connected.
+    pub(crate) fn reaches(&self, worker: WorkerNumber) -> bool {
+        self.ways.lock().contains_key(&worker)
+    }
+
+    /// Asks a worker for tasks that it has not begun; whether that is possible.
+    pub(crate) fn recall(&self, worker: WorkerNumber, from: u64, until: u64) -> bool {
+        // The system has room for it: there is one such question at a time.
+        let question = recall::question(from, until);
+        let ways = self.ways.lock();
+        ways.get(&worker).is_some_and(|stream| (&**stream).write(&question).is_ok_and(|count| count == question.len()))
     }
 
     /// How many workers call when they break a long silence.
@@ -158,7 +181,7 @@ struct Thread {
 
 /// Where the thread leaves what it has to tell.
 struct Office {
-    report: Sender<(WorkerNumber, String)>,
+    report: Sender<Report>,
     news: Arc<AtomicBool>,
     ways: Arc<Ways>,
     wake: Box<dyn Fn() + Send>,
@@ -177,6 +200,8 @@ struct Line {
     stream: Arc<TcpStream>,
     worker: WorkerNumber,
     calls: bool,
+    /// The answer that is on its way.
+    answer: Option<Pieces>,
     /// It has taken leave, and is still there.
     parted: bool,
 }
@@ -185,6 +210,8 @@ struct Line {
 enum Heard {
     Nothing,
     Call,
+    /// How many tasks it has begun.
+    Begun(u64),
     Farewell,
     /// The end, with its reason, which is that of a loss unless the worker has taken leave.
     End(String),
@@ -259,14 +286,20 @@ impl Thread {
                 Look::Done(worker) => accepted.extend(worker.map(|worker| (worker, guest.stream))),
             }
         }
-        for (worker, mut stream) in accepted {
+        for (worker, stream) in accepted {
             let known = self.lines.iter().any(|line| line.worker == worker);
             let calls = self.lines.len() < CALLERS_MAX;
-            if !known && matches!(stream.write(&[if calls { ACCEPTED } else { ACCEPTED_QUIET }]), Ok(1)) {
-                sys::keep_alive(&stream);
-                let line = Line { stream: Arc::new(stream), worker, calls, parted: false };
-                self.office.enter(&line);
+            if known {
+                continue;
+            }
+            sys::keep_alive(&stream);
+            let line = Line { stream: Arc::new(stream), worker, calls, answer: None, parted: false };
+            // Before it is accepted: what it then says over MPI may come to the master at once.
+            self.office.enter(&line);
+            if matches!((&*line.stream).write(&[if calls { ACCEPTED } else { ACCEPTED_QUIET }]), Ok(1)) {
                 self.lines.push(line);
+            } else {
+                self.office.strike(&line, None);
             }
         }
     }
@@ -278,6 +311,10 @@ impl Thread {
             Heard::Nothing => true,
             Heard::Call => {
                 (office.wake)();
+                true
+            }
+            Heard::Begun(begun) => {
+                office.pass_on(Report::Recalled(line.worker, begun));
                 true
             }
             Heard::Farewell => {
@@ -345,10 +382,14 @@ impl Office {
         self.ways.lock().remove(&line.worker);
         self.ways.callers.fetch_sub(usize::from(line.calls), Ordering::AcqRel);
         if let Some(reason) = loss {
-            let _ = self.report.send((line.worker, reason));
-            self.news.store(true, Ordering::Release);
-            (self.wake)();
+            self.pass_on(Report::Lost(line.worker, reason));
         }
+    }
+
+    fn pass_on(&self, report: Report) {
+        let _ = self.report.send(report);
+        self.news.store(true, Ordering::Release);
+        (self.wake)();
     }
 }
 
@@ -373,8 +414,20 @@ impl Guest {
 impl Line {
     fn look(&mut self) -> Heard {
         let mut byte = [0];
-        match (&*self.stream).read(&mut byte) {
+        let room = self.answer.as_mut().map_or(&mut byte[..], Pieces::room);
+        match (&*self.stream).read(room) {
+            Ok(count) if count > 0 && self.answer.is_some() => {
+                let begun = self.answer.as_mut().and_then(|answer| answer.fill(count));
+                begun.map_or(Heard::Nothing, |begun| {
+                    self.answer = None;
+                    Heard::Begun(begun)
+                })
+            }
             Ok(1) if byte[0] == CALL => Heard::Call,
+            Ok(1) if byte[0] == RECALL => {
+                self.answer = Some(Pieces::default());
+                Heard::Nothing
+            }
             Ok(1) if byte[0] == FAREWELL => Heard::Farewell,
             Ok(0) => Heard::End("its process has ended".to_owned()),
             Ok(_) => Heard::End("its life line says what is not to be said there".to_owned()),

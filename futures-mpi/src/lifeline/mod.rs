@@ -11,6 +11,8 @@
 //!    answer: one byte                           -->
 //!    ... nothing ...                                ... nothing ...
 //!    <-- call: one byte, after a long silence over MPI -->
+//!    recall: which tasks are to come back       -->
+//!    <-- answer: how many are begun                 between two instructions of a task
 //!    <-- farewell: one byte, at a clean end -->      or the end of the connection: the other is gone
 //! ```
 //!
@@ -23,6 +25,7 @@ mod door;
 mod greeting;
 mod invitation;
 mod master;
+mod recall;
 mod setting;
 #[cfg(test)]
 mod tests;
@@ -30,7 +33,7 @@ mod worker;
 
 pub(crate) use calling::{CALLERS_MAX, Silence};
 pub(crate) use invitation::Invitation;
-pub(crate) use master::{Departure, Parting, Watch};
+pub(crate) use master::{Departure, Parting, Report, Watch};
 pub(crate) use setting::{Reach, Setting};
 pub(crate) use worker::{Fate, Line};
 

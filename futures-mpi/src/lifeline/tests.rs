@@ -2,7 +2,7 @@
 
 use super::greeting::{self, Token};
 use super::*;
-use futures_mpi_core::engine::WorkerNumber;
+use futures_mpi_core::engine::{Claimer, Claims, WorkerNumber};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -50,13 +50,13 @@ fn a_closed_connection_is_a_loss_and_a_farewell_is_none() {
         assert_eq!(answer, Some(ACCEPTED));
         stream
     });
-    assert_eq!(watch.lost(), None);
+    assert_eq!(watch.report(), None);
     (&leaves).write_all(&[FAREWELL]).expect("the watch listens");
     drop(leaves);
     drop(dies);
     woken.recv_timeout(LONG).expect("the loss is noticed");
-    assert_eq!(watch.lost(), Some((WorkerNumber(3), "its process has ended".to_owned())));
-    assert_eq!(watch.lost(), None);
+    assert_eq!(watch.report(), Some(Report::Lost(WorkerNumber(3), "its process has ended".to_owned())));
+    assert_eq!(watch.report(), None);
     let mut stays = stays;
     drop(watch.part(Parting::default()));
     assert_eq!(read_byte(&mut stays), Some(FAREWELL));
@@ -110,16 +110,17 @@ fn strangers_are_not_let_in() {
     assert_eq!(answer, Some(ACCEPTED));
     let (_second, answer) = connect(&invitation, &greeting_of(&invitation));
     assert_eq!(answer, None, "a worker has one life line");
-    assert_eq!(watch.lost(), None, "nobody was lost");
+    assert_eq!(watch.report(), None, "nobody was lost");
 }
 
 #[test]
 fn a_worker_connects_and_takes_leave() {
     let (mut watch, _woken) = watch();
-    let line = Line::connect(&watch.invitation(WorkerNumber(7)), Fate::Ends).expect("it is invited");
+    let line = Line::connect(&watch.invitation(WorkerNumber(7)), Fate::Ends, Claims::default()).expect("it is invited");
     drop(line);
-    let again = Line::connect(&watch.invitation(WorkerNumber(8)), Fate::Ends).expect("it is invited");
-    assert_eq!(watch.lost(), None, "it took leave");
+    let again =
+        Line::connect(&watch.invitation(WorkerNumber(8)), Fate::Ends, Claims::default()).expect("it is invited");
+    assert_eq!(watch.report(), None, "it took leave");
     drop(watch.part(Parting::default()));
     drop(again);
 }
@@ -127,10 +128,10 @@ fn a_worker_connects_and_takes_leave() {
 #[test]
 fn each_end_calls_the_other() {
     let (mut watch, woken) = watch();
-    let line = Line::connect(&watch.invitation(WorkerNumber(2)), Fate::Ends).expect("it is invited");
+    let line = Line::connect(&watch.invitation(WorkerNumber(2)), Fate::Ends, Claims::default()).expect("it is invited");
     line.call();
     woken.recv_timeout(LONG).expect("the worker has called");
-    assert_eq!((watch.lost(), watch.callers()), (None, 1), "a call is no loss");
+    assert_eq!((watch.report(), watch.callers()), (None, 1), "a call is no loss");
     assert!(line.is_called() && !line.sleep(Duration::ZERO));
     watch.call(WorkerNumber(2));
     watch.call(WorkerNumber(3));
@@ -139,6 +140,48 @@ fn each_end_calls_the_other() {
     while line.is_called() {
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn a_master_takes_back_what_is_not_begun() {
+    let (mut watch, woken) = watch();
+    let (claims, number) = (Claims::default(), WorkerNumber(2));
+    let mut claimer = Claimer::new(claims.clone());
+    assert!(claimer.begin() && claimer.begin());
+    assert!(!watch.reaches(number) && !watch.recall(number, 1, 4), "it has not connected");
+    let line = Line::connect(&watch.invitation(number), Fate::Ends, claims).expect("it is invited");
+    assert!(watch.reaches(number) && watch.recall(number, 1, 4));
+    woken.recv_timeout(LONG).expect("the worker has answered");
+    assert_eq!(watch.report(), Some(Report::Recalled(number, 2)));
+    assert_eq!([(); 3].map(|()| claimer.begin()), [false, false, true]);
+    watch.call(number);
+    assert!(line.sleep(LONG), "the master is still heard");
+    watch.part(Parting::default());
+}
+
+#[test]
+fn an_answer_may_come_in_pieces_and_be_followed_by_others() {
+    let (mut watch, woken) = watch();
+    let invitation = watch.invitation(WorkerNumber(1));
+    let (mut stream, _) = connect(&invitation, &greeting_of(&invitation));
+    stream.set_nodelay(true).expect("the system sends pieces");
+    for begun in [3, u64::from(FAREWELL), u64::MAX] {
+        for cut in 1..recall::answer(begun).len() {
+            assert!(watch.recall(WorkerNumber(1), 2, 5));
+            let mut question = [0; 17];
+            stream.read_exact(&mut question).expect("it is asked");
+            assert_eq!(question, recall::question(2, 5));
+            let answer = recall::answer(begun);
+            stream.write_all(&answer[..cut]).expect("the watch listens");
+            std::thread::yield_now();
+            stream.write_all(&answer[cut..]).expect("the watch listens");
+            woken.recv_timeout(LONG).expect("the answer has come");
+            assert_eq!(watch.report(), Some(Report::Recalled(WorkerNumber(1), begun)));
+        }
+    }
+    stream.write_all(&[calling::CALL, FAREWELL]).expect("the watch listens");
+    woken.recv_timeout(LONG).expect("the worker has called");
+    assert_eq!(watch.report(), None, "it took leave");
 }
 
 #[test]
@@ -203,7 +246,8 @@ fn run_short_of_files() {
 #[test]
 fn a_process_that_is_not_its_masters_stays() {
     let (watch, _woken) = watch();
-    let line = Line::connect(&watch.invitation(WorkerNumber(7)), Fate::Stays).expect("it is invited");
+    let line =
+        Line::connect(&watch.invitation(WorkerNumber(7)), Fate::Stays, Claims::default()).expect("it is invited");
     drop(watch);
     // This process is still there: it would have ended by now or soon.
     std::thread::sleep(Duration::from_millis(50));
@@ -215,7 +259,9 @@ fn a_worker_that_cannot_connect_says_what_it_tried() {
     let mut invitation = watch().0.invitation(WorkerNumber(7));
     invitation.host = "elsewhere".to_owned();
     let address = invitation.addresses[0];
-    let Err(error) = Line::connect(&invitation, Fate::Ends) else { panic!("nobody listens any more") };
+    let Err(error) = Line::connect(&invitation, Fate::Ends, Claims::default()) else {
+        panic!("nobody listens any more")
+    };
     assert!(error.starts_with(&format!("the master on elsewhere cannot be reached ({address}: ")), "{error}");
 }
 
@@ -246,7 +292,7 @@ fn a_greeting_may_come_in_pieces() {
         assert_eq!(read_byte(&mut stream), Some(ACCEPTED), "{cut} bytes came first");
         (&stream).write_all(&[FAREWELL]).expect("the watch listens");
     }
-    assert_eq!(watch.lost(), None, "all took leave");
+    assert_eq!(watch.report(), None, "all took leave");
 }
 
 fn token() -> impl Strategy<Value = Token> {

@@ -2,9 +2,10 @@
 
 use super::calling::{Bell, CALL};
 use super::invitation::Invitation;
+use super::recall::{self, RECALL};
 use super::{ACCEPTED, ACCEPTED_QUIET, FAREWELL, greeting};
 use crate::sys;
-use futures_mpi_core::engine::say;
+use futures_mpi_core::engine::{Claims, say};
 use std::io::{self, Read, Write};
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -57,16 +58,18 @@ struct Watched {
     at_once: AtomicBool,
     /// Rings when the master calls.
     bell: Bell,
+    claims: Claims,
 }
 
 impl Line {
-    /// Connects to the master that has sent the invitation, and watches it from then on; an error says what was tried.
-    pub(crate) fn connect(invitation: &Invitation, fate: Fate) -> Result<Self, String> {
+    /// Connects to the master that has sent the invitation, and watches it from then on; by these claims the master takes
+    /// back what is not begun. An error says what was tried.
+    pub(crate) fn connect(invitation: &Invitation, fate: Fate, claims: Claims) -> Result<Self, String> {
         let (stream, calls) = reach(invitation)?;
         let failed = |error: io::Error| format!("the connection to the master cannot be watched: {error}");
         let mut other = stream.try_clone().map_err(failed)?;
         let (armed, at_once) = (AtomicBool::new(fate != Fate::Stays), AtomicBool::new(fate == Fate::Ends));
-        let watched = Arc::new(Watched { armed, at_once, bell: Bell::default() });
+        let watched = Arc::new(Watched { armed, at_once, bell: Bell::default(), claims });
         let (shared, number) = (Arc::clone(&watched), invitation.worker);
         let body = move || {
             let parted = shared.listen(&mut other);
@@ -135,11 +138,21 @@ impl Watched {
         loop {
             match stream.read(&mut byte) {
                 Ok(1) if byte[0] == CALL => self.bell.ring(),
+                Ok(1) if byte[0] == RECALL => match self.give_back(stream) {
+                    Ok(()) => {}
+                    Err(_) => return false,
+                },
                 Ok(1) => return byte[0] == FAREWELL,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 _ => return false,
             }
         }
+    }
+
+    /// Gives back what the master asks for, as far as it is not begun.
+    fn give_back(&self, stream: &mut TcpStream) -> io::Result<()> {
+        let (from, until) = (recall::read(stream)?, recall::read(stream)?);
+        stream.write_all(&recall::answer(self.claims.recall(from, until)))
     }
 
     /// Whether the process is to end, but not yet.

@@ -1,5 +1,6 @@
 //! The promises of every executor, written once and checked on each kind of it.
 
+mod ahead;
 mod buffers;
 mod calls;
 mod comm;
@@ -123,6 +124,7 @@ options! {
     initializer[Args, T, A: IntoArgs<Args>](function: TaskId<Args, T>, args: A);
     global[V: GlobalValue + ?Sized](name: &str, value: &V);
     out_of_band[](out_of_band: bool);
+    prefetch[](prefetch: bool);
     boot_limit[](limit: Duration);
     shutdown_limit[](limit: Duration);
 }
@@ -165,6 +167,7 @@ impl Setting {
 /// All promises, family by family.
 pub fn all() -> impl Iterator<Item = &'static Promise> {
     let families = [
+        ahead::PROMISES,
         buffers::PROMISES,
         calls::PROMISES,
         driving::PROMISES,

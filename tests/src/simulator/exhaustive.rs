@@ -1,14 +1,15 @@
 //! Every order in which things can happen in a tiny pool: a search through the states of its world.
 //!
-//! Two kinds of order make no difference and are not tried. A frame comes at once to a worker that is not going to die:
-//! all that follows is an answer on its way. And the manager looks at once at what arrives: it takes commands before
+//! Two kinds of order make no difference and are not tried. A frame comes at once to a worker that is not going to die and
+//! is not slow: all that follows is an answer on its way. And the manager looks at once at what arrives: it takes commands before
 //! arrivals in any case.
 
+use super::network::Question;
 use super::oracle;
 use super::plan::{Step, Terms};
 use super::tasks::Ending;
 use super::worker::Life;
-use super::world::{Consequence, World};
+use super::world::{Consequence, Manner, World};
 use futures_mpi_core::engine::WorkerNumber;
 use std::collections::HashSet;
 use std::panic::{self, AssertUnwindSafe};
@@ -30,7 +31,14 @@ pub struct Tiny {
     pub replaced: bool,
     /// The clients that are shut down, and whether their queued tasks are cancelled.
     pub shut_down: Vec<(u32, bool)>,
+    /// The workers to which frames come at any time, and which begin each call at any time after that.
+    pub slow: Vec<u32>,
+    /// How often so much time passes that the manager asks for what has been sent ahead.
+    pub looks: usize,
 }
+
+/// So much time passes from one look of the manager to the next.
+const LOOK_NANOS: u64 = 3_000_000;
 
 /// How far the search went.
 #[derive(Debug, Clone, Copy, Default)]
@@ -56,6 +64,14 @@ enum Choice {
     Notice(u32),
     /// A worker comes in the place of a lost one.
     Join,
+    /// A worker looks at what waits there.
+    GoOn(u32),
+    /// Time passes.
+    Look,
+    /// A worker is asked for tasks.
+    Ask(Question),
+    /// Its answer comes to the manager.
+    Recalled(u32, u64),
 }
 
 /// Tries every order.
@@ -129,6 +145,11 @@ struct Place<'a> {
     dying: Vec<u32>,
     /// How many workers are to come in the place of lost ones.
     wanted: usize,
+    /// What is on its way to workers and back beside frames.
+    asked: Vec<Question>,
+    answered: Vec<(u32, u64)>,
+    looks: usize,
+    now: u64,
     /// Whether the invariants are checked at every turn.
     checked: bool,
 }
@@ -136,11 +157,25 @@ struct Place<'a> {
 impl<'a> Place<'a> {
     fn new(tiny: &'a Tiny) -> Self {
         let clients = tiny.calls.len();
-        let mut world = World::new(&vec![1; tiny.workers as usize], &vec![None; clients], false, tiny.replaced);
+        let manner = Manner { replacing: tiny.replaced, apart: true, ..Manner::default() };
+        let mut world = World::new(&vec![1; tiny.workers as usize], &vec![None; clients], manner);
         world.attach(false);
         let (done, unseen, dying) = (Vec::new(), Vec::new(), Vec::new());
         let made = vec![0; clients];
-        let mut place = Place { tiny, world, made, done, unseen, dying, wanted: 0, checked: false };
+        let mut place = Place {
+            tiny,
+            world,
+            made,
+            done,
+            unseen,
+            dying,
+            wanted: 0,
+            asked: Vec::new(),
+            answered: Vec::new(),
+            looks: 0,
+            now: 0,
+            checked: false,
+        };
         place.turn();
         place
     }
@@ -161,8 +196,11 @@ impl<'a> Place<'a> {
         let network = self.world.network().lock();
         for (number, worker) in (0..).zip(self.world.workers()) {
             let (down, up) = network.under_way(WorkerNumber(number));
-            if down > 0 && worker.life() == Life::Working && tiny.killed.contains(&number) {
+            if down > 0 && worker.life() == Life::Working && self.takes_its_time(number) {
                 choices.push(Choice::Deliver(number));
+            }
+            if worker.waiting() > 0 {
+                choices.push(Choice::GoOn(number));
             }
             if up > 0 {
                 choices.push(Choice::Arrive(number));
@@ -170,7 +208,14 @@ impl<'a> Place<'a> {
         }
         choices.extend(self.dying.iter().map(|worker| Choice::Notice(*worker)));
         choices.extend((self.wanted > 0 && !self.world.is_over()).then_some(Choice::Join));
+        choices.extend((self.looks < tiny.looks && self.world.has_ahead()).then_some(Choice::Look));
+        choices.extend(self.asked.iter().map(|question| Choice::Ask(*question)));
+        choices.extend(self.answered.iter().map(|(worker, begun)| Choice::Recalled(*worker, *begun)));
         choices
+    }
+
+    fn takes_its_time(&self, worker: u32) -> bool {
+        self.tiny.killed.contains(&worker) || self.tiny.slow.contains(&worker)
     }
 
     fn take(&mut self, choice: Choice) {
@@ -199,8 +244,28 @@ impl<'a> Place<'a> {
                 self.world.join(true);
                 self.turn();
             }
+            Choice::GoOn(worker) => drop(self.world.go_on(worker)),
+            Choice::Look => {
+                self.looks += 1;
+                // What has been answered is seen, and then that nothing has been since.
+                for _ in 0..2 {
+                    self.now += LOOK_NANOS;
+                    self.world.rest(self.now);
+                    self.turn();
+                }
+            }
+            Choice::Ask(question) => {
+                self.asked.retain(|asked| *asked != question);
+                let begun = self.world.ask(question);
+                self.answered.extend(begun.map(|begun| (question.worker, begun)));
+            }
+            Choice::Recalled(worker, begun) => {
+                self.answered.retain(|answer| *answer != (worker, begun));
+                self.world.recalled(worker, begun);
+                self.turn();
+            }
         }
-        self.world.rest();
+        self.world.rest(self.now);
     }
 
     fn turn(&mut self) {
@@ -208,11 +273,18 @@ impl<'a> Place<'a> {
         self.world.turn(self.checked);
         let mut network = self.world.network().lock();
         self.wanted += network.take_wanted();
+        self.asked.extend(network.take_asked());
         let sent = network.take_sent();
         drop(network);
-        for worker in sent.into_iter().filter(|worker| !self.tiny.killed.contains(&worker.0)) {
-            self.world.deliver(worker.0);
-            self.world.rest();
+        for WorkerNumber(worker) in sent {
+            if !self.takes_its_time(worker) {
+                self.world.deliver(worker);
+                self.world.rest(self.now);
+                while self.world.workers()[worker as usize].waiting() > 0 {
+                    self.world.go_on(worker);
+                    self.world.rest(self.now);
+                }
+            }
         }
     }
 
@@ -230,7 +302,15 @@ impl<'a> Place<'a> {
         // What is asked of users in which order makes no difference, except as far as the manager has not seen it.
         let mut done = self.done.clone();
         done.sort_unstable();
-        self.world.fingerprint_with(&(done, &self.unseen, &self.dying, self.wanted))
+        self.world.fingerprint_with(&(
+            done,
+            &self.unseen,
+            &self.dying,
+            self.wanted,
+            &self.asked,
+            &self.answered,
+            self.looks,
+        ))
     }
 
     /// Lets the pool end, and judges what became of the calls.

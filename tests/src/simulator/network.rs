@@ -1,6 +1,6 @@
 //! A network between a manager and modelled workers: queues of frames, which somebody else empties when time has come.
 
-use futures_mpi_core::engine::{Arrival, Frame, Transport, WorkerNumber};
+use futures_mpi_core::engine::{Arrival, Claims, Frame, Transport, WorkerNumber};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,6 +19,10 @@ pub(super) struct Network {
     misused: Vec<WorkerNumber>,
     /// How many more workers were asked for since somebody last looked.
     wanted: usize,
+    /// Whether nothing comes back from a worker.
+    isolating: bool,
+    /// The tasks that were asked back since somebody last looked.
+    asked: Vec<Question>,
 }
 
 #[derive(Debug, Default)]
@@ -27,6 +31,15 @@ struct Link {
     down: VecDeque<Frame>,
     /// On their way to the manager, with the time at which they were sent.
     up: VecDeque<(u64, Frame)>,
+    claims: Claims,
+}
+
+/// A worker is asked for its tasks from one number on and before another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Question {
+    pub(super) worker: u32,
+    pub(super) from: u64,
+    pub(super) until: u64,
 }
 
 /// A network that its transport shares with the simulator.
@@ -34,9 +47,9 @@ struct Link {
 pub(super) struct SharedNetwork(Arc<Mutex<Network>>);
 
 impl SharedNetwork {
-    pub(super) fn new(workers: usize) -> Self {
+    pub(super) fn new(workers: usize, isolating: bool) -> Self {
         let links = std::iter::repeat_with(Link::default).take(workers).collect();
-        SharedNetwork(Arc::new(Mutex::new(Network { links, ..Network::default() })))
+        SharedNetwork(Arc::new(Mutex::new(Network { links, isolating, ..Network::default() })))
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Network> {
@@ -100,6 +113,21 @@ impl Network {
         comes.then_some(number)
     }
 
+    /// Which tasks of a worker are begun.
+    pub(super) fn claims(&self, worker: WorkerNumber) -> Claims {
+        self.links[worker.index()].claims.clone()
+    }
+
+    /// What was asked of workers since the last time.
+    pub(super) fn take_asked(&mut self) -> Vec<Question> {
+        std::mem::take(&mut self.asked)
+    }
+
+    /// Lets the manager learn how many tasks a worker has begun.
+    pub(super) fn recalled(&mut self, worker: WorkerNumber, begun: u64) {
+        self.arrivals.push_back(Arrival::Recalled(worker, begun));
+    }
+
     /// How many more workers were asked for since the last time.
     pub(super) fn take_wanted(&mut self) -> usize {
         std::mem::take(&mut self.wanted)
@@ -151,9 +179,19 @@ impl Transport for SimulatedTransport {
         match &arrival {
             Arrival::Lost(worker, _) => drop(network.shunned.insert(*worker)),
             Arrival::Frame(worker, frame) if *frame == garbage() => drop(network.shunned.insert(*worker)),
-            Arrival::Frame(..) | Arrival::Joined(_) => {}
+            Arrival::Frame(..) | Arrival::Joined(_) | Arrival::Recalled(..) => {}
         }
         Some(arrival)
+    }
+
+    fn can_recall(&self, _: WorkerNumber) -> bool {
+        !self.0.lock().isolating
+    }
+
+    fn recall(&mut self, worker: WorkerNumber, from: u64, until: u64) -> bool {
+        let mut network = self.0.lock();
+        network.asked.push(Question { worker: worker.0, from, until });
+        !network.isolating
     }
 
     fn replace(&mut self, _limit: Duration) -> Result<(), String> {

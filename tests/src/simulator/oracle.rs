@@ -31,6 +31,8 @@ pub struct Tally {
     pub dropped: u64,
     /// Executed by workers that had come in the place of lost ones, whatever became of them.
     pub replaced: u64,
+    /// Sent to a worker that had not begun it when it was taken back.
+    pub returned: u64,
 }
 
 /// Says what is wrong, if anything is, or else what became of the calls.
@@ -38,7 +40,8 @@ pub(super) fn judge(world: &mut World) -> Result<Tally, String> {
     let executions = Executions::of(world);
     let misused = world.network().lock().misused().to_vec();
     require(misused.is_empty(), || format!("workers {misused:?} were given work after they were known to be lost"))?;
-    let mut tally = Tally { replaced: executions.of_replacements, ..Tally::default() };
+    let mut tally =
+        Tally { replaced: executions.of_replacements, returned: world.trace.returned(), ..Tally::default() };
     for (number, call) in world.calls.calls.iter().enumerate() {
         let of_call = |wrong| format!("call {number} of client {}: {wrong}", call.client);
         if !call.future.done() {
@@ -94,6 +97,7 @@ impl AddAssign for Tally {
         self.broken += other.broken;
         self.dropped += other.dropped;
         self.replaced += other.replaced;
+        self.returned += other.returned;
     }
 }
 
@@ -145,7 +149,8 @@ impl Judge<'_> {
             Ok(value) => {
                 let right = tasks::value(self.expected.token);
                 require(*value == right, || format!("its value is {value} instead of {right}"))?;
-                require(ending == Ending::Value && executed, || format!("it has a value, executed: {executed}"))?;
+                let ends_well = matches!(ending, Ending::Value | Ending::Meeting);
+                require(ends_well && executed, || format!("it has a value, executed: {executed}"))?;
                 require(!self.expected.cancelled, || "it was cancelled, and has a value".to_owned())
             }
             Err(error) if error.is_task_error() => require(ending == Ending::Failure && executed, || told(error)),

@@ -13,6 +13,12 @@ pub(super) const TOO_LONG: u64 = 100_000 * MILLI;
 /// the time in growing steps.
 const SERIES_NANOS: u64 = 10_000 * MILLI;
 
+/// While workers have tasks ahead the manager looks at least so often.
+pub(super) const LOOK_NANOS: u64 = MILLI;
+
+/// Calls that wait for one another are in progress after so long, if nothing else is to be done.
+const MEETING_NANOS: u64 = 200 * MILLI;
+
 /// All that a run depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Plan {
@@ -31,6 +37,10 @@ pub(super) struct Plan {
     pub(super) boot_nanos: u64,
     /// How lost workers are replaced, if they are.
     pub(super) replacing: Option<Replacing>,
+    /// Whether workers look at calls one by one, so that those that they have not come to can be taken back.
+    pub(super) apart: bool,
+    /// Whether nothing can be taken back from workers.
+    pub(super) isolating: bool,
     /// The longest delay of a frame.
     pub(super) delay_nanos: u64,
     /// The longest time that the manager takes to look at what has come.
@@ -96,6 +106,11 @@ pub(super) enum Step {
         chunksize: u32,
         terms: Terms,
     },
+    /// As many calls as there are workers, which end when all of them are in progress.
+    Meet {
+        client: u32,
+        long: bool,
+    },
     /// The number chooses among the calls so far.
     Cancel(u64),
     /// The number chooses among the maps so far.
@@ -132,6 +147,8 @@ impl Plan {
             boot: Boot::Good,
             boot_nanos: 0,
             replacing: None,
+            apart: true,
+            isolating: false,
             delay_nanos: 1_000,
             turn_nanos: 1_000,
             steps,
@@ -154,6 +171,8 @@ impl Plan {
             boot: Boot::Good,
             boot_nanos: random.magnitude(300 * MILLI),
             replacing: replacing(&mut random),
+            apart: random.percent(70),
+            isolating: random.percent(5),
             delay_nanos: random.magnitude(MILLI).max(1),
             turn_nanos: random.magnitude(MILLI / 10).max(1),
             steps: Vec::new(),
@@ -165,7 +184,11 @@ impl Plan {
             _ => Boot::Good,
         };
         let unusual_terms = random.percent(30);
-        plan.steps = Steps { random, unusual_terms, plan: &plan }.take();
+        let good = plan.boot == Boot::Good && plan.preparations.iter().all(Option::is_none);
+        let meeting = good && random.percent(25);
+        // What is in progress, and what is not, is known of single calls.
+        plan.apart |= meeting;
+        plan.steps = Steps { random, unusual_terms, meeting, plan: &plan }.take();
         plan
     }
 
@@ -176,10 +199,12 @@ impl Plan {
         // What takes too long is waited for in any case, and time passes in large steps then.
         let preparations = self.preparations.iter().flatten().map(|preparations| 2 * preparations.nanos);
         let work = calls + preparations.sum::<u64>();
+        let meetings = self.steps.iter().filter(|(_, step)| matches!(step, Step::Meet { .. })).count() as u64;
         let last = self.steps.iter().map(|(time, _)| *time).max().unwrap_or(0);
         let pause = 2 * (self.delay_nanos + self.turn_nanos);
         let replacing = self.replacing.map_or(0, |replacing| self.faults() * (SERIES_NANOS + 5 * replacing.nanos));
-        self.boot_nanos + last + replacing + work * slowest + pause * (20 + self.calls() + 2 * u64::from(self.clients))
+        let extra = LOOK_NANOS + meetings * MEETING_NANOS + replacing;
+        self.boot_nanos + last + extra + work * slowest + pause * (20 + self.calls() + 2 * u64::from(self.clients))
     }
 
     /// How many workers may be lost at most, but for those that replace others.
@@ -189,7 +214,11 @@ impl Plan {
 
     /// How many calls it makes at most, each try counted.
     pub(super) fn calls(&self) -> u64 {
-        self.steps.iter().map(|(_, step)| step.calls()).sum()
+        let of_step = |step: &Step| match step {
+            Step::Meet { .. } => u64::from(self.workers),
+            _ => step.calls(),
+        };
+        self.steps.iter().map(|(_, step)| of_step(step)).sum()
     }
 }
 
@@ -237,6 +266,8 @@ struct Steps<'a> {
     random: Random,
     /// Whether calls have terms of their own.
     unusual_terms: bool,
+    /// Whether calls wait for one another; then each of them must come to be executed.
+    meeting: bool,
     plan: &'a Plan,
 }
 
@@ -249,6 +280,7 @@ impl Steps<'_> {
             None => 0,
         };
         let impatience = self.random.magnitude(100);
+        let (faults, impatience) = if self.meeting { (0, 0) } else { (faults, impatience) };
         let (short, long) = (self.random.magnitude(20_000), self.random.magnitude(20 * MILLI));
         let pause = self.random.magnitude(10 * MILLI);
         let mut time = self.random.magnitude(400 * MILLI);
@@ -261,6 +293,9 @@ impl Steps<'_> {
             let step = match chance {
                 _ if chance < faults => self.fault(),
                 _ if chance < faults + impatience => self.withdrawal(),
+                _ if self.meeting && self.random.percent(4) => {
+                    Step::Meet { client: self.client(), long: self.random.percent(30) }
+                }
                 _ => self.call(short, long),
             };
             steps.push((time, step));

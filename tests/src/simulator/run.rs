@@ -1,11 +1,12 @@
 //! A run of a plan: events in the order of their virtual times, from a queue.
 
 use super::clock;
+use super::network::Question;
 use super::oracle::{self, Tally};
-use super::plan::{Boot, Plan, Replacing, TOO_LONG};
+use super::plan::{Boot, LOOK_NANOS, Plan, Replacing, TOO_LONG};
 use super::random::Random;
 use super::trace::Trace;
-use super::world::{BOOT_LIMIT, Consequence, Reaction, World};
+use super::world::{BOOT_LIMIT, Consequence, Manner, Reaction, World};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::panic::{self, AssertUnwindSafe};
@@ -65,6 +66,12 @@ enum Event {
     Turn,
     /// Time has passed.
     Tick,
+    /// The same, while workers have tasks ahead.
+    Look,
+    /// A worker is asked for tasks.
+    Ask(Question),
+    /// Its answer comes to the manager.
+    Recalled(u32, u64),
     /// A frame comes to a worker.
     Deliver(u32),
     /// A worker is free again.
@@ -87,6 +94,7 @@ struct Run<'a> {
     attached: bool,
     /// Whether a turn of the manager is in the queue.
     turn_due: bool,
+    look_due: bool,
     /// By worker: when the last frame to it, and from it, comes; frames do not overtake one another.
     last_down: Vec<u64>,
     last_up: Vec<u64>,
@@ -99,14 +107,17 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(plan: &'a Plan) -> Self {
         let workers = plan.workers as usize;
+        let Plan { owning, apart, isolating, .. } = *plan;
+        let manner = Manner { owning, replacing: plan.replacing.is_some(), apart, isolating };
         let mut run = Run {
             plan,
-            world: World::new(&plan.slowness, &plan.preparations, plan.owning, plan.replacing.is_some()),
+            world: World::new(&plan.slowness, &plan.preparations, manner),
             random: Random::new(plan.seed),
             queue: BinaryHeap::new(),
             added: 0,
             attached: false,
             turn_due: false,
+            look_due: false,
             last_down: vec![0; workers],
             last_up: vec![0; workers],
             events: 0,
@@ -166,7 +177,7 @@ impl<'a> Run<'a> {
             if self.world.is_over() {
                 self.ended_at.get_or_insert(time);
             }
-            self.events += 1;
+            self.events += u64::from(event != Event::Look);
             if self.events > most {
                 return Err(format!("more than {most} events for {calls} calls"));
             }
@@ -179,6 +190,20 @@ impl<'a> Run<'a> {
             Event::Attach => self.attach(),
             Event::Turn => self.turn(),
             Event::Tick => self.ask_for_turn(),
+            Event::Look => {
+                self.look_due = false;
+                self.ask_for_turn();
+            }
+            Event::Ask(question) => {
+                if let Some(begun) = self.world.ask(question) {
+                    let delay = self.delay();
+                    self.add(clock::now() + delay, Event::Recalled(question.worker, begun));
+                }
+            }
+            Event::Recalled(worker, begun) => {
+                self.world.recalled(worker, begun);
+                self.ask_for_turn();
+            }
             Event::Step(number) => {
                 let consequence = self.world.act(&self.plan.steps[number].1);
                 match consequence {
@@ -242,6 +267,16 @@ impl<'a> Run<'a> {
         self.world.turn(self.world.calls.len() < CHECKED_CALLS || self.turns.is_multiple_of(64));
         self.send_down();
         self.bring_workers();
+        // These go another way than frames, and overtake them.
+        let asked = self.world.network().lock().take_asked();
+        for question in asked {
+            let delay = self.delay();
+            self.add(clock::now() + delay, Event::Ask(question));
+        }
+        if self.world.has_ahead() && !self.look_due {
+            self.look_due = true;
+            self.add(clock::now() + LOOK_NANOS, Event::Look);
+        }
     }
 
     /// Sees to it that the workers come that the manager has asked for, or some of them.
@@ -275,6 +310,9 @@ impl<'a> Run<'a> {
         reaction.sent.iter().for_each(|sent_at| self.send_up(worker, *sent_at));
         if let Some(free_at) = reaction.free_at {
             self.add(free_at, Event::Free(worker));
+        }
+        for (worker, reaction) in self.world.meet() {
+            self.follow(worker, &reaction);
         }
     }
 

@@ -12,6 +12,8 @@ pub(super) enum Ending {
     Value,
     Failure,
     Panic,
+    /// With a value, when as many calls that end like this are in progress as there are workers.
+    Meeting,
 }
 
 /// The arguments of a call: its token, how long it takes in nanoseconds, and how it ends, as a number.
@@ -49,11 +51,27 @@ struct Stage {
     executions: Vec<Execution>,
     /// Clients and workers of which the one has prepared for the other.
     prepared: Vec<(u32, u32)>,
+    /// How many calls meet, and how many have come.
+    together: u32,
+    came: u32,
+    /// Whether a call has come that waits for others.
+    waits: bool,
+    /// Whether the last of those that meet has come.
+    met: bool,
 }
 
 thread_local! {
     static STAGE: RefCell<Stage> = const {
-        RefCell::new(Stage { worker: 0, slowness: 1, executions: Vec::new(), prepared: Vec::new() })
+        RefCell::new(Stage {
+            worker: 0,
+            slowness: 1,
+            executions: Vec::new(),
+            prepared: Vec::new(),
+            together: 0,
+            came: 0,
+            waits: false,
+            met: false,
+        })
     };
 }
 
@@ -90,9 +108,10 @@ pub(super) fn value(token: u64) -> u64 {
     Random::new(token).number()
 }
 
-/// Clears the stage for another run.
-pub(super) fn reset() {
+/// Clears the stage for another run, with so many workers.
+pub(super) fn reset(workers: u32) {
     STAGE.with_borrow_mut(|stage| {
+        (stage.together, stage.came, stage.waits, stage.met) = (workers, 0, false, false);
         stage.executions.clear();
         stage.prepared.clear();
     });
@@ -101,6 +120,16 @@ pub(super) fn reset() {
 /// Says on which worker the next calls run.
 pub(super) fn enter(worker: u32, slowness: u64) {
     STAGE.with_borrow_mut(|stage| (stage.worker, stage.slowness) = (worker, slowness));
+}
+
+/// Whether the call that was made last waits for others that it is to meet.
+pub(super) fn waits_for_others() -> bool {
+    STAGE.with_borrow_mut(|stage| std::mem::take(&mut stage.waits))
+}
+
+/// Whether calls that waited for one another have met.
+pub(super) fn have_met() -> bool {
+    STAGE.with_borrow_mut(|stage| std::mem::take(&mut stage.met))
 }
 
 /// The calls since the last time that somebody asked.
@@ -113,10 +142,16 @@ fn play(token: u64, nanos: u64, ending: u8) -> Result<u64, String> {
     STAGE.with_borrow_mut(|stage| {
         let begin = clock::now();
         let seen = client.filter(|client| stage.prepared.contains(&(*client, stage.worker)));
-        let end = begin + nanos * stage.slowness;
+        let end = if ending == Ending::Meeting as u8 { begin } else { begin + nanos * stage.slowness };
         clock::set(end);
         stage.executions.push(Execution { token, worker: stage.worker, begin, end, seen });
     });
+    if ending == Ending::Meeting as u8 {
+        STAGE.with_borrow_mut(|stage| {
+            stage.came = (stage.came + 1) % stage.together;
+            (stage.waits, stage.met) = (stage.came > 0, stage.came == 0);
+        });
+    }
     if ending == Ending::Panic as u8 {
         panic!("this panic is part of a simulation");
     }

@@ -1,5 +1,6 @@
 //! What happened in a run, entry by entry.
 
+use super::network::Question;
 use super::plan::Step;
 use std::fmt;
 
@@ -19,7 +20,9 @@ pub(super) enum Entry {
     /// A call was made, by this client; its future has the number.
     Called(usize, u32),
     /// A future was asked to cancel itself, and has answered.
-    Asked(usize, bool),
+    Withdrawn(usize, bool),
+    /// A worker was asked for tasks that it has not begun, and says how many it has.
+    Asked(Question, u64),
     /// A worker has taken a frame, and will be free at this time.
     Took(u32, u64),
     /// A frame of so many bytes has arrived at the manager.
@@ -39,6 +42,15 @@ pub(super) enum Entry {
 impl Trace {
     pub(super) fn add(&mut self, time: u64, entry: Entry) {
         self.entries.push((time, entry));
+    }
+
+    /// How many tasks have come back from their workers.
+    pub(super) fn returned(&self) -> u64 {
+        let of_entry = |(_, entry): &(u64, Entry)| match entry {
+            Entry::Asked(question, begun) if *begun >= question.from => question.until.saturating_sub(*begun),
+            _ => 0,
+        };
+        self.entries.iter().map(of_entry).sum()
     }
 
     /// When the call of this number was done.
@@ -66,8 +78,11 @@ impl fmt::Display for Trace {
                 Entry::Attached => writeln!(f, "the transport is there")?,
                 Entry::Step(step) => writeln!(f, "{step:?}")?,
                 Entry::Called(call, client) => writeln!(f, "client {client} makes call {call}")?,
-                Entry::Asked(call, true) => writeln!(f, "call {call} is cancelled")?,
-                Entry::Asked(call, false) => writeln!(f, "call {call} cannot be cancelled")?,
+                Entry::Withdrawn(call, true) => writeln!(f, "call {call} is cancelled")?,
+                Entry::Withdrawn(call, false) => writeln!(f, "call {call} cannot be cancelled")?,
+                Entry::Asked(Question { worker, from, until }, begun) => {
+                    writeln!(f, "worker {worker} is asked for tasks {from}..{until}, and has begun {begun}")?;
+                }
                 Entry::Took(worker, until) => {
                     writeln!(f, "worker {worker} takes a frame, busy until {:.6} ms", *until as f64 / 1e6)?;
                 }

@@ -2,7 +2,7 @@
 
 use super::clock::{self, VirtualClock};
 use super::tasks::{self, Execution};
-use futures_mpi_core::engine::{Frame, Link, Next, Place, Worker, WorkerNumber};
+use futures_mpi_core::engine::{Claimer, Claims, Frame, Link, Next, Place, Worker, WorkerNumber, calls_apart};
 use std::collections::VecDeque;
 
 /// Where a modelled worker is in its life.
@@ -20,6 +20,12 @@ pub(super) struct ModelledWorker {
     worker: Worker<'static, VirtualClock>,
     slowness: u64,
     life: Life,
+    claims: Claims,
+    claimer: Claimer,
+    /// Whether it looks at calls one by one, so that those that it has not come to can be taken back.
+    apart: bool,
+    /// What it sends when the call in which it is has met the others.
+    meeting: Option<Vec<Frame>>,
     /// When it has done what it was given.
     free_at: u64,
     /// What came while it was busy.
@@ -39,10 +45,22 @@ pub(super) struct Reply {
 }
 
 impl ModelledWorker {
-    pub(super) fn new(number: WorkerNumber, slowness: u64) -> Self {
+    pub(super) fn new(number: WorkerNumber, slowness: u64, claims: Claims, apart: bool) -> Self {
         let worker = Worker::new(Place { host: "simulated", set_variable: None }, VirtualClock);
         let (waiting, executions) = (VecDeque::new(), Vec::new());
-        ModelledWorker { number, worker, slowness, life: Life::Working, free_at: 0, waiting, executions }
+        ModelledWorker {
+            number,
+            worker,
+            slowness,
+            life: Life::Working,
+            claimer: Claimer::new(claims.clone()),
+            claims,
+            apart,
+            meeting: None,
+            free_at: 0,
+            waiting,
+            executions,
+        }
     }
 
     /// Whether it is slower than the fastest.
@@ -61,9 +79,10 @@ impl ModelledWorker {
 
     /// A frame comes to the worker, at this time.
     pub(super) fn receive(&mut self, now: u64, frame: Frame) -> Reply {
-        self.waiting.push_back(frame);
         // If others wait already it has said when it will look.
-        if self.waiting.len() == 1 { self.go_on(now) } else { Reply::default() }
+        let waits = !self.waiting.is_empty();
+        self.waiting.extend(if self.apart { calls_apart(frame) } else { vec![frame] });
+        if waits { Reply::default() } else { self.go_on(now) }
     }
 
     /// Deals with the frame that has waited longest, if it is free.
@@ -75,27 +94,54 @@ impl ModelledWorker {
             self.waiting.clear();
             return Reply::default();
         }
+        if self.meeting.is_some() {
+            return Reply::default();
+        }
         if self.free_at > now {
             return Reply { free_at: Some(self.free_at), ..Reply::default() };
         }
         let Some(frame) = self.waiting.pop_front() else { return Reply::default() };
         let sent = self.take(now, frame);
-        Reply { sent, free_at: (!self.waiting.is_empty()).then_some(self.free_at), took: true }
+        let waits = !self.waiting.is_empty() && self.meeting.is_none();
+        Reply { sent, free_at: waits.then_some(self.free_at), took: true }
     }
 
     fn take(&mut self, now: u64, frame: Frame) -> Vec<(u64, Frame)> {
         let before = clock::now();
         clock::set(now);
         tasks::enter(self.number.0, self.slowness);
-        let mut link = Answers(Vec::new());
+        let mut link = Answers(Vec::new(), &mut self.claimer);
         let next = self.worker.take(frame, &mut link);
+        let sent = link.0;
         self.executions.extend(tasks::take_executions());
         self.free_at = clock::now();
         clock::set(before);
         if next == Next::Stop {
             self.life = Life::Stopped;
         }
-        link.0
+        if tasks::waits_for_others() {
+            self.meeting = Some(sent.into_iter().map(|(_, frame)| frame).collect());
+            return Vec::new();
+        }
+        sent
+    }
+
+    /// The calls have met, in one of which it may be: it goes on.
+    pub(super) fn meet(&mut self, now: u64) -> Reply {
+        let Some(frames) = self.meeting.take() else { return Reply::default() };
+        self.free_at = now;
+        let sent = frames.into_iter().map(|frame| (now, frame)).collect();
+        Reply { sent, free_at: (!self.waiting.is_empty()).then_some(now), took: false }
+    }
+
+    /// It is asked for tasks that it has not begun; how many are begun. Whoever is gone says nothing.
+    pub(super) fn give_back(&self, from: u64, until: u64) -> Option<u64> {
+        (self.life == Life::Working).then(|| self.claims.recall(from, until))
+    }
+
+    /// How many frames it has to look at.
+    pub(super) fn waiting(&self) -> usize {
+        if self.life == Life::Working { self.waiting.len() } else { 0 }
     }
 
     /// When it has done what it was given.
@@ -125,9 +171,9 @@ impl ModelledWorker {
 }
 
 /// A worker's end of the network: keeps what is sent, with the time.
-struct Answers(Vec<(u64, Frame)>);
+struct Answers<'a>(Vec<(u64, Frame)>, &'a mut Claimer);
 
-impl Link for Answers {
+impl Link for Answers<'_> {
     /// The simulator gives out frames one by one; there is never another to wait for.
     fn receive(&mut self) -> Option<Frame> {
         None
@@ -135,5 +181,9 @@ impl Link for Answers {
 
     fn send(&mut self, frame: Frame) {
         self.0.push((clock::now(), frame));
+    }
+
+    fn begin(&mut self) -> bool {
+        self.1.begin()
     }
 }

@@ -3,7 +3,7 @@
 
 use super::calls::{Call, Calls, Expected, MapCalls};
 use super::clock;
-use super::network::{self, SharedNetwork, SimulatedTransport};
+use super::network::{self, Question, SharedNetwork, SimulatedTransport};
 use super::plan::{Step, TOO_LONG, Terms};
 use super::tasks;
 use super::tasks::{Arguments, CLIENT, Ending, Preparations, simulated_initializer, simulated_long, simulated_short};
@@ -34,6 +34,21 @@ pub(super) struct World {
     /// What has happened that may cost tasks their workers or their pool.
     pub(super) mishaps: Mishaps,
     next_token: u64,
+    /// Whether workers look at calls one by one.
+    apart: bool,
+}
+
+/// How a world is made.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Manner {
+    /// Whether the only client owns the pool.
+    pub(super) owning: bool,
+    /// Whether lost workers are replaced.
+    pub(super) replacing: bool,
+    /// Whether workers look at calls one by one.
+    pub(super) apart: bool,
+    /// Whether nothing comes back from them.
+    pub(super) isolating: bool,
 }
 
 /// What a worker has done about something that has come to it.
@@ -79,9 +94,10 @@ pub(super) struct Mishaps {
 
 impl World {
     /// A pool with one worker for each slowness, and with clients that want these preparations.
-    pub(super) fn new(slowness: &[u64], clients: &[Option<Preparations>], owning: bool, replacing: bool) -> Self {
+    pub(super) fn new(slowness: &[u64], clients: &[Option<Preparations>], manner: Manner) -> Self {
+        let Manner { owning, replacing, apart, isolating } = manner;
         clock::set(0);
-        tasks::reset();
+        tasks::reset(slowness.len() as u32);
         let pool = PoolOptions { boot_limit: BOOT_LIMIT, replace_lost_workers: replacing, ..PoolOptions::default() };
         let (manager, stepper) = Stepper::detached(pool).expect("the task functions agree");
         let client = |(number, preparations): (u32, &Option<Preparations>)| {
@@ -92,20 +108,23 @@ impl World {
             };
             Client { executor, shut_down: false, preparations: *preparations }
         };
+        let network = SharedNetwork::new(slowness.len(), isolating);
+        let worker = |(number, slow): (u32, &u64)| {
+            let number = WorkerNumber(number);
+            ModelledWorker::new(number, *slow, network.lock().claims(number), apart)
+        };
         World {
+            workers: (0..).zip(slowness).map(worker).collect(),
             clients: (0..).zip(clients).map(client).collect(),
             manager,
             stepper: Some(stepper),
-            network: SharedNetwork::new(slowness.len()),
-            workers: (0..)
-                .zip(slowness)
-                .map(|(number, slow)| ModelledWorker::new(WorkerNumber(number), *slow))
-                .collect(),
+            network,
             calls: Calls::default(),
             trace: Trace::default(),
             mishaps: Mishaps { attempts_failed: replacing.then_some(0), ..Mishaps::default() },
             originals: slowness.len(),
             next_token: 0,
+            apart,
         }
     }
 
@@ -150,6 +169,32 @@ impl World {
         self.pass_on(worker, reply)
     }
 
+    /// Lets the workers go on that are in calls that have met.
+    pub(super) fn meet(&mut self) -> Vec<(u32, Reaction)> {
+        if !tasks::have_met() {
+            return Vec::new();
+        }
+        let replies: Vec<Reply> = self.workers.iter_mut().map(|worker| worker.meet(clock::now())).collect();
+        (0..).zip(replies).map(|(worker, reply)| (worker, self.pass_on(worker, reply))).collect()
+    }
+
+    /// Lets a worker learn that it is to give tasks back; how many it has begun, if it is there.
+    pub(super) fn ask(&mut self, question: Question) -> Option<u64> {
+        let begun = self.workers[question.worker as usize].give_back(question.from, question.until)?;
+        self.add(Entry::Asked(question, begun));
+        Some(begun)
+    }
+
+    /// Lets the manager learn how many tasks a worker has begun.
+    pub(super) fn recalled(&mut self, worker: u32, begun: u64) {
+        self.network.lock().recalled(WorkerNumber(worker), begun);
+    }
+
+    /// Whether the manager looks now and then whether tasks are to come back.
+    pub(super) fn has_ahead(&self) -> bool {
+        self.stepper.as_ref().is_some_and(Stepper::has_ahead)
+    }
+
     fn pass_on(&mut self, worker: u32, reply: Reply) -> Reaction {
         if reply.took {
             self.add(Entry::Took(worker, self.workers[worker as usize].busy_until()));
@@ -181,7 +226,8 @@ impl World {
         }
         let joined = self.network.lock().join(comes);
         if let Some(number) = joined {
-            self.workers.push(ModelledWorker::new(number, 1));
+            let claims = self.network.lock().claims(number);
+            self.workers.push(ModelledWorker::new(number, 1, claims, self.apart));
             self.add(Entry::Joined(number.0));
         } else {
             self.mishaps.attempts_failed = self.mishaps.attempts_failed.map(|failed| failed + 1);
@@ -209,9 +255,14 @@ impl World {
             Step::Map { client, long, nanos, ending, count, chunksize, terms } => {
                 self.map(client, long, (nanos, ending), (count, chunksize), terms);
             }
+            Step::Meet { client, long } => {
+                for _ in 0..self.originals {
+                    self.submit(client, long, (0, Ending::Meeting), Terms::default());
+                }
+            }
             Step::Cancel(which) => {
                 if let Some((number, cancelled)) = self.calls.cancel(which) {
-                    self.add(Entry::Asked(number, cancelled));
+                    self.add(Entry::Withdrawn(number, cancelled));
                 }
             }
             Step::DropMap(which) => self.calls.drop_map(which),
@@ -258,9 +309,9 @@ impl World {
         self.workers.iter().skip(self.originals)
     }
 
-    /// Makes all workers free, and the time the beginning, where time does not matter.
-    pub(super) fn rest(&mut self) {
-        clock::set(0);
+    /// Makes all workers free, and the time this one, where the time that calls take does not matter.
+    pub(super) fn rest(&mut self, now: u64) {
+        clock::set(now);
         self.workers.iter_mut().for_each(ModelledWorker::rest);
     }
 
@@ -272,7 +323,7 @@ impl World {
         let mut hash = |text: fmt::Arguments<'_>| fmt::Write::write_fmt(&mut hasher, text).expect("it takes any text");
         hash(format_args!("{:?} {:?} {:?}", self.stepper, *self.network.lock(), self.mishaps));
         for worker in &self.workers {
-            hash(format_args!("{:?} {:?}", worker.life(), worker.executions()));
+            hash(format_args!("{:?} {:?} {}", worker.life(), worker.executions(), worker.waiting()));
         }
         for call in &self.calls.calls {
             let phase = (call.future.running(), call.future.done(), call.future.cancelled());

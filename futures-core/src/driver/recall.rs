@@ -1,0 +1,247 @@
+//! Takes tasks back that were sent ahead of others, when their workers do not come to them.
+//!
+//! How long a task takes is a guess, and a wrong one would leave those behind it where nobody executes them, perhaps for
+//! ever: the task may wait for one of them. So whoever drives looks now and then at the workers that have tasks ahead. One
+//! that has answered nothing since some looks gives back what it has not begun, soon if another worker is idle, and after
+//! a while in any case. Then it is given nothing before it has answered what it has begun. What comes back is pending
+//! again, as if it had never been sent: this counts as no try.
+
+use super::Driver;
+use super::workers::Worker;
+use crate::codec::DecodeFailure;
+use crate::ids::{TaskNumber, WorkerNumber};
+use crate::scheduler::Event;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// A worker that has answered nothing for so long gives tasks back while another one is idle. It is longer than a worker
+/// holds replies back, and than a message takes, so that the end of a quick map brings nothing back.
+const GRACE: Duration = Duration::from_millis(2);
+
+/// The same while none is idle: no task is sent ahead of another that is expected to take half as long.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// With more workers there is more time between two looks, so that looking takes little of a master's time.
+const LOOK_FOR_EACH: Duration = Duration::from_micros(5);
+
+/// What a worker was sent ahead of other tasks.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    /// The tasks that it has not answered and that were sent while it had others, with their numbers among all that it was
+    /// sent; oldest first. Their arguments are kept.
+    tasks: VecDeque<(u64, TaskNumber)>,
+    /// How many tasks it was given in all.
+    given: u64,
+    /// Whether it is among those that are looked at.
+    listed: bool,
+    /// How many it had answered at the last look, and since when.
+    answered: u64,
+    since: Duration,
+    recall: Recall,
+}
+
+/// How far a worker is with giving tasks back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Recall {
+    #[default]
+    None,
+    /// It was asked for the tasks from this number on; it is engaged.
+    Asked(u64),
+    /// It has given back what it had, and has not answered the rest; it is engaged.
+    Emptied,
+}
+
+/// The workers that have tasks ahead.
+#[derive(Debug, Default)]
+pub(super) struct Recalls {
+    /// All of them, and some that have none any more.
+    listed: Vec<WorkerNumber>,
+    /// How many have.
+    count: usize,
+    next_look: Duration,
+}
+
+impl Recalls {
+    /// Whether no worker has tasks ahead.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// A task is about to be put into a frame for a worker; whether it is sent ahead of others.
+    pub(super) fn note_given(&mut self, worker: &mut Worker, number: WorkerNumber, task: TaskNumber) -> bool {
+        let ahead = &mut worker.ahead;
+        let place = ahead.given;
+        ahead.given += 1;
+        if worker.unanswered + worker.unsent == 0 {
+            return false;
+        }
+        self.count += usize::from(ahead.tasks.is_empty());
+        ahead.tasks.push_back((place, task));
+        if !std::mem::replace(&mut ahead.listed, true) {
+            // The next look is the first.
+            ahead.answered = u64::MAX;
+            self.listed.push(number);
+        }
+        true
+    }
+
+    /// Derives from the workers what is known of them.
+    ///
+    /// # Panics
+    ///
+    /// If it is not right.
+    pub(super) fn check(&self, workers: &[Worker]) {
+        let having = (0..).map(WorkerNumber).zip(workers).filter(|(_, worker)| !worker.ahead.tasks.is_empty());
+        let having: Vec<WorkerNumber> = having.map(|(number, _)| number).collect();
+        assert_eq!(having.len(), self.count, "the workers with tasks ahead are counted");
+        let listed = workers.iter().filter(|worker| worker.ahead.listed).count();
+        assert_eq!(listed, self.listed.len(), "a worker is listed once");
+        assert!(having.iter().all(|number| workers[number.index()].ahead.listed), "they are looked at: {having:?}");
+    }
+}
+
+impl Ahead {
+    /// The tasks, oldest first.
+    pub(super) fn tasks(&self) -> impl Iterator<Item = TaskNumber> {
+        self.tasks.iter().map(|(_, task)| *task)
+    }
+}
+
+impl Driver {
+    /// Whether workers have tasks ahead.
+    pub(crate) fn has_ahead(&self) -> bool {
+        !self.recalls.is_empty()
+    }
+
+    /// Whether a worker may have to give tasks back soon, because another one is idle.
+    pub(crate) fn may_recall(&self) -> bool {
+        !self.recalls.is_empty() && self.scheduler.has_idle()
+    }
+
+    /// A worker has answered one of the tasks that it was sent.
+    pub(super) fn note_answered(&mut self, number: WorkerNumber, task: TaskNumber) {
+        let tasks = &mut self.workers[number.index()].ahead.tasks;
+        // Mostly it is the first, or the one before all of these.
+        if let Some(at) = tasks.iter().position(|(_, ahead)| *ahead == task) {
+            tasks.remove(at);
+            self.recalls.count -= usize::from(tasks.is_empty());
+        }
+    }
+
+    /// A worker may have answered the last of what it had begun when it gave others back: it takes tasks again.
+    pub(super) fn refill(&mut self, number: WorkerNumber) {
+        let worker = &mut self.workers[number.index()];
+        if worker.ahead.recall == Recall::Emptied && worker.unanswered == 0 {
+            worker.ahead.recall = Recall::None;
+            self.handle(Event::Release(number));
+        }
+    }
+
+    /// A worker is gone, and with it all that it was sent.
+    pub(super) fn forget_ahead(&mut self, number: WorkerNumber) {
+        let ahead = &mut self.workers[number.index()].ahead;
+        self.recalls.count -= usize::from(!ahead.tasks.is_empty());
+        ahead.tasks.clear();
+        ahead.recall = Recall::None;
+    }
+
+    /// Nothing is executed any more.
+    pub(super) fn forget_all_ahead(&mut self) {
+        self.workers.iter_mut().for_each(|worker| worker.ahead.tasks.clear());
+        self.recalls.count = 0;
+    }
+
+    /// Looks at the workers that have tasks ahead, if it is time, and asks for the tasks of those that do not come to
+    /// them.
+    pub(super) fn check_recalls(&mut self) {
+        if self.recalls.is_empty() || self.now < self.recalls.next_look {
+            return;
+        }
+        let patience = if self.scheduler.has_idle() { GRACE } else { PATIENCE };
+        let mut listed = std::mem::take(&mut self.recalls.listed);
+        let mut stuck = Vec::new();
+        listed.retain(|number| {
+            let worker = &mut self.workers[number.index()];
+            let answered = worker.ahead.given - u64::from(worker.unsent) - u64::from(worker.unanswered);
+            let ahead = &mut worker.ahead;
+            ahead.listed = !ahead.tasks.is_empty();
+            if ahead.answered != answered {
+                (ahead.answered, ahead.since) = (answered, self.now);
+            } else if self.now.saturating_sub(ahead.since) >= patience {
+                stuck.push(*number);
+            }
+            ahead.listed
+        });
+        self.recalls.next_look = self.now.saturating_add(GRACE.max(LOOK_FOR_EACH * listed.len() as u32));
+        self.recalls.listed = listed;
+        stuck.into_iter().for_each(|number| self.recall(number));
+    }
+
+    /// Asks a worker for the tasks that it has not begun, unless it has been asked.
+    pub(super) fn recall(&mut self, number: WorkerNumber) {
+        // The worker must know of all that is to come back.
+        self.send(number);
+        let worker = &mut self.workers[number.index()];
+        let ahead = &mut worker.ahead;
+        let (Some((from, _)), Recall::None) = (ahead.tasks.front().copied(), ahead.recall) else { return };
+        let Some(transport) = &mut self.transport else { return };
+        if transport.recall(number, from, ahead.given) {
+            ahead.recall = Recall::Asked(from);
+            self.handle(Event::Engage(number));
+        } else {
+            self.handle(Event::Isolate(number));
+        }
+    }
+
+    /// A worker has begun so many of all tasks that it was sent, and gives back the others, if it was to.
+    pub(super) fn take_back(&mut self, number: WorkerNumber, begun: u64) -> Result<(), DecodeFailure> {
+        let ahead = &mut self.workers[number.index()].ahead;
+        let Recall::Asked(from) = ahead.recall else {
+            return Err(DecodeFailure("it gives tasks back for which nobody has asked".to_owned()));
+        };
+        if begun > ahead.given {
+            let given = ahead.given;
+            return Err(DecodeFailure(format!("it has begun {begun} tasks, and was sent {given}")));
+        }
+        ahead.recall = Recall::None;
+        if begun >= from {
+            self.take_back_from(number, begun);
+        }
+        self.handle(Event::Release(number));
+        Ok(())
+    }
+
+    /// Queues the tasks anew that a worker has not begun: those from this number on.
+    fn take_back_from(&mut self, number: WorkerNumber, begun: u64) {
+        let worker = &mut self.workers[number.index()];
+        // What is begun does not come back any more.
+        let mut tasks = std::mem::take(&mut worker.ahead.tasks);
+        self.recalls.count -= usize::from(!tasks.is_empty());
+        tasks.retain(|(place, _)| *place >= begun);
+        worker.unanswered = worker.unanswered.saturating_sub(tasks.len() as u32);
+        if worker.unanswered > 0 {
+            worker.ahead.recall = Recall::Emptied;
+            self.handle(Event::Engage(number));
+        }
+        for (_, task) in tasks.into_iter().rev() {
+            if self.late.remove(&(number, task)) {
+                // It was given up before it was begun.
+                self.handle(Event::Release(number));
+            } else {
+                self.handle(Event::TakeBack(number, task));
+            }
+        }
+        self.handle(Event::GiveOut);
+        if self.pending > 0 {
+            self.start_clock(number);
+        }
+    }
+
+    /// A task that was taken back is queued again.
+    pub(super) fn note_returned(&mut self, number: TaskNumber) {
+        self.stop_timer(number);
+        if let Some(task) = self.tasks.get(number.0) {
+            task.state.rest();
+        }
+    }
+}
