@@ -79,7 +79,12 @@ pub(crate) fn while_encoding<R>(
     let result = encode();
     let count = COUNT.take();
     if count > 0 {
-        ATTACHED.with_borrow_mut(|attached| attachments.extend(attached.drain(attached.len() - count..)));
+        // It was there when they were attached.
+        let _ = ATTACHED.try_with(|attached| {
+            let mut attached = attached.borrow_mut();
+            let first = attached.len() - count;
+            attachments.extend(attached.drain(first..));
+        });
     }
     drop(restore);
     result
@@ -112,7 +117,13 @@ impl Drop for Opened {
 /// Drops what an encoding has attached that has ended by a panic.
 #[cold]
 fn discard(count: usize) {
-    drop(ATTACHED.with_borrow_mut(|attached| attached.split_off(attached.len() - count)));
+    let _ = ATTACHED.try_with(|attached| {
+        let mut attached = attached.borrow_mut();
+        let first = attached.len() - count;
+        let lost = attached.split_off(first);
+        drop(attached);
+        drop(lost);
+    });
 }
 
 /// Runs `decode` with the channel open: buffers are taken from `attachments`.
@@ -121,7 +132,12 @@ pub(crate) fn while_decoding<R>(attachments: &mut Incoming, decode: impl FnOnce(
         let _restore = Restore { variable: &DECODING, before: DECODING.replace(Decoding::Without) };
         return decode();
     }
-    let outer = INCOMING.replace(std::mem::take(attachments));
+    let given = std::mem::take(attachments);
+    let Ok(outer) = INCOMING.try_with(|incoming| incoming.replace(given)) else {
+        // A thread that ends has lost it: buffers that are asked for are not there, which is an error of the codec.
+        let _restore = Restore { variable: &DECODING, before: DECODING.replace(Decoding::Without) };
+        return decode();
+    };
     let restore = Restore { variable: &DECODING, before: DECODING.replace(Decoding::With) };
     let result = decode();
     drop(restore);
@@ -147,7 +163,10 @@ pub(crate) fn attach(buffer: &Attachment) -> Option<Place> {
         return Some(Place::Inline);
     }
     let place = COUNT.get();
-    ATTACHED.with_borrow_mut(|attached| attached.push(buffer.clone()));
+    // A thread that ends has lost the list.
+    if ATTACHED.try_with(|attached| attached.borrow_mut().push(buffer.clone())).is_err() {
+        return Some(Place::Inline);
+    }
     COUNT.set(place + 1);
     Some(Place::Attached(place as u32))
 }

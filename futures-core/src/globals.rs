@@ -42,7 +42,7 @@ thread_local! {
 /// ```
 pub fn global<T: DeserializeOwned>(name: &str) -> Result<T> {
     let refuse = |message: String| Error::new(Kind::Configuration, message);
-    let Some(globals) = CURRENT.with_borrow(Clone::clone) else {
+    let Some(globals) = CURRENT.try_with(|current| current.borrow().clone()).ok().flatten() else {
         return Err(refuse(format!(
             "the global {name:?} can be read only inside a task, in the thread that executes it"
         )));

@@ -179,15 +179,15 @@ pub(crate) fn encode_arguments<T: Serialize>(name: &str, arguments: &T, limits: 
     thread_local! {
         static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     }
-    // Taken rather than borrowed: a `Serialize` may itself submit a task.
-    let mut encoded = Encoded { bytes: SCRATCH.take(), attachments: Vec::new() };
+    // Taken rather than borrowed: a `Serialize` may itself submit a task. A thread that ends may have lost it.
+    let mut encoded = Encoded { bytes: SCRATCH.try_with(RefCell::take).unwrap_or_default(), attachments: Vec::new() };
     encoded.bytes.clear();
     append_arguments(name, arguments, &mut encoded, limits)?;
     if encoded.bytes.len() > HAND_OVER_BYTES || !encoded.attachments.is_empty() {
         return Ok(encoded.into());
     }
     let payload = Payload::copied(&encoded.bytes);
-    SCRATCH.set(encoded.bytes);
+    let _ = SCRATCH.try_with(|scratch| scratch.replace(encoded.bytes));
     Ok(payload)
 }
 

@@ -73,7 +73,7 @@ pub struct WorkersCommunicator {
 /// }
 /// ```
 pub fn get_comm_workers() -> Result<WorkersCommunicator> {
-    let group = GROUP.with_borrow(Option::clone).ok_or_else(|| {
+    let group = GROUP.try_with(|group| group.borrow().clone()).ok().flatten().ok_or_else(|| {
         if BROKEN.get() {
             return Error::new(
                 Kind::WorkerLost,

@@ -14,15 +14,20 @@ thread_local! {
 ///
 /// Within the cancellation of another future it leaves them to be cancelled after that one.
 pub(crate) fn cancel_all(states: impl IntoIterator<Item = Arc<State>>) {
-    let mut states = states.into_iter().peekable();
-    if states.peek().is_none() {
+    let mut states: VecDeque<_> = states.into_iter().collect();
+    if states.is_empty() {
         return;
     }
-    let outermost = QUEUE.with_borrow_mut(|queue| {
+    let outermost = QUEUE.try_with(|queue| {
+        let mut queue = queue.borrow_mut();
         let outermost = queue.is_none();
-        queue.get_or_insert_default().extend(states);
+        queue.get_or_insert_default().append(&mut states);
         outermost
     });
+    let Ok(outermost) = outermost else {
+        // A thread that ends has lost the queue.
+        return states.into_iter().for_each(|state| _ = state.cancel());
+    };
     if outermost {
         while let Some(state) = QUEUE.with_borrow_mut(|queue| queue.as_mut().and_then(VecDeque::pop_front)) {
             state.cancel();
