@@ -1,49 +1,98 @@
-//! Keeps panics of other people's code to themselves, and turns one of a task function into a failure, with its message,
-//! place and backtrace.
+//! Turns a panic of a task function into a failure, with its message, place and backtrace, and keeps it from standard
+//! error as long as it can become one.
+//!
+//! The panic hook holds back what it sees of a panic in a task. If the panic arrives where the task was called, it is
+//! the failure's. Else it is printed, as without this library: when the task has ended, because the task itself has
+//! caught the panic; when another panic begins, by which the process may be about to abort; when the thread ends, or the
+//! process by `exit`. A panic that cannot unwind, or a program that is built with `panic = "abort"`, is never kept quiet.
+//! What is lost is the text of a panic after which a destructor or the task ends the process by `abort`, or a signal does.
 
 use super::failure::Details;
 use super::{Failure, FailureKind};
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::{Cell, RefCell};
+use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
-use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
+use std::thread;
+
+/// So many panics of one task are remembered; of more, only the last.
+const HELD_MAX: usize = 16;
 
 /// What the panic hook saw.
-#[derive(Default)]
 struct Seen {
+    /// The type of what the panic carries.
+    payload: TypeId,
+    message: String,
+    thread: String,
     location: Option<String>,
     backtrace: Option<String>,
+    printed: bool,
 }
 
-/// What this thread does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Doing {
-    Anything,
-    /// It runs a task function.
-    Task,
-    /// It runs a task function that has panicked; `SEEN` tells where.
-    Panicked,
+/// Panics that are held back; printed when their thread ends, or the process by `exit`.
+struct Held(Vec<Seen>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(Seen::print);
+    }
 }
 
 thread_local! {
-    static DOING: Cell<Doing> = const { Cell::new(Doing::Anything) };
-    static SEEN: RefCell<Option<Seen>> = const { RefCell::new(None) };
+    /// Whether this thread runs a task function.
+    static IN_TASK: Cell<bool> = const { Cell::new(false) };
+    /// Whether a hook of ours that stands before the program's is at work.
+    static IN_HOOK: Cell<bool> = const { Cell::new(false) };
+    /// How many panics are held back in this thread: cheaper to look at.
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+    static HELD: RefCell<Held> = const { RefCell::new(Held(Vec::new())) };
 }
 
 /// Runs a task function; its panic becomes a failure instead of a message on standard error.
 pub(crate) fn catch<T>(function: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     install_hook();
     // A task may itself run tasks, on executors of its own: what stood here before is put back.
-    let before = DOING.replace(Doing::Task);
+    let (before, held) = (IN_TASK.replace(true), COUNT.get());
     let result = panic::catch_unwind(AssertUnwindSafe(function));
-    let noted = DOING.replace(before) == Doing::Panicked;
-    result.unwrap_or_else(|payload| {
-        let Seen { location, backtrace } = SEEN.take().filter(|_| noted).unwrap_or_default();
-        let details = Details::new(FailureKind::Panicked, message(payload.as_ref()));
-        discard(payload);
-        Err(Failure::of(Details { location, backtrace, ..details }))
-    })
+    IN_TASK.set(before);
+    match result {
+        Ok(result) if COUNT.get() == held => result,
+        Ok(result) => {
+            settle(held, None);
+            result
+        }
+        Err(payload) => Err(failure(held, payload)),
+    }
+}
+
+/// The failure of a task that has panicked; `held`: how many panics were held back before it.
+#[cold]
+fn failure(held: usize, payload: Box<dyn Any + Send>) -> Failure {
+    let details = Details::new(FailureKind::Panicked, message(payload.as_ref()));
+    let seen = settle(held, Some(((*payload).type_id(), &details.message)));
+    discard(payload);
+    let Some(Seen { location, backtrace, .. }) = seen else {
+        look_after_hook();
+        return Failure::of(details);
+    };
+    Failure::of(Details { location, backtrace, ..details })
+}
+
+/// Gives back what the hook saw of the panic that was caught, and prints the others of this task; `before`: how many are
+/// not of this task.
+#[cold]
+fn settle(before: usize, caught: Option<(TypeId, &str)>) -> Option<Seen> {
+    let taken = HELD.try_with(|held| held.try_borrow_mut().ok().map(|mut held| held.0.split_off(before)));
+    COUNT.set(before);
+    let mut seen = taken.ok().flatten()?;
+    // Of several that look alike, the last: the others were caught by the task.
+    let is_caught = |seen: &Seen| caught == Some((seen.payload, &seen.message));
+    let found = seen.iter().rposition(is_caught).map(|place| seen.remove(place));
+    seen.iter_mut().for_each(Seen::print);
+    found
 }
 
 /// Calls a function that is not ours; its panic is reported by the panic hook and goes no further.
@@ -57,34 +106,105 @@ fn discard(payload: Box<dyn Any + Send>) {
     dropped.unwrap_or_else(std::mem::forget);
 }
 
-/// Puts a hook before the program's own that keeps quiet about panics of task functions, which are reported by their
-/// futures.
+type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
+
+/// Where the hook lies that was installed last.
+static INSTALLED: AtomicUsize = AtomicUsize::new(0);
+
+/// Puts a hook before the program's own that holds panics of task functions back.
 fn install_hook() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        let next = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if !note(info) {
-                next(info);
-            }
-        }));
-    });
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| put_before(panic::take_hook(), false));
 }
 
-/// Remembers a panic if this thread runs a task function.
-fn note(info: &PanicHookInfo<'_>) -> bool {
-    if DOING.get() == Doing::Anything {
+/// Puts a hook before `next`. `always`: `next` is called for the panics of tasks, too.
+fn put_before(next: Hook, always: bool) {
+    let hook: Hook = Box::new(move |info| {
+        if !hold_back(info, always) || always {
+            let outer = IN_HOOK.replace(true);
+            next(info);
+            IN_HOOK.set(outer);
+        }
+    });
+    INSTALLED.store(address(&hook), Ordering::Release);
+    panic::set_hook(hook);
+}
+
+fn address(hook: &Hook) -> usize {
+    (&raw const **hook).cast::<()>().addr()
+}
+
+/// After a panic that our hook has not seen: it came from another thread, or the program has set a hook in the place of
+/// ours. Such a hook wants to see every panic; from now on ours stands before it, and only takes notes.
+fn look_after_hook() {
+    static TURN: Mutex<()> = Mutex::new(());
+    if thread::panicking() {
+        // The hook may not be changed now.
+        return;
+    }
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let hook = panic::take_hook();
+    if address(&hook) == INSTALLED.load(Ordering::Acquire) {
+        panic::set_hook(hook);
+    } else {
+        put_before(hook, true);
+    }
+}
+
+/// Remembers a panic if this thread runs a task function where it can be caught; whether it does. `printed`: the next
+/// hook prints it nevertheless.
+fn hold_back(info: &PanicHookInfo<'_>, printed: bool) -> bool {
+    if cfg!(panic = "abort") || !IN_TASK.get() {
+        return false;
+    }
+    if IN_HOOK.get() {
+        // The hook of the program, which stands behind one of ours, calls another of ours.
+        return true;
+    }
+    // Whatever came before: the process may be about to end by this one.
+    let before = HELD.try_with(|held| held.try_borrow_mut().map(|mut held| held.0.iter_mut().for_each(Seen::print)));
+    if !matches!(before, Ok(Ok(()))) || !can_unwind(info) {
         return false;
     }
     let seen = Seen {
+        payload: info.payload().type_id(),
+        message: message(info.payload()),
+        thread: thread::current().name().unwrap_or("<unnamed>").to_owned(),
         location: info.location().map(ToString::to_string),
         backtrace: Some(Backtrace::capture())
             .filter(|backtrace| backtrace.status() == BacktraceStatus::Captured)
             .map(|backtrace| backtrace.to_string()),
+        printed,
     };
-    SEEN.set(Some(seen));
-    DOING.set(Doing::Panicked);
+    HELD.with_borrow_mut(|Held(held)| {
+        if held.len() >= HELD_MAX {
+            // It is printed by now; those before it may be of a task around this one.
+            held.pop();
+        }
+        held.push(seen);
+        COUNT.set(held.len());
+    });
     true
+}
+
+/// Whether a panic unwinds; the standard library shows that in its debug form only.
+fn can_unwind(info: &PanicHookInfo<'_>) -> bool {
+    !format!("{info:?}").contains("can_unwind: false")
+}
+
+impl Seen {
+    /// Prints what the standard library would have printed, unless that has been done.
+    fn print(&mut self) {
+        if std::mem::replace(&mut self.printed, true) {
+            return;
+        }
+        let Seen { thread, message, .. } = self;
+        let place = self.location.as_deref().unwrap_or("an unknown place");
+        let backtrace = self.backtrace.as_deref().unwrap_or_default();
+        let text = format!("\nthread '{thread}' panicked at {place}:\n{message}\n{backtrace}");
+        // As for all messages: that it cannot be written is no reason for anything else.
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {
