@@ -322,6 +322,9 @@ impl Client {
     }
 
     fn shutdown(&self, wait: bool, cancel_futures: bool) {
+        if self.manager.is_elsewhere() {
+            return;
+        }
         let first = !self.closed.swap(true, Ordering::AcqRel);
         let inbox = self.manager.inbox();
         if cancel_futures {

@@ -53,6 +53,8 @@ pub struct Manager {
     boot: Arc<Boot>,
     registry: &'static Registry,
     options: PoolOptions,
+    /// The process that has made it: in one that was forked from it there is none of its threads.
+    process: u32,
     phase: Mutex<Phase>,
     /// Whether there is nothing left to start, for a look without the lock.
     started: AtomicBool,
@@ -91,11 +93,17 @@ impl Manager {
             ended.open();
         }
         let (inbox, boot, phase) = (Inbox::new(), Arc::new(Boot::default()), Mutex::new(phase));
-        Ok(Arc::new(Manager { inbox, boot, registry, options, phase, started, ended }))
+        let process = std::process::id();
+        Ok(Arc::new(Manager { inbox, boot, registry, options, process, phase, started, ended }))
     }
 
     pub(crate) fn inbox(&self) -> &Arc<Inbox> {
         &self.inbox
+    }
+
+    /// Whether this is a process that was forked from the pool's own, where nobody can work for it or end it.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.process != std::process::id()
     }
 
     pub(crate) fn boot(&self) -> &Boot {

@@ -3,7 +3,8 @@
 use crate::comm_workers;
 use crate::lifeline::{Reach, Setting};
 use crate::link::{MpiLink, Parting};
-use crate::runtime::{self, Role};
+use crate::runtime::{self, Role, Runtime};
+use crate::start;
 use crate::sys::{self, Communicator, MpiError, ThreadLevel};
 use crate::transport::MpiTransport;
 use futures_mpi_core::engine::{self, Kind, Manager, Notify, Place, Plan, Transport, say};
@@ -11,8 +12,13 @@ use futures_mpi_core::options::{self, CommonOptions, Decided};
 use futures_mpi_core::{Error, Executor, Result};
 use mpi::topology::SimpleCommunicator;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How much longer than its shutdown limit a pool may take to end, for what is done under no limit.
+const END_GRACE: Duration = Duration::from_secs(2);
 
 /// An [`Executor`] whose workers are the other processes of a communicator.
 ///
@@ -36,7 +42,8 @@ use std::time::Duration;
 /// Dropping the executor, at the root, shuts it down, waits until its futures are done, and lets the workers go. While
 /// a panic unwinds at the root, what is queued is cancelled, running tasks are waited for, and the workers go on with
 /// the program as they otherwise would; whether the program can, after what has happened to the root, is its own
-/// concern. An executor must have ended before MPI is finalised.
+/// concern. An executor must have ended before MPI is finalised: drop it before the `Universe`. Otherwise its pool is
+/// given up when MPI is finalised: what is pending fails, the workers are let go, and standard error says so.
 ///
 /// # When a process is lost
 ///
@@ -186,7 +193,9 @@ impl MpiCommBuilder {
             ));
         }
         let size = communicator.size().map_err(failed)?;
+        runtime::get().map_or(Ok(()), Runtime::check_process)?;
         check_role(size)?;
+        warn_of_launcher();
         let pool = communicator.duplicate().map_err(failed)?;
         let backoff = self.common.backoff();
         let own = backoff.and_then(|backoff| Ok((backoff, self.common.decide()?, life_line(self.life_line)?)));
@@ -296,8 +305,46 @@ fn executor(
     let only_driver = (sys::thread_level() < ThreadLevel::Serialized).then(|| thread::current().id());
     let plan = Plan { recipe: Box::new(recipe), backoff, crowded, only_driver, options: options.pool };
     let manager = Manager::new(plan)?;
+    watch_end_of_mpi(&manager, options.pool.shutdown_limit)?;
     manager.start();
     Ok(MpiCommExecutor { executor: Executor::owning(manager, options) })
+}
+
+/// The pools of executors that have not ended, and how long each may take to end.
+static OPEN: Mutex<Vec<(Arc<Manager>, Duration)>> = Mutex::new(Vec::new());
+
+/// Has a pool ended when MPI is finalised, if it has not ended by then: its workers wait in a call of the program, and
+/// `MPI_Finalize` would wait for them for ever.
+fn watch_end_of_mpi(manager: &Arc<Manager>, limit: Duration) -> Result<()> {
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    static WATCHED: AtomicBool = AtomicBool::new(false);
+    if !WATCHED.load(Ordering::Acquire) {
+        sys::before_finalize(end_open_pools).map_err(failed)?;
+        WATCHED.store(true, Ordering::Release);
+    }
+    open.retain(|(pool, _)| !pool.is_over());
+    open.push((Arc::clone(manager), limit));
+    Ok(())
+}
+
+/// Ends the pools that are left when MPI is about to be finalised.
+pub(crate) fn end_open_pools() {
+    let mut open = std::mem::take(&mut *OPEN.lock().unwrap_or_else(PoisonError::into_inner));
+    open.retain(|(pool, _)| !pool.is_over());
+    if open.is_empty() {
+        return;
+    }
+    say("MPI is finalised while there is still an MpiCommExecutor, which the program has leaked, or drops after the \
+         `Universe`: its pool ends now, and what is pending fails. Drop the executor before MPI is finalised");
+    open.iter().for_each(|(pool, _)| pool.abandon());
+    for (pool, limit) in open {
+        if !pool.ends_by(Some(Instant::now() + limit + END_GRACE)) {
+            say(&format!(
+                "the pool of an MpiCommExecutor has not ended within {limit:?}: MPI waits until its workers have come to \
+                 the end of their tasks"
+            ));
+        }
+    }
 }
 
 /// Whether there are to be life lines, and where.
@@ -317,6 +364,12 @@ fn check_mpi() -> Result<()> {
         return Err(refused("MPI has been finalised, and cannot be used any more".to_owned()));
     }
     Ok(())
+}
+
+/// Processes that another MPI's launcher has started are each alone; said once.
+fn warn_of_launcher() {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| _ = start::check_launcher().inspect_err(|wrong| say(wrong)));
 }
 
 /// In command line mode the world has a master in it that does not come, and workers that serve.

@@ -1,5 +1,6 @@
 //! The end of MPI in this process, and what stands in its way.
 
+use crate::comm_executor;
 use crate::environment;
 use crate::lifeline::Departure;
 use crate::spawn;
@@ -69,18 +70,20 @@ pub(crate) fn flush_output(limit: Duration) {
     }
 }
 
-/// Calls `early` when this process ends by `exit`, unless its end was [prepared](prepare) before.
+/// Calls `early` when this process ends by `exit`, unless its end was [prepared](prepare) before. A process that is
+/// forked from it ends by itself: MPI and its pools are not its own.
 pub(crate) fn watch_exit(early: fn()) {
-    static EARLY: OnceLock<fn()> = OnceLock::new();
+    static EARLY: OnceLock<(fn(), u32)> = OnceLock::new();
     extern "C" fn handler() {
-        if !PREPARED.swap(true, Ordering::AcqRel)
-            && let Some(early) = EARLY.get()
+        if let Some((early, process)) = EARLY.get()
+            && *process == std::process::id()
+            && !PREPARED.swap(true, Ordering::AcqRel)
         {
             // There is nothing to unwind to.
             let _ = panic::catch_unwind(early);
         }
     }
-    if EARLY.set(early).is_ok() {
+    if EARLY.set((early, std::process::id())).is_ok() {
         sys::at_exit(handler);
     }
 }
@@ -133,6 +136,8 @@ pub(crate) fn finalize(started: &Started, failure: Option<u8>, limit: Option<Dur
         leave_at_once(1);
     };
     let limit = limit.map(|limit| limit + spawn::time_to_finalize());
+    // Before the call in which MPI would have them ended, and in which other threads may not call it at every level.
+    comm_executor::end_open_pools();
     if let Err(error) = within(limit, sys::finalize, late) {
         say(&format!("MPI did not end cleanly: {error}"));
     }

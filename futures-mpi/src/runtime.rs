@@ -41,6 +41,8 @@ const PANIC_STATUS: u8 = 101;
 pub(crate) struct Runtime {
     pub(crate) started: Started,
     pub(crate) role: Role,
+    /// The process that MPI knows; one that was forked from it is another.
+    process: u32,
     pools: Mutex<Pools>,
     /// What the pool that came up last talks over; for measurements.
     line: Mutex<Option<Communicator>>,
@@ -74,6 +76,26 @@ pub(crate) fn get() -> Option<&'static Runtime> {
 }
 
 impl Runtime {
+    /// Refuses a process that was forked from the one in which MPI was started.
+    pub(crate) fn check_process(&self) -> Result<()> {
+        if !self.is_elsewhere() {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Configuration,
+            format!(
+                "this process was forked from process {}, in which `#[futures_mpi::main]` has started MPI, and cannot \
+                 use MPI itself: a program may not become a daemon, or go on in a child, within its main function. Let \
+                 the shell start it in the background (nohup PROGRAM &, setsid PROGRAM), or use a ThreadPoolExecutor",
+                self.process
+            ),
+        ))
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        self.process != std::process::id()
+    }
+
     /// Takes note of a pool, not used yet, that is to end before the program does; if that ends already, it ends the
     /// pool.
     pub(crate) fn remember(&self, manager: &Arc<Manager>) {
@@ -241,7 +263,8 @@ pub(crate) fn warn_of_thread_level(level: ThreadLevel) {
 fn enter(started: Started, role: Role, limit: Duration) -> &'static Runtime {
     ending::watch_exit(end_early);
     let (pools, line) = (Mutex::default(), Mutex::new(None));
-    RUNTIME.get_or_init(|| Runtime { started, role, pools, line, limit })
+    let process = std::process::id();
+    RUNTIME.get_or_init(|| Runtime { started, role, process, pools, line, limit })
 }
 
 /// The life lines of a pool, unless they are not wanted, or not to be had, which is said.
@@ -274,6 +297,9 @@ fn run_master<R: Termination>(runtime: &'static Runtime, body: fn() -> R) -> Exi
     warn_of_thread_level(runtime.started.level);
     // A panic must not unwind out of here: MPI would be left as it is, and the other processes with it.
     let (status, failure) = match panic::catch_unwind(AssertUnwindSafe(|| body().report())) {
+        // The end of a process that main has forked: MPI and the pools are its parent's.
+        Ok(status) if runtime.is_elsewhere() => return status,
+        Err(_) if runtime.is_elsewhere() => return ExitCode::from(PANIC_STATUS),
         Ok(status) => {
             let pools = runtime.close();
             pools.iter().for_each(|pool| pool.end());

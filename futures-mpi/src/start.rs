@@ -1,6 +1,6 @@
 //! Starts MPI once: looks around, sets what [`environment`](crate::environment) decides, initialises and checks.
 
-use crate::environment::{self, Plan, Situation};
+use crate::environment::{self, Implementation, Plan, Situation};
 use crate::sys::{self, Communicator, ThreadLevel};
 use std::path::{Path, PathBuf};
 use std::thread::{self, ThreadId};
@@ -72,6 +72,13 @@ pub(crate) fn start() -> Result<Started, String> {
     let said = |name: &str| sizes.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
     environment::check_world(&started.plan.implementation, &said, usize::try_from(world_size).unwrap_or(0))?;
     Ok(started)
+}
+
+/// Whether the launcher's processes know each other, in a program that has initialised MPI itself.
+pub(crate) fn check_launcher() -> Result<(), String> {
+    let implementation = Implementation::parse(&sys::library_version());
+    let world = Communicator::world().size().map_err(|error| error.to_string())?;
+    environment::check_world(&implementation, &|name| env::var(name).ok(), usize::try_from(world).unwrap_or(0))
 }
 
 /// Whether the machine has no network interface but `lo`.

@@ -12,7 +12,7 @@ mod ports;
 mod process;
 mod raw;
 
-pub(crate) use groups::adopt;
+pub(crate) use groups::{adopt, before_finalize};
 use messages::Request;
 pub(crate) use messages::{Landing, Load, Mailbox, Receiving, Sending, Sent};
 pub(crate) use ports::{close_port, look_up, open_port, publish, unpublish};
@@ -34,7 +34,7 @@ pub(crate) const INFO_KEY_BYTES: usize = ffi::MPI_MAX_INFO_KEY as usize - 1;
 pub(crate) const INFO_VALUE_BYTES: usize = ffi::MPI_MAX_INFO_VAL as usize - 1;
 
 pub(crate) use process::{
-    at_exit, coarse_time, command_bytes, end_after, end_input, exit_now, flush_c_output, free_bytes, host_name,
+    Own, at_exit, coarse_time, command_bytes, end_after, end_input, exit_now, flush_c_output, free_bytes, host_name,
     interface_addresses, keep_alive, keeping_input, wait_readable,
 };
 

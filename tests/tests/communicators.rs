@@ -52,6 +52,21 @@ fn executors_follow_one_another_with_any_root() {
     }
 }
 
+/// Without that, every rank would wait in `MPI_Finalize` for ever.
+#[test]
+fn an_executor_that_is_there_when_mpi_is_finalised_ends_with_a_word() {
+    for (scene, text) in [("leaked", "then on"), ("universe-first", "and on")] {
+        for ranks in [1, 3] {
+            let Some(outcome) = run(ranks, scene) else { return };
+            outcome.expect_success().expect_said("MPI is finalised while there is still an MpiCommExecutor");
+            for rank in 0..ranks {
+                assert!(outcome.rank(rank).stdout.contains(text), "{}", outcome.report());
+            }
+            assert_eq!(outcome.said("then Some(Err("), scene == "universe-first");
+        }
+    }
+}
+
 /// How often the launcher may be faster with its SIGKILL for the root than the root with its last words.
 const TRIES: usize = 5;
 

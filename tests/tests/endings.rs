@@ -55,6 +55,36 @@ fn exit_while_tasks_run_is_no_success() {
     }
 }
 
+/// In threads, alone and in command line mode.
+fn forking(scene: &str) -> Vec<Launch> {
+    if harness::mpiexec_or_skip().is_none() {
+        return Vec::new();
+    }
+    let complete = |launch: Launch| launch.program(env!("CARGO_BIN_EXE_forks")).arg(scene);
+    let mut launches = vec![complete(Launch::alone()).arg("threads"), complete(Launch::mpiexec(3)).arg("mpi")];
+    if harness::spawn_or_skip().is_some() {
+        launches.push(complete(Launch::alone()).arg("mpi").env("FUTURES_MPI_MAX_WORKERS", "2"));
+    }
+    launches
+}
+
+#[test]
+fn a_forked_process_ends_by_itself_and_leaves_pools_alone() {
+    for launch in forking("children") {
+        let outcome = launch.run();
+        let text = "square 9\nin a task 7\nin main 7\nafter main 0\nsquare 16\n";
+        assert_eq!(outcome.expect_success().stdout(), text);
+        outcome.expect_not_said("futures-mpi:");
+    }
+}
+
+#[test]
+fn a_program_that_goes_on_in_a_forked_process_is_refused_a_pool() {
+    for launch in forking("daemon").into_iter().skip(2) {
+        launch.run().expect_said("this process was forked from process ");
+    }
+}
+
 #[test]
 fn a_program_that_breaks_down_takes_its_workers_with_it() {
     for means in ["kill", "abort", "overflow", "term", "panic"] {

@@ -9,6 +9,7 @@ use futures_mpi_core::engine::{Claims, say};
 use std::io::{self, Read, Write};
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -44,7 +45,9 @@ pub(crate) enum Fate {
 /// A connection to the master. While it is there, a thread ends this process when the master is gone, if that is its
 /// fate; dropped, it lets the process live, and tells the master that this is no loss.
 pub(crate) struct Line {
-    stream: TcpStream,
+    /// A process that a task has forked may outlive this one.
+    _own: sys::Own,
+    stream: Arc<TcpStream>,
     /// Whether the master wants to be called.
     calls: bool,
     watched: Arc<Watched>,
@@ -67,12 +70,14 @@ impl Line {
     pub(crate) fn connect(invitation: &Invitation, fate: Fate, claims: Claims) -> Result<Self, String> {
         let (stream, calls) = reach(invitation)?;
         let failed = |error: io::Error| format!("the connection to the master cannot be watched: {error}");
-        let mut other = stream.try_clone().map_err(failed)?;
+        let stream = Arc::new(stream);
+        let (own, other) = (sys::Own::keep(stream.as_fd()), Arc::clone(&stream));
         let (armed, at_once) = (AtomicBool::new(fate != Fate::Stays), AtomicBool::new(fate == Fate::Ends));
         let watched = Arc::new(Watched { armed, at_once, bell: Bell::default(), claims });
         let (shared, number) = (Arc::clone(&watched), invitation.worker);
         let body = move || {
-            let parted = shared.listen(&mut other);
+            let parted = shared.listen(&other);
+            drop(other);
             shared.bell.break_down();
             if parted {
                 return;
@@ -87,7 +92,7 @@ impl Line {
             }
         };
         thread::Builder::new().name("futures-mpi-lifeline".to_owned()).spawn(body).map_err(failed)?;
-        Ok(Line { stream, calls, watched })
+        Ok(Line { _own: own, stream, calls, watched })
     }
 
     /// Whether the master calls when it breaks a long silence.
@@ -104,7 +109,7 @@ impl Line {
     pub(crate) fn call(&self) {
         if self.calls {
             // Without a call the master finds what there is a little later.
-            let _ = (&self.stream).write(&[CALL]);
+            let _ = (&*self.stream).write(&[CALL]);
         }
     }
 
@@ -114,15 +119,15 @@ impl Line {
     }
 
     /// Takes leave; the system closes the connection when this process has ended.
-    pub(crate) fn leave(mut self) {
+    pub(crate) fn leave(self) {
         self.take_leave();
         mem::forget(self);
     }
 
-    fn take_leave(&mut self) {
+    fn take_leave(&self) {
         self.watched.armed.store(false, Ordering::Release);
         // Whether it arrives or not, there is nothing more to do.
-        let _ = self.stream.write_all(&[FAREWELL]);
+        let _ = (&*self.stream).write_all(&[FAREWELL]);
     }
 
     /// Keeps it for as long as this process lives, which ends with its master until then; the system closes it.
@@ -133,7 +138,7 @@ impl Line {
 
 impl Watched {
     /// Listens until nothing more comes; whether the master has said farewell.
-    fn listen(&self, stream: &mut TcpStream) -> bool {
+    fn listen(&self, mut stream: &TcpStream) -> bool {
         let mut byte = [0];
         loop {
             match stream.read(&mut byte) {

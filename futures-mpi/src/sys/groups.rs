@@ -6,13 +6,48 @@ use mpi::topology::SimpleCommunicator;
 use mpi::traits::FromRaw;
 use std::ffi::{c_int, c_void};
 use std::mem::ManuallyDrop;
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
+use std::{panic, ptr};
 
 /// Prepares for calls of an MPI that the application has initialised; returns the level at which it did.
 pub(crate) fn adopt() -> ThreadLevel {
     let level = thread_level();
     ONE_AT_A_TIME.store(level < ThreadLevel::Multiple, Ordering::Relaxed);
     level
+}
+
+/// Has `callback` called when MPI is finalised, by whomever, while it still works. To be called once.
+pub(crate) fn before_finalize(callback: fn()) -> Result<(), MpiError> {
+    static CALLBACK: OnceLock<fn()> = OnceLock::new();
+    extern "C" fn do_not_copy(
+        _: ffi::MPI_Comm,
+        _: c_int,
+        _: *mut c_void,
+        _: *mut c_void,
+        _: *mut c_void,
+        copied: *mut c_int,
+    ) -> c_int {
+        // SAFETY: MPI gives a place to write to.
+        unsafe { *copied = 0 };
+        ffi::MPI_SUCCESS as c_int
+    }
+    extern "C" fn call(_: ffi::MPI_Comm, _: c_int, _: *mut c_void, _: *mut c_void) -> c_int {
+        if let Some(callback) = CALLBACK.get() {
+            // There is nothing to unwind to.
+            let _ = panic::catch_unwind(callback);
+        }
+        ffi::MPI_SUCCESS as c_int
+    }
+    let _ = CALLBACK.set(callback);
+    let mut key = 0;
+    // SAFETY: both functions are there for ever, and the key is valid to write to.
+    check(serialized(|| unsafe {
+        ffi::MPI_Comm_create_keyval(Some(do_not_copy), Some(call), &mut key, ptr::null_mut())
+    }))?;
+    // SAFETY: the key was just made, and the attribute is looked at by nobody. MPI deletes the attributes of this
+    // communicator first when it is finalised.
+    check(serialized(|| unsafe { ffi::MPI_Comm_set_attr(ffi::RSMPI_COMM_SELF, key, ptr::null_mut()) }))
 }
 
 impl Communicator {

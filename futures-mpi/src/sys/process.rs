@@ -6,11 +6,12 @@ use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
 use std::sync::Once;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 /// Ends this process now, with this status: nothing is flushed, and no handler of its end is called.
@@ -40,36 +41,69 @@ thread_local! {
 /// Makes a call that may fork, as the start of an MPI does for its daemon: what is forked meanwhile finds an empty
 /// standard input, and takes nothing of this process's.
 pub(crate) fn keeping_input<T>(call: impl FnOnce() -> T) -> T {
-    static REGISTERED: Once = Once::new();
-    extern "C" fn in_child() {
-        if KEEPS_INPUT.get() {
-            replace_input();
-        }
-    }
-    // SAFETY: the handler is a function and therefore there for ever; it makes only calls that a forked child may make.
-    // Without room for it, it is not called.
-    REGISTERED.call_once(|| _ = unsafe { libc::pthread_atfork(None, None, Some(in_child)) });
+    watch_forks();
     KEEPS_INPUT.set(true);
     let result = call();
     KEEPS_INPUT.set(false);
     result
 }
 
+/// Has [`in_child`] called in every process that is forked from this one.
+fn watch_forks() {
+    static REGISTERED: Once = Once::new();
+    // SAFETY: the handler is a function and therefore there for ever; it makes only calls that a forked child may make.
+    // Without room for it, it is not called.
+    REGISTERED.call_once(|| _ = unsafe { libc::pthread_atfork(None, None, Some(in_child)) });
+}
+
+extern "C" fn in_child() {
+    if KEEPS_INPUT.get() {
+        replace_by_nothing(libc::STDIN_FILENO);
+    }
+    let own = OWN.iter().map(|place| place.load(Ordering::Acquire)).filter(|descriptor| *descriptor != NONE);
+    own.for_each(replace_by_nothing);
+}
+
+/// The descriptors that forked processes do not get; `NONE` where there is room.
+static OWN: [AtomicI32; 16] = [const { AtomicI32::new(NONE) }; 16];
+const NONE: RawFd = -1;
+
+/// Keeps a descriptor from processes that are forked from this one, so that its other end sees the end of this process
+/// and not theirs. To be dropped before the descriptor is closed.
+pub(crate) struct Own(Option<usize>);
+
+impl Own {
+    pub(crate) fn keep(descriptor: BorrowedFd<'_>) -> Self {
+        watch_forks();
+        let number = descriptor.as_raw_fd();
+        let take =
+            |place: &AtomicI32| place.compare_exchange(NONE, number, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        // Without room forked processes get it, as any other.
+        Own(OWN.iter().position(take))
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.0.into_iter().for_each(|place| OWN[place].store(NONE, Ordering::Release));
+    }
+}
+
 /// Makes the standard input of this process an empty one; returns what stood there before, if that could be kept.
 pub(crate) fn end_input() -> Option<File> {
     let before = io::stdin().as_fd().try_clone_to_owned().ok().map(File::from);
-    replace_input();
+    replace_by_nothing(libc::STDIN_FILENO);
     before
 }
 
-/// The part of [`end_input`] that a forked child may run.
-fn replace_input() {
-    // SAFETY: the path ends with a zero, and the descriptor that is closed was opened here. What fails leaves standard
-    // input as it is.
+/// Lets a descriptor lead nowhere, by calls that a forked child may make.
+fn replace_by_nothing(descriptor: RawFd) {
+    // SAFETY: the path ends with a zero, and the descriptor that is closed was opened here. What fails leaves the other
+    // as it is.
     unsafe {
         let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
-        if null > libc::STDIN_FILENO {
-            libc::dup2(null, libc::STDIN_FILENO);
+        if null >= 0 && null != descriptor {
+            libc::dup2(null, descriptor);
             libc::close(null);
         }
     }

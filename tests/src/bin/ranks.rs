@@ -76,12 +76,29 @@ fn main() -> Result<(), Error> {
         "levels" => levels(&world)?,
         "panic" => panic_and_go_on(&world),
         "panic-through" => panic_through(&world)?,
+        "leaked" => leak_an_executor(&world)?,
+        "universe-first" => {
+            let executor = MpiCommExecutor::new(&world, 0)?;
+            drop(universe);
+            let call = executor.as_deref().map(|executor| executor.submit(square::ID, 3).result());
+            println!("then {call:?}, and on");
+        }
         "lost" => lose_a_rank(&world)?,
         "lost-root" => lose_the_root(&world)?,
         "other-executors" => other_executors(),
         "intercommunicator" => intercommunicator(&world),
         _ => println!("there is no scene {scene:?}"),
     }
+    Ok(())
+}
+
+/// The executor is there when MPI is finalised.
+fn leak_an_executor(world: &SimpleCommunicator) -> Result<(), Error> {
+    if let Some(executor) = MpiCommExecutor::new(world, 0)? {
+        println!("square {}", executor.submit(square::ID, 3).result()?);
+        std::mem::forget(executor);
+    }
+    println!("then on");
     Ok(())
 }
 
