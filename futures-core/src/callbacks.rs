@@ -3,7 +3,7 @@
 use crate::future::Callback;
 use crate::ids::ClientNumber;
 use crate::task;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -46,6 +46,8 @@ thread_local! {
 pub(crate) struct ClientCallbacks {
     /// By client number.
     slots: Mutex<Vec<Slot>>,
+    /// Whether there is no pool, whose end would wait for them.
+    poolless: bool,
 }
 
 #[derive(Clone, Default)]
@@ -59,6 +61,11 @@ enum Slot {
 }
 
 impl ClientCallbacks {
+    /// Those of futures that have no pool.
+    pub(crate) fn without_pool() -> Self {
+        ClientCallbacks { poolless: true, ..Self::default() }
+    }
+
     /// Calls `callback` soon, after those that the client was given before.
     pub(crate) fn call(&self, client: ClientNumber, callback: Callback) {
         let mut slots = self.lock();
@@ -66,6 +73,12 @@ impl ClientCallbacks {
             slots.resize(client.index() + 1, Slot::Unused);
         }
         let slot = &mut slots[client.index()];
+        if (self.poolless || matches!(slot, Slot::Finished))
+            && let Some(queue) = served()
+        {
+            // A thread for callbacks that is there already is as good as one of their own.
+            return queue.lock().callbacks.push_back(callback);
+        }
         let callbacks = match slot {
             Slot::Used(callbacks) => Arc::clone(callbacks),
             Slot::Unused => {
@@ -192,7 +205,7 @@ impl Queue {
     }
 }
 
-/// To be called by whoever is about to wait for a future: if this is a thread for callbacks, another one goes on.
+/// To be called by whoever is about to wait: if this is a thread for callbacks, another one goes on.
 pub(crate) fn may_block() {
     // A thread that ends has no locals any more, and takes no callbacks.
     let Some(queue) = SERVED.try_with(RefCell::take).ok().flatten() else { return };
@@ -206,7 +219,54 @@ pub(crate) fn may_block() {
     }
 }
 
+/// The queue that this thread takes callbacks from, if it does.
+fn served() -> Option<Arc<Queue>> {
+    SERVED.try_with(|served| served.borrow().clone()).ok().flatten()
+}
+
+/// What is called when a future is done, and how deep within others it may be, if the future is done already: what is
+/// called may itself give a callback to such a future, and so on without an end, for which no stack is deep enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Calling {
+    /// Part of a derived future. A loop of hooks goes on in the same thread, because that costs least.
+    Hook,
+    /// A callback of the program's. The one that it is called within may wait for it by whatever means, so that one
+    /// that is too deep is left to another thread.
+    Callback,
+}
+
+impl Calling {
+    fn deepest(self) -> usize {
+        match self {
+            Calling::Hook => 16,
+            // So that a hook in the middle of a loop may use callbacks as others do.
+            Calling::Callback => 32,
+        }
+    }
+}
+
+/// Calls a callback whose future is done, in this thread; one that would be too deep within others is left to `later`.
+pub(crate) fn run_here<C>(calling: Calling, callback: C, later: impl FnOnce(Callback))
+where
+    C: FnOnce() + Send + 'static,
+{
+    thread_local! {
+        static DEPTH: Cell<usize> = const { Cell::new(0) };
+    }
+    let depth = DEPTH.get();
+    if depth < calling.deepest() {
+        DEPTH.set(depth + 1);
+        run(callback);
+        DEPTH.set(depth);
+    } else {
+        later(Box::new(callback));
+        if calling == Calling::Callback {
+            may_block();
+        }
+    }
+}
+
 /// Calls a callback; its panic is reported by the panic hook and goes no further.
-pub(crate) fn run(callback: Callback) {
+fn run(callback: impl FnOnce()) {
     task::contain(callback);
 }

@@ -77,13 +77,22 @@ enum Commands {
 
 impl Inbox {
     pub(crate) fn new() -> Arc<Self> {
+        Self::with_callbacks(ClientCallbacks::default())
+    }
+
+    /// For futures that have no pool.
+    pub(crate) fn without_pool() -> Arc<Self> {
+        Self::with_callbacks(ClientCallbacks::without_pool())
+    }
+
+    fn with_callbacks(callbacks: ClientCallbacks) -> Arc<Self> {
         Arc::new(Inbox {
             commands: Mutex::new(Commands::Waiting(Vec::new())),
             occupied: AtomicBool::new(false),
             seat: Seat::new(),
             next_task: AtomicU64::new(0),
             next_client: AtomicU32::new(0),
-            callbacks: ClientCallbacks::default(),
+            callbacks,
         })
     }
 

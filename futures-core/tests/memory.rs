@@ -44,7 +44,7 @@ fn square(n: i64) -> i64 {
 /// One test, because the memory of the whole process is counted.
 #[test]
 fn memory_is_little_and_given_back() {
-    let executor = ThreadPoolExecutor::builder().max_workers(1).build().expect("there are threads");
+    let executor = Arc::new(ThreadPoolExecutor::builder().max_workers(1).build().expect("there are threads"));
     let first: i64 = executor.submit(square::ID, 3).result().expect("it can be squared");
     assert_eq!(first, 9);
     let before = MEMORY.current_usage();
@@ -65,6 +65,7 @@ fn memory_is_little_and_given_back() {
     assert!(kept < SPARE_BYTES, "{kept} bytes are kept when all tasks are done");
     who_gives_up_leaves_nothing(&executor);
     what_is_taken_as_it_is_completed_is_given_back(&executor);
+    a_loop_of_hooks_keeps_nothing_of_its_steps(&executor);
     an_endless_map_takes_no_more(&executor);
 }
 
@@ -121,6 +122,30 @@ fn what_is_taken_as_it_is_completed_is_given_back(executor: &ThreadPoolExecutor)
     println!("64 pictures take {all} bytes, and {rest} when 48 have been taken");
     assert!(all - rest > 40 << 20, "only {} bytes are given back", all - rest);
     assert_eq!(completed.count(), 16);
+}
+
+fn a_loop_of_hooks_keeps_nothing_of_its_steps(executor: &Arc<ThreadPoolExecutor>) {
+    /// Goes on as often, by futures that are done and, at every so many steps, by one that is not.
+    fn count(executor: Arc<ThreadPoolExecutor>, left: i64, every: i64, future: &Future<i64>) -> Future<i64> {
+        future.then(move |n| match left {
+            0 => Future::from(Ok(n)),
+            _ if left % every == 0 => {
+                let call = executor.submit(square::ID, 1).then(move |one| Ok(one + n));
+                count(executor, left - 1, every, &call)
+            }
+            _ => count(executor, left - 1, every, &Future::from(Ok(n + 1))),
+        })
+    }
+    // The first round starts threads.
+    for (steps, every) in [(1000, 1), (1_000_000, i64::MAX), (50_000, 1), (200_000, 7)] {
+        let before = MEMORY.current_usage();
+        MEMORY.reset_peak_usage();
+        let last = count(Arc::clone(executor), steps, every, &executor.submit(square::ID, 0));
+        assert_eq!(last.result().expect("all succeed"), steps);
+        let taken = MEMORY.peak_usage() - before;
+        println!("a loop of {steps} steps takes at most {taken} bytes");
+        assert!(taken < SPARE_BYTES, "a loop of {steps} steps, with a call at every {every}, takes {taken} bytes");
+    }
 }
 
 fn an_endless_map_takes_no_more(executor: &ThreadPoolExecutor) {

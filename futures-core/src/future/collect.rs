@@ -2,6 +2,7 @@
 
 use super::cancel::cancel_all;
 use super::{Future, State};
+use crate::callbacks::Calling;
 use crate::error::Result;
 use crate::ids::ClientNumber;
 use crate::inbox::Inbox;
@@ -42,16 +43,18 @@ where
 {
     let futures: Vec<Future<T>> = futures.into_iter().map(|future| future.borrow().clone()).collect();
     let first = futures.first().map(Future::state);
-    let inbox = first.map_or_else(Inbox::new, |state| Arc::clone(state.inbox()));
+    let inbox = first.map_or_else(Inbox::without_pool, |state| Arc::clone(state.inbox()));
     let state = inbox.new_state(first.map_or(ClientNumber(0), |state| state.client()));
-    state.derive_from(futures.iter().map(|future| Arc::clone(future.state())).collect());
+    state.derive_from(futures.iter().map(|future| Arc::clone(future.state())));
     let collection = Arc::new(Collection { left: AtomicUsize::new(futures.len()), futures, state: Arc::clone(&state) });
     if collection.futures.is_empty() {
         collection.complete();
     }
     for (place, future) in collection.futures.iter().enumerate() {
         let collection = Arc::clone(&collection);
-        future.state().add_callback(Box::new(move || collection.done(place)));
+        if let Some(key) = future.state().add_callback(Calling::Hook, Box::new(move || collection.done(place))) {
+            state.listens_at(place, future.state(), key, false);
+        }
     }
     Future::new(state, results::<T>)
 }

@@ -11,7 +11,8 @@ use crate::error::{Error, Result};
 /// the value on, and `Err` as the second one the error.
 ///
 /// Of the two hooks at most one is called, once: in the thread that the pool keeps for callbacks, or at once if
-/// `future` is done already. There it may wait for other futures, but not for the new one.
+/// `future` is done already and only some dozens of hooks and callbacks are being called within each other, so that a
+/// loop of hooks needs no deep stack. There it may wait for other futures, but not for the new one.
 ///
 /// If `future` is cancelled, so is the new future; and cancelling the new future, which is possible until it is done,
 /// tries to cancel `future`. No hook is called then; one that is being called goes on, and what it returns is dropped.

@@ -1,14 +1,16 @@
 //! Futures that are derived from other futures: they follow a source, then what is made of it, and end when it ends.
 
 use super::cancel::cancel_all;
-use super::{Future, State};
+use super::state::Link;
+use super::{Extract, Future, State};
+use crate::callbacks::Calling;
 use crate::error::{Error, Kind, Result};
 use crate::ids::ClientNumber;
 use crate::inbox::Inbox;
 use crate::payload::Outcome;
 use crate::task;
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// What a hook of [`then`](crate::then) and [`catch`](crate::catch) may return: a result at once, or a future.
 ///
@@ -71,7 +73,7 @@ impl<T: 'static> Resolve for Future<T> {
 /// A future that is done already.
 impl<T: Clone + Send + 'static> From<Result<T>> for Future<T> {
     fn from(result: Result<T>) -> Self {
-        let future = Future::new(Inbox::new().new_state(ClientNumber(0)), local);
+        let future = Future::new(Inbox::without_pool().new_state(ClientNumber(0)), local);
         resolve(&future, result.resolution());
         future
     }
@@ -87,15 +89,19 @@ where
     W: FnOnce(&Future<T>) -> Resolution<U> + Send + 'static,
 {
     let derived = Future::new(source.state().inbox().new_state(source.state().client()), local);
-    derived.state().derive_from(vec![Arc::clone(source.state())]);
+    derived.state().derive_from([Arc::clone(source.state())]);
     let (from, to) = (source.clone(), derived.clone());
-    source.state().add_callback(Box::new(move || {
+    let hook = Box::new(move || {
         if from.cancelled() {
             cancel_all([Arc::clone(to.state())]);
         } else if !to.done() {
             resolve(&to, guarded(|| work(&from)));
         }
-    }));
+    });
+    let key = source.state().add_callback(Calling::Hook, hook);
+    if let Some(key) = key {
+        derived.state().listens_at(0, source.state(), key, false);
+    }
     derived
 }
 
@@ -115,35 +121,60 @@ fn resolve<T: Send + 'static>(derived: &Future<T>, resolution: Resolution<T>) {
 
 /// Lets `derived` become what `inner` becomes.
 fn chain<T: Send + 'static>(derived: &Future<T>, inner: Future<T>) {
+    let (to, from) = (derived.state(), inner.state());
     if inner.done() {
-        return adopt(derived.state(), &inner);
+        return adopt(to, from, inner.extract());
     }
     // First the link, then the search: of two futures that are chained to each other at the same time, at least the
     // later one finds the circle.
-    if !derived.state().derive_from(vec![Arc::clone(inner.state())]) {
-        return cancel_all([Arc::clone(inner.state())]);
+    if !to.derive_from([Arc::clone(from)]) {
+        return cancel_all([Arc::clone(from)]);
     }
-    if leads_to(inner.state(), derived.state()) {
+    if leads_to(from, to) {
         let message = "cycle detected: the future would have to wait for itself, because its hook returned a future \
                        that is derived from it";
-        return derived.state().finish(Outcome::Failed(Error::new(Kind::Cycle, message)));
+        return to.finish(Outcome::Failed(Error::new(Kind::Cycle, message)));
     }
-    let (from, to) = (inner.clone(), Arc::clone(derived.state()));
-    inner.state().add_callback(Box::new(move || adopt(&to, &from)));
+    if let Some(key) = from.link(Box::new(Becomes { derived: Arc::downgrade(to), extract: inner.extract() })) {
+        to.listens_at(0, from, key, true);
+        // A loop makes such a link with every step.
+        from.step_aside();
+        to.step_aside();
+    }
+}
+
+/// What `derived` becomes is what the future becomes at which this listens.
+struct Becomes<T> {
+    derived: Weak<State>,
+    /// Makes the value out of that one's outcome.
+    extract: Extract<T>,
+}
+
+impl<T: Send + 'static> Link for Becomes<T> {
+    fn derived(&mut self) -> &mut Weak<State> {
+        &mut self.derived
+    }
+
+    fn adopt(self: Box<Self>, outcome_of: &Arc<State>) {
+        if let Some(derived) = self.derived.upgrade() {
+            adopt(&derived, outcome_of, self.extract);
+        }
+    }
 }
 
 /// Gives `derived` the outcome of `inner`, which is done.
-fn adopt<T: Send + 'static>(derived: &Arc<State>, inner: &Future<T>) {
-    match inner.state().finished() {
+fn adopt<T: Send + 'static>(derived: &Arc<State>, inner: &Arc<State>, extract: Extract<T>) {
+    match inner.finished() {
         None => cancel_all([Arc::clone(derived)]),
         Some(Outcome::Failed(error)) => derived.finish(Outcome::Failed(error.clone())),
         Some(outcome) => {
             // A future that has been adopted itself is passed on, so that chains do not grow.
-            let value = match outcome {
-                Outcome::Local(local) => local.downcast_ref::<Future<T>>().unwrap_or(inner),
-                _ => inner,
+            let passed_on = match outcome {
+                Outcome::Local(local) => local.downcast_ref::<Future<T>>().cloned(),
+                _ => None,
             };
-            derived.finish(Outcome::Local(Box::new(value.clone())));
+            let value = passed_on.unwrap_or_else(|| Future::new(Arc::clone(inner), extract));
+            derived.finish(Outcome::Local(Box::new(value)));
         }
     }
 }

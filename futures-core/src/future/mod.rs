@@ -9,6 +9,7 @@ mod roster;
 mod state;
 mod watch;
 
+use crate::callbacks::{self, Calling};
 use crate::error::{Error, Result};
 use crate::payload::Outcome;
 pub use collect::collect;
@@ -162,7 +163,8 @@ impl<T> Future<T> {
 }
 
 impl<T: 'static> Future<T> {
-    /// Calls `callback` with this future when the task is finished or cancelled: at once, if it is already.
+    /// Calls `callback` with this future when the task is finished or cancelled: at once, if it is already, unless
+    /// some dozens of callbacks and hooks are being called within each other.
     ///
     /// A callback is called exactly once. Those of one future are called in the order in which they were added, in the
     /// thread that cancels the task, or in a thread that the pool keeps for callbacks; one that waits for other futures
@@ -191,7 +193,7 @@ impl<T: 'static> Future<T> {
     /// ```
     pub fn add_done_callback(&self, callback: impl FnOnce(&Future<T>) + Send + 'static) {
         let future = self.clone();
-        self.state().add_callback(Box::new(move || callback(&future)));
+        self.state().add_callback(Calling::Callback, Box::new(move || callback(&future)));
     }
 }
 
@@ -200,18 +202,16 @@ impl<T> std::future::Future for Future<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
         let (this, waker) = (self.get_mut(), context.waker());
-        if let Handle::Polled(polled) = &this.handle
-            && polled.0.wake_instead(waker)
-        {
-            return Poll::Pending;
-        }
-        match this.state().poll(waker) {
-            Ok(outcome) => Poll::Ready(outcome.and_then(this.extract())),
-            Err(listening) => {
-                this.handle = Handle::Polled(Box::new((listening, this.extract())));
-                Poll::Pending
+        let waits = matches!(&this.handle, Handle::Polled(polled) if polled.0.wake_instead(waker));
+        if !waits {
+            match this.state().poll(waker) {
+                Ok(outcome) => return Poll::Ready(outcome.and_then(this.extract())),
+                Err(listening) => this.handle = Handle::Polled(Box::new((listening, this.extract()))),
             }
         }
+        // Whoever polls may run a runtime within a callback.
+        callbacks::may_block();
+        Poll::Pending
     }
 }
 

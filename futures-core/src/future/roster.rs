@@ -43,6 +43,12 @@ impl<T> Roster<T> {
         self.places[at].1.as_mut()
     }
 
+    /// The entry, if there is one and no more.
+    pub(super) fn only(&mut self) -> Option<&mut T> {
+        let mut entries = self.places.iter_mut().filter_map(|(_, entry)| entry.as_mut());
+        entries.next().filter(|_| entries.next().is_none())
+    }
+
     pub(super) fn remove(&mut self, key: Key) -> Option<T> {
         let at = self.find(key)?;
         let entry = self.places[at].1.take()?;
@@ -93,6 +99,8 @@ mod tests {
                     (1, Some(key)) => prop_assert_eq!(roster.remove(key), model.remove(&key)),
                     (_, Some(key)) => prop_assert_eq!(roster.get_mut(key), model.get_mut(&key)),
                 }
+                let only = Some(model.len()).filter(|len| *len == 1).and_then(|_| model.values().next().copied());
+                prop_assert_eq!(roster.only().copied(), only);
                 prop_assert!(roster.places.len() <= 2 * model.len() + 1);
                 prop_assert!(roster.places.capacity() <= 8 * model.len() + ROOM_KEPT);
             }

@@ -3,7 +3,7 @@
 use super::cancel::cancel_all;
 use super::roster::{Key, Roster};
 use super::watch::Watch;
-use crate::callbacks;
+use crate::callbacks::{self, Calling};
 use crate::error::{Error, Kind};
 use crate::gate::Gate;
 use crate::ids::{ClientNumber, TaskNumber};
@@ -13,7 +13,7 @@ use crate::payload::Outcome;
 use crate::say::say;
 use crate::task;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -52,7 +52,7 @@ struct Listeners {
     roster: Roster<Listener>,
     sleepers: Sleepers,
     /// The futures that this one is derived from, and which are cancelled with it.
-    sources: Vec<Arc<State>>,
+    sources: Vec<Source>,
     /// How many of the listeners rely on others to drive the pool; while there are any, the seat knows of it.
     relying: usize,
 }
@@ -61,6 +61,8 @@ struct Listeners {
 enum Listener {
     Wake(Waker),
     Call(Callback),
+    /// Another future becomes what this one becomes.
+    Link(Box<dyn Link>),
     Report {
         watch: Arc<Watch>,
         token: usize,
@@ -69,11 +71,40 @@ enum Listener {
     },
 }
 
+/// Lets a future become what the future becomes at which this listens.
+///
+/// It does not hold that future: if nobody does, nobody can tell what it becomes.
+pub(super) trait Link: Send {
+    /// The future that becomes.
+    fn derived(&mut self) -> &mut Weak<State>;
+
+    /// Gives it the outcome of this future, which is done.
+    fn adopt(self: Box<Self>, outcome_of: &Arc<State>);
+}
+
+/// A future that another one is derived from.
+struct Source {
+    state: Arc<State>,
+    /// Where the derived future listens there, once it does.
+    key: Option<Key>,
+    /// Whether the derived future becomes what this one becomes.
+    linked: bool,
+}
+
+impl Source {
+    /// Takes away what listens there for the derived future, which is done or gone.
+    fn leave(&self) {
+        if let Some(key) = self.key {
+            self.state.forget(key);
+        }
+    }
+}
+
 /// Who is left to be dealt with when a future is done.
 #[derive(Default)]
 struct Settled {
     callbacks: Vec<Callback>,
-    sources: Vec<Arc<State>>,
+    sources: Vec<Source>,
 }
 
 /// A listener of a future, which is taken away again when this is dropped; none if the future was done.
@@ -120,9 +151,14 @@ pub(crate) enum Notice {
     Wake(Waker),
     /// A callback, to be called in the thread that the pool keeps for those of this executor.
     Call(Arc<Inbox>, ClientNumber, Callback),
+    /// A future that becomes what this one has become.
+    Adopt(Arc<State>, Adoption),
     /// Those who wait for this, after all that was to be told before.
     Open(Arc<Gate>),
 }
+
+/// What lets a future become what another one has become.
+pub(crate) struct Adoption(Box<dyn Link>);
 
 impl Notice {
     pub(crate) fn tell(self) {
@@ -131,6 +167,11 @@ impl Notice {
             // A panic of somebody else's waker is reported by the panic hook and harms nobody else.
             Notice::Wake(waker) => drop(task::contain(|| waker.wake())),
             Notice::Call(inbox, client, callback) => inbox.call_back(client, callback),
+            Notice::Adopt(state, Adoption(link)) => {
+                let (inbox, client) = (Arc::clone(&state.inbox), state.client);
+                let later = |adopt| inbox.call_back(client, adopt);
+                callbacks::run_here(Calling::Hook, move || link.adopt(&state), later);
+            }
             Notice::Open(gate) => gate.open(),
         }
     }
@@ -191,14 +232,14 @@ impl State {
     }
 
     /// Gives the future its outcome, unless it is done already.
-    pub(crate) fn finish(&self, outcome: Outcome) {
+    pub(crate) fn finish(self: &Arc<Self>, outcome: Outcome) {
         let mut notices = Vec::new();
         self.finish_quietly(outcome, &mut notices);
         notices.into_iter().for_each(Notice::tell);
     }
 
     /// The same, and leaves it to the caller to tell wakers and callbacks.
-    pub(crate) fn finish_quietly(&self, outcome: Outcome, notices: &mut Vec<Notice>) {
+    pub(crate) fn finish_quietly(self: &Arc<Self>, outcome: Outcome, notices: &mut Vec<Notice>) {
         if self.phase() == Phase::Pending {
             self.start();
         }
@@ -214,7 +255,9 @@ impl State {
     }
 
     /// Says from which futures this one is derived, instead of those before; `false` if it is done already.
-    pub(crate) fn derive_from(&self, sources: Vec<Arc<State>>) -> bool {
+    pub(crate) fn derive_from(&self, sources: impl IntoIterator<Item = Arc<State>>) -> bool {
+        let source = |state| Source { state, key: None, linked: false };
+        let sources = sources.into_iter().map(source).collect();
         let mut listeners = self.listen();
         let open = !self.is_done();
         if open {
@@ -223,13 +266,28 @@ impl State {
         open
     }
 
+    /// Says where this future listens at one of its sources, so that it does no more when it is done or gone.
+    pub(super) fn listens_at(&self, place: usize, source: &Arc<State>, key: Key, linked: bool) {
+        let mut listeners = self.lock();
+        let at = listeners.as_mut().and_then(|listeners| listeners.sources.get_mut(place));
+        match at.filter(|at| Arc::ptr_eq(&at.state, source)) {
+            Some(at) => (at.key, at.linked) = (Some(key), linked),
+            None => {
+                drop(listeners);
+                source.forget(key);
+            }
+        }
+    }
+
     /// The futures from which this one is derived, as long as it is not done.
     pub(crate) fn sources(&self) -> Vec<Arc<State>> {
-        self.lock().as_ref().map_or_else(Vec::new, |listeners| listeners.sources.clone())
+        let listeners = self.lock();
+        let sources = listeners.as_ref().map_or(&[][..], |listeners| &listeners.sources[..]);
+        sources.iter().map(|source| Arc::clone(&source.state)).collect()
     }
 
     /// Cancels the future if its task has not been sent; whether it is cancelled now.
-    pub(crate) fn cancel(&self) -> bool {
+    pub(crate) fn cancel(self: &Arc<Self>) -> bool {
         if self.advance(Phase::Pending, Phase::Cancelled) {
             self.inbox.push(Command::Cancel(self.task));
             self.tell_of_cancellation();
@@ -238,46 +296,127 @@ impl State {
     }
 
     /// The same for a task that the pool is going to be told about, or has not taken.
-    pub(crate) fn cancel_here(&self) {
+    pub(crate) fn cancel_here(self: &Arc<Self>) {
         if self.advance(Phase::Pending, Phase::Cancelled) {
             self.tell_of_cancellation();
         }
     }
 
-    fn tell_of_cancellation(&self) {
+    fn tell_of_cancellation(self: &Arc<Self>) {
         let mut wakers = Vec::new();
         let Settled { callbacks, sources } = self.settle(&mut wakers);
         wakers.into_iter().for_each(Notice::tell);
-        callbacks.into_iter().for_each(callbacks::run);
-        cancel_all(sources);
+        callbacks.into_iter().for_each(|callback| self.call_here(Calling::Callback, callback));
+        sources.iter().for_each(Source::leave);
+        cancel_all(sources.into_iter().map(|source| source.state));
     }
 
     /// The same from the pool's side, which has forgotten the task and must not wait for callbacks.
-    pub(crate) fn cancelled_by_pool(&self, notices: &mut Vec<Notice>) {
+    pub(crate) fn cancelled_by_pool(self: &Arc<Self>, notices: &mut Vec<Notice>) {
         if self.advance(Phase::Pending, Phase::Cancelled) {
             self.notify(notices);
         }
     }
 
     /// Settles, and leaves it to the caller to tell wakers and callbacks.
-    fn notify(&self, notices: &mut Vec<Notice>) {
+    fn notify(self: &Arc<Self>, notices: &mut Vec<Notice>) {
         if !self.heard.load(Ordering::SeqCst) {
             return;
         }
-        let callbacks = self.settle(notices).callbacks;
+        let Settled { callbacks, sources } = self.settle(notices);
+        sources.iter().for_each(Source::leave);
         let call = |callback| Notice::Call(Arc::clone(&self.inbox), self.client, callback);
         notices.extend(callbacks.into_iter().map(call));
     }
 
-    /// Calls `callback` when the future is done: now, if it is.
-    pub(crate) fn add_callback(&self, callback: Callback) {
+    /// Calls `callback` when the future is done: now, if it is. Otherwise it can be taken away by what is returned.
+    pub(crate) fn add_callback(&self, calling: Calling, callback: Callback) -> Option<Key> {
         let mut listeners = self.listen();
         if self.is_done() {
             drop(listeners);
-            callbacks::run(callback);
-        } else {
-            listeners.get_or_insert_default().add(Listener::Call(callback), &self.inbox);
+            self.call_here(calling, callback);
+            return None;
         }
+        Some(listeners.get_or_insert_default().add(Listener::Call(callback), &self.inbox))
+    }
+
+    /// Calls a callback of this future, which is done, in this thread, unless that would take too much of its stack.
+    fn call_here(&self, calling: Calling, callback: Callback) {
+        callbacks::run_here(calling, callback, |callback| self.inbox.call_back(self.client, callback));
+    }
+
+    /// Lets another future become what this one becomes: now, if it is done. Otherwise it can be taken away by what is
+    /// returned.
+    pub(super) fn link(self: &Arc<Self>, link: Box<dyn Link>) -> Option<Key> {
+        let mut listeners = self.listen();
+        if self.is_done() {
+            drop(listeners);
+            link.adopt(self);
+            return None;
+        }
+        Some(listeners.get_or_insert_default().add(Listener::Link(link), &self.inbox))
+    }
+
+    /// Steps out of a row of futures of which each becomes what the next becomes, so that a row that grows at one end
+    /// is not kept; with those before it, which had no chance to do it before.
+    ///
+    /// Only if nobody holds this future but the one before it, and the caller by one handle.
+    pub(super) fn step_aside(self: &Arc<Self>) {
+        let mut before = self.step_aside_alone();
+        while let Some(state) = before {
+            before = state.step_aside_alone();
+        }
+    }
+
+    /// The same for this one; the one before it if it is out of the row now.
+    fn step_aside_alone(self: &Arc<Self>) -> Option<Arc<State>> {
+        if Arc::strong_count(self) != 2 {
+            return None;
+        }
+        let (before, next, key) = self.neighbours()?;
+        let before = before.upgrade()?;
+        // From here on the one before is cancelled together with the next one.
+        if !before.follows_instead(self, &next, key) || !next.relink(key, &before) {
+            return None;
+        }
+        // What listened at the next one for this future does so for the one before, and nobody listens here any more.
+        let gone = self.lock().take();
+        drop(gone);
+        self.inbox.seat().relieve();
+        Some(before)
+    }
+
+    /// The future before this one in a row, which must be all that listens here, and the one after it, with the key by
+    /// which this one listens there.
+    fn neighbours(&self) -> Option<(Weak<State>, Arc<State>, Key)> {
+        let mut listeners = self.lock();
+        let Listeners { roster, sources, sleepers: _, relying: 1 } = &mut **listeners.as_mut()? else { return None };
+        let [Source { state, key: Some(key), linked: true }] = &sources[..] else { return None };
+        let Some(Listener::Link(link)) = roster.only() else { return None };
+        Some((link.derived().clone(), Arc::clone(state), *key))
+    }
+
+    /// Follows `next`, where something listens already, instead of `source`; `false` if it does not follow that any more.
+    fn follows_instead(&self, source: &Arc<State>, next: &Arc<State>, key: Key) -> bool {
+        let mut listeners = self.lock();
+        let sources = listeners.as_mut().map_or(&mut [][..], |listeners| &mut listeners.sources[..]);
+        let [at] = sources else { return false };
+        let follows = Arc::ptr_eq(&at.state, source) && at.linked;
+        if follows {
+            // The caller holds the one before.
+            *at = Source { state: Arc::clone(next), key: Some(key), linked: true };
+        }
+        follows
+    }
+
+    /// Lets another future than before become what this one becomes; `false` if what listened has been told or taken
+    /// away.
+    fn relink(&self, key: Key, derived: &Arc<State>) -> bool {
+        let mut listeners = self.lock();
+        let listener = listeners.as_mut().and_then(|listeners| listeners.roster.get_mut(key));
+        let Some(Listener::Link(link)) = listener else { return false };
+        *link.derived() = Arc::downgrade(derived);
+        true
     }
 
     /// Reports to `watch` by this token when the future is done, unless what is returned has been dropped: now, if it
@@ -325,8 +464,8 @@ impl State {
     fn forget(&self, key: Key) {
         if !self.is_done() {
             let gone = self.lock().as_mut().and_then(|listeners| listeners.remove(key, &self.inbox));
-            // Not under the lock: with it may go the last handle of this future.
-            drop(gone);
+            // Not under the lock: with it may go the last handle of this future. And it is somebody else's code.
+            task::contain(|| drop(gone));
         }
     }
 
@@ -339,7 +478,7 @@ impl State {
     }
 
     /// Calls all who sleep and reports to watches; wakers are added to `notices`, and the rest is returned.
-    fn settle(&self, notices: &mut Vec<Notice>) -> Settled {
+    fn settle(self: &Arc<Self>, notices: &mut Vec<Notice>) -> Settled {
         let Some(listeners) = self.lock().take() else { return Settled::default() };
         let Listeners { roster, mut sleepers, sources, relying } = *listeners;
         sleepers.call();
@@ -351,10 +490,16 @@ impl State {
             match listener {
                 Listener::Wake(waker) => notices.push(Notice::Wake(waker)),
                 Listener::Call(callback) => callbacks.push(callback),
+                Listener::Link(link) => notices.push(Notice::Adopt(Arc::clone(self), Adoption(link))),
                 Listener::Report { watch, token, .. } => watch.report(token),
             }
         }
         Settled { callbacks, sources }
+    }
+
+    fn take_sources(&mut self) -> Vec<Source> {
+        let listeners = self.listeners.get_mut().unwrap_or_else(PoisonError::into_inner);
+        listeners.as_mut().map_or_else(Vec::new, |listeners| std::mem::take(&mut listeners.sources))
     }
 
     /// The listeners, for somebody who may become one.
@@ -366,6 +511,20 @@ impl State {
 
     fn lock(&self) -> MutexGuard<'_, Option<Box<Listeners>>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for State {
+    /// A future that nobody holds any more does not listen any more, nor do those that go with it: one after the other,
+    /// because a row of them may be long.
+    fn drop(&mut self) {
+        let mut left = self.take_sources();
+        while let Some(source) = left.pop() {
+            source.leave();
+            if let Some(mut state) = Arc::into_inner(source.state) {
+                left.append(&mut state.take_sources());
+            }
+        }
     }
 }
 
