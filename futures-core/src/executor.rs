@@ -3,7 +3,7 @@
 use crate::boot::Boot;
 use crate::call::Call;
 use crate::codec::Limits;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::future::Future;
 use crate::gate::Gate;
 use crate::ids::ClientNumber;
@@ -133,9 +133,11 @@ impl Executor {
     /// Calls a task function for every item and returns the results in the order of the items.
     ///
     /// What is returned is a builder for an iterator of `Result<T, Error>`: set options such as
-    /// [`chunksize`](Map::chunksize) on it and iterate. Items are taken from `items` while the iteration goes on, so
-    /// many ahead that the workers stay busy; endless iterators are fine. Each call that fails yields its error in its
-    /// own place, and the others are not affected. Dropping the iterator cancels what has not been sent to a worker.
+    /// [`chunksize`](Map::chunksize) on it and iterate. Nothing is called before the iteration begins, nor after the
+    /// executor has been shut down. Items are taken from `items` while the iteration goes on, so many ahead that the
+    /// workers stay busy; endless iterators are fine, and slow ones: each item is submitted when it is there. Each call
+    /// that fails yields its error in its own place, and the others are not affected. Dropping the iterator cancels what
+    /// has not been sent to a worker.
     ///
     /// # Examples
     ///
@@ -319,6 +321,16 @@ impl Client {
         self.start();
         let prefetch = Prefetch::from(terms.and_then(|terms| terms.prefetch).or(self.prefetch));
         self.manager.inbox().push_all(tasks.into_iter().map(|task| Command::Submit(task, prefetch)));
+    }
+
+    /// Submits a task of a map, or fails it if the executor has been shut down.
+    pub(crate) fn submit_of_map(&self, task: Task, terms: Option<&Arc<Terms>>) {
+        if self.closed.load(Ordering::Acquire) {
+            let message = "the executor has been shut down and takes no more tasks; a map submits its items while it is \
+                           iterated over, not when it is made";
+            return task.state.finish(Outcome::Failed(Error::new(Kind::Shutdown, message)));
+        }
+        self.submit_all([task], terms);
     }
 
     fn shutdown(&self, wait: bool, cancel_futures: bool) {

@@ -5,6 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::executor::Client;
 use crate::future::{Listening, State, Watch};
 use crate::inbox::Task;
+use crate::parker::Awaited;
 use crate::parts;
 use crate::payload::{self, Results};
 use crate::task::{IntoArgs, TaskId};
@@ -28,6 +29,9 @@ const FEW_TASKS: usize = 64;
 
 /// While many tasks are made, or many results taken that are there, the pool is looked after once in so many tasks.
 const TASKS_PER_LOOK: usize = 16;
+
+/// An input that takes longer than this for a chunk lets us wait: meanwhile results may have come.
+const SLOW_INPUT: Duration = Duration::from_micros(50);
 
 /// The same in items, for chunks.
 const ITEMS_PER_LOOK: usize = 1024;
@@ -56,7 +60,6 @@ pub struct Map<Args, T, I> {
     client: Arc<Client>,
     function: TaskId<Args, T>,
     items: I,
-    called: Instant,
     chunksize: usize,
     buffersize: Option<usize>,
     timeout: Option<Duration>,
@@ -66,18 +69,7 @@ pub struct Map<Args, T, I> {
 
 impl<Args, T, I> Map<Args, T, I> {
     pub(crate) fn new(client: Arc<Client>, function: TaskId<Args, T>, items: I) -> Self {
-        let called = Instant::now();
-        Map {
-            client,
-            function,
-            items,
-            called,
-            chunksize: 1,
-            buffersize: None,
-            timeout: None,
-            unordered: false,
-            terms: None,
-        }
+        Map { client, function, items, chunksize: 1, buffersize: None, timeout: None, unordered: false, terms: None }
     }
 
     /// How many calls travel and are executed together as one task; 1 if not set.
@@ -93,13 +85,19 @@ impl<Args, T, I> Map<Args, T, I> {
     ///
     /// If not set, so many that the workers stay busy with short tasks: a few thousand, fewer when their arguments are
     /// large. A buffer size of 0 is an error, which the iterator yields instead of results.
+    ///
+    /// The input is asked for more when the next result is not there yet, and not before: with a buffer size of 1 no
+    /// result waits for the item behind it. So an input that depends on the results, as a channel that the loop over
+    /// them fills, needs a buffer size that is no larger than the number of items that it gives without a result: while
+    /// the input is waited for no result can be given.
     pub fn buffersize(mut self, buffersize: usize) -> Self {
         self.buffersize = Some(buffersize);
         self
     }
 
     /// Ends the iteration by an error, for which [`Error::is_timeout`] holds, when a result is awaited that is not
-    /// there `timeout` after the call of [`map`](crate::Executor::map). What is left is cancelled then.
+    /// there `timeout` after the iteration began, which is when the first calls are submitted. What is left is
+    /// cancelled then.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -133,9 +131,10 @@ where
     type Item = Result<T>;
     type IntoIter = MapIter<Args, T, I>;
 
-    /// Submits the first calls.
+    /// Submits the first calls. Here a time-out begins to count.
     fn into_iter(self) -> MapIter<Args, T, I> {
         let last_word = self.refusal();
+        let begin = Instant::now();
         let mut iter = MapIter {
             over: last_word.is_some(),
             last_word,
@@ -147,8 +146,9 @@ where
             chunksize: self.chunksize.min(u32::MAX as usize),
             tasks_ahead: self.buffersize.unwrap_or(TASKS_AHEAD),
             few_tasks: self.buffersize.unwrap_or(FEW_TASKS),
-            deadline: self.timeout.and_then(|timeout| self.called.checked_add(timeout)),
-            called: self.called,
+            is_large: self.buffersize.is_none(),
+            deadline: self.timeout.and_then(|timeout| begin.checked_add(timeout)),
+            begin,
             watch: self.unordered.then(Arc::default),
             ahead: BTreeMap::new(),
             next_chunk: 0,
@@ -156,8 +156,14 @@ where
             taken: None,
             results: VecDeque::new(),
             chunks_since_look: 0,
+            dry: false,
         };
-        iter.submit_ahead();
+        if !iter.over {
+            iter.top_up(true);
+            while iter.has_room() && !iter.is_ready() {
+                iter.top_up(false);
+            }
+        }
         iter
     }
 }
@@ -177,7 +183,9 @@ pub struct MapIter<Args, T, I> {
     tasks_ahead: usize,
     /// So many are submitted ahead however large they are.
     few_tasks: usize,
-    called: Instant,
+    /// Whether that is much more than the workers need.
+    is_large: bool,
+    begin: Instant,
     deadline: Option<Instant>,
     /// Says which chunk is done, if their order does not matter.
     watch: Option<Arc<Watch>>,
@@ -195,7 +203,9 @@ pub struct MapIter<Args, T, I> {
     /// An error after which there is nothing more.
     last_word: Option<Error>,
     over: bool,
-    /// How many chunks have been taken out since the pool was last looked after.
+    /// Whether the input has come to its end.
+    dry: bool,
+    /// How many chunks have been made or taken out since the pool was last looked after.
     chunks_since_look: usize,
 }
 
@@ -231,18 +241,26 @@ where
                 chunk.take_results(&mut self.results);
                 continue;
             }
-            if self.ahead.is_empty() {
-                // There may be more all the same behind an item at which the input has panicked.
-                self.submit_ahead();
-            }
-            if self.over || self.ahead.is_empty() {
+            if self.over {
                 return self.last_word.take().map(Err);
+            }
+            if self.is_half_empty() {
+                self.top_up(true);
+            }
+            if self.is_ready() {
+                self.look();
+            } else if self.has_room() && (self.ahead.is_empty() || !self.is_late()) {
+                self.top_up(false);
+                continue;
+            }
+            if self.ahead.is_empty() {
+                self.over = true;
+                continue;
             }
             match self.next_done() {
                 Some(chunk) => {
                     self.bytes_ahead -= chunk.bytes;
                     self.taken = Some(chunk);
-                    self.submit_ahead();
                 }
                 None => {
                     self.last_word = Some(self.timed_out());
@@ -259,12 +277,19 @@ where
     I: Iterator<Item: IntoArgs<Args>>,
     T: DeserializeOwned,
 {
+    /// Whether the results of a chunk can be given without waiting.
+    fn is_ready(&self) -> bool {
+        match &self.watch {
+            Some(watch) => watch.is_done(),
+            None => self.ahead.first_key_value().is_some_and(|(_, chunk)| chunk.is_done()),
+        }
+    }
+
     /// Takes out the chunk whose results come next, when it is done; `None` if it is not in time.
     fn next_done(&mut self) -> Option<Chunk> {
         if let Some(watch) = &self.watch {
             return self.ahead.remove(&watch.next(Some(self.client.manager().inbox()), self.deadline)?);
         }
-        self.look();
         let first = self.ahead.first_entry()?;
         if let Some(state) = &first.get().state
             && matches!(state.wait(self.deadline), Err(error) if error.is_timeout())
@@ -274,59 +299,76 @@ where
         Some(first.remove())
     }
 
-    /// Looks after the pool now and then, as long as what comes next is there already: taking results one after the
-    /// other waits for nothing, and the workers would have to.
-    fn look(&mut self) {
+    /// Looks after the pool now and then, as long as nothing is waited for: making tasks and taking results that are
+    /// there takes time, in which the workers would have to wait. Whether it did.
+    fn look(&mut self) -> bool {
         self.chunks_since_look += 1;
-        if self.chunks_since_look >= TASKS_PER_LOOK.min(ITEMS_PER_LOOK / self.chunksize) {
+        let looks = self.chunks_since_look >= TASKS_PER_LOOK.min(ITEMS_PER_LOOK / self.chunksize);
+        if looks {
             self.chunks_since_look = 0;
             self.client.manager().inbox().look_after_door();
         }
+        looks
     }
 
-    /// Submits chunks until enough are on their way, once half of them have come back. If the input panics, what has been
-    /// taken from it before is submitted first: its results are waited for if the iterator is used further.
-    fn submit_ahead(&mut self) {
-        if self.over || self.ahead.len() > self.tasks_ahead / 2 {
-            return;
-        }
-        let mut tasks = Vec::new();
-        let mut items = 0;
-        let mut panicked = None;
-        while panicked.is_none()
-            && self.ahead.len() < self.tasks_ahead
-            && (self.bytes_ahead < BYTES_AHEAD || self.ahead.len() < self.few_tasks)
-        {
-            let (made, panic) = self.make_chunk(&mut tasks);
-            panicked = panic;
-            let Some(mut chunk) = made else { break };
-            self.bytes_ahead += chunk.bytes;
-            items += chunk.count;
-            match (&self.watch, &chunk.state) {
-                (Some(watch), Some(state)) => chunk.listening = Some(state.watch(watch, self.next_chunk, false)),
-                (Some(watch), None) => watch.report(self.next_chunk),
-                (None, _) => {}
+    /// Whether more may be submitted.
+    fn has_room(&self) -> bool {
+        let few = self.ahead.len() < self.few_tasks;
+        !self.dry && self.ahead.len() < self.tasks_ahead && (few || self.bytes_ahead < BYTES_AHEAD)
+    }
+
+    /// Whether the buffer is to be filled up although a result may be there: if it is large, so that the workers do not
+    /// come to its end while what they have done is taken, and if the input says that it has more.
+    fn is_half_empty(&self) -> bool {
+        self.is_large && self.ahead.len() <= self.tasks_ahead / 2 && self.has_room() && self.items.size_hint().0 > 0
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Submits chunks until enough are on their way, or the input has let us wait, or a result is there, unless that is
+    /// of no matter. If the input panics, what has been taken from it before is submitted first: its results are waited
+    /// for if the iterator is used further.
+    ///
+    /// Each chunk is submitted before the next is asked for, because that may take however long.
+    fn top_up(&mut self, whatever_is_ready: bool) {
+        let mut before = Instant::now();
+        while self.has_room() && (whatever_is_ready || !self.is_ready()) {
+            let (made, panic) = self.make_chunk();
+            self.dry = made.is_none() && panic.is_none();
+            if let Some((chunk, task)) = made {
+                self.submit(chunk, task);
             }
-            self.ahead.insert(self.next_chunk, chunk);
-            self.next_chunk += 1;
-            if tasks.len() >= TASKS_PER_LOOK || items >= ITEMS_PER_LOOK {
-                // The workers begin with these, and get more, while the next are made.
-                self.client.submit_all(tasks.drain(..), self.terms.as_ref());
+            if let Some(panic) = panic {
+                panic::resume_unwind(panic);
+            }
+            let now = Instant::now();
+            if now.duration_since(before) > SLOW_INPUT {
                 self.client.manager().inbox().look_after_door();
-                items = 0;
+                return;
             }
-        }
-        if !tasks.is_empty() {
-            self.client.submit_all(tasks, self.terms.as_ref());
-        }
-        if let Some(panic) = panicked {
-            panic::resume_unwind(panic);
+            before = if self.look() { Instant::now() } else { now };
         }
     }
 
-    /// Encodes the next items, and adds the task of those that could be encoded to `tasks`; with the panic that has ended
-    /// the chunk, if one has.
-    fn make_chunk(&mut self, tasks: &mut Vec<Task>) -> (Option<Chunk>, Option<Panic>) {
+    fn submit(&mut self, mut chunk: Chunk, task: Option<Task>) {
+        self.bytes_ahead += chunk.bytes;
+        match (&self.watch, &chunk.state) {
+            (Some(watch), Some(state)) => chunk.listening = Some(state.watch(watch, self.next_chunk, false)),
+            (Some(watch), None) => watch.report(self.next_chunk),
+            (None, _) => {}
+        }
+        self.ahead.insert(self.next_chunk, chunk);
+        self.next_chunk += 1;
+        if let Some(task) = task {
+            self.client.submit_of_map(task, self.terms.as_ref());
+        }
+    }
+
+    /// Encodes the next items, with the task of those that could be encoded, and the panic that has ended the chunk, if
+    /// one has.
+    fn make_chunk(&mut self) -> (Option<(Chunk, Option<Task>)>, Option<Panic>) {
         let mut arguments = Encoded::default();
         let mut chunk = Chunk::default();
         // What belongs to whole items; a panic in the middle of one may leave more.
@@ -354,24 +396,29 @@ where
         }
         chunk.bytes = arguments.len_bytes();
         chunk.unencodable.reverse();
-        if submitted > 0 {
+        let task = (submitted > 0).then(|| {
             let state = self.client.manager().inbox().new_state(self.client.number());
             chunk.state = Some(Arc::clone(&state));
             let function = self.function.key();
             let trial = self.terms.as_ref().and_then(Trial::of);
             let (client, count) = (self.client.number(), submitted as u32);
-            tasks.push(Task { state, client, function, count, arguments: arguments.into(), trial });
-        }
-        ((chunk.count > 0).then_some(chunk), filled.err())
+            Task { state, client, function, count, arguments: arguments.into(), trial }
+        });
+        ((chunk.count > 0).then_some((chunk, task)), filled.err())
     }
 
     fn timed_out(&self) -> Error {
-        let seconds = self.called.elapsed().as_secs_f64();
-        Error::new(Kind::Timeout, format!("the next result of the map was not there {seconds:.3} s after the call"))
+        let seconds = self.begin.elapsed().as_secs_f64();
+        let message = format!("the next result of the map was not there {seconds:.3} s after the iteration began");
+        Error::new(Kind::Timeout, message)
     }
 }
 
 impl Chunk {
+    fn is_done(&self) -> bool {
+        self.state.as_ref().is_none_or(|state| state.is_done())
+    }
+
     /// Appends the results of all items, in their order.
     fn take_results<T: DeserializeOwned>(mut self, results: &mut VecDeque<Result<Result<T>, Panic>>) {
         let outcome = self.state.as_ref().map(|state| state.wait(None));

@@ -1,10 +1,14 @@
 //! Maps: lazy input, results in order, chunks, errors in their own place.
 
+use super::retries::{Tries, note_try};
 use super::tasks::*;
 use super::{LONG, Setting, promises};
-use futures_mpi::Error;
-use std::cell::Cell;
+use futures_mpi::{Error, remote_task};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 promises![
@@ -17,9 +21,12 @@ promises![
     unordered_results_do_not_wait_for_slow_ones,
     a_map_ends_at_its_limit,
     a_limit_that_is_not_reached_changes_nothing,
-    a_limit_counts_from_the_call,
+    a_limit_counts_from_the_beginning_of_the_iteration,
     an_empty_map_is_empty,
     input_is_taken_lazily,
+    every_chunk_is_submitted_before_more_input_is_asked_for,
+    a_result_that_is_there_is_given_before_more_input_is_asked_for,
+    a_buffer_is_filled_after_each_result,
     an_endless_map_can_be_left,
     an_error_surfaces_at_its_own_item,
     an_argument_that_cannot_be_encoded_costs_one_item,
@@ -142,22 +149,20 @@ fn a_limit_that_is_not_reached_changes_nothing(setting: &Setting) {
     assert_eq!(results.expect("all succeed").len(), 10);
 }
 
-fn a_limit_counts_from_the_call(setting: &Setting) {
+fn a_limit_counts_from_the_beginning_of_the_iteration(setting: &Setting) {
     let executor = setting.executor();
     executor.bootup(true).expect("the pool starts");
-    let limit = Duration::from_millis(150);
+    let limit = Duration::from_millis(500);
     for chunksize in [1, 3] {
         let map = |millis| executor.map(sleep::ID, [millis; 3]).chunksize(chunksize).timeout(limit);
-        // What is asked for late takes so long that it is not there by chance.
-        let (late, early) = (map(100), map(1).into_iter());
+        let (late, early) = (map(1), map(1).into_iter());
         // By then those before it are done as well, also where little time is had for it.
         executor.submit(sleep::ID, 50).result_timeout(LONG).expect("it succeeds");
         std::thread::sleep(2 * limit);
         assert_eq!(early.filter(Result::is_ok).count(), 3, "what is there is given, however late it is asked for");
-        let mut late = late.into_iter();
-        let error = late.next().expect("it says that time is up").expect_err("its time was up before it began");
-        assert!(error.is_timeout() && late.next().is_none(), "{error}");
+        assert_eq!(late.into_iter().filter(Result::is_ok).count(), 3, "its time begins only now");
     }
+    let limit = Duration::from_millis(150);
     // What is done in time comes before the error.
     let times = std::iter::once(1).chain([2 * LONG.as_millis() as u64; 3]);
     let mut results =
@@ -191,6 +196,80 @@ fn input_is_taken_lazily(setting: &Setting) {
         assert_eq!(results.next().expect("it is endless").expect("it succeeds"), n * n);
     }
     assert!(taken.get() > 20_000 && taken.get() <= 20_000 + ahead, "as many are taken as results are used");
+}
+
+/// Takes note of itself, and goes on when so many have done so.
+#[remote_task]
+fn begin_and_wait(tries: PathBuf, count: usize) -> bool {
+    let limit = Instant::now() + LONG;
+    let mut begun = note_try(&tries);
+    // Long enough to be given to nobody who is busy.
+    std::thread::sleep(Duration::from_millis(3));
+    while begun < count && Instant::now() < limit {
+        std::thread::sleep(Duration::from_millis(1));
+        begun = std::fs::metadata(&tries).map_or(begun, |data| data.len() as usize);
+    }
+    begun >= count
+}
+
+fn every_chunk_is_submitted_before_more_input_is_asked_for(setting: &Setting) {
+    let executor = setting.executor();
+    for (chunksize, unordered) in [(1, false), (1, true), (3, false)] {
+        let tries = Tries::new();
+        let items = (0..12).map(|n| {
+            // The chunks before have been computed when it goes on.
+            tries.wait(n / chunksize * chunksize);
+            (tries.path(), 0)
+        });
+        let map = executor.starmap(begin_and_wait::ID, items).chunksize(chunksize);
+        let map = if unordered { map.unordered() } else { map };
+        assert_eq!(map.into_iter().filter(|result| matches!(result, Ok(true))).count(), 12);
+    }
+}
+
+fn a_result_that_is_there_is_given_before_more_input_is_asked_for(setting: &Setting) {
+    let executor = setting.executor();
+    for (seeds, unordered) in [(1, false), (1, true), (2, false), (5, true)] {
+        // Each result gives the next item. The input that is asked for an item before that ends.
+        let frontier = RefCell::new(VecDeque::from_iter(0..seeds));
+        let input = std::iter::from_fn(|| frontier.borrow_mut().pop_front());
+        let map = executor.map(square::ID, input).buffersize(seeds as usize);
+        let mut given = seeds;
+        let mut squares = Vec::new();
+        for square in if unordered { map.unordered() } else { map } {
+            squares.push(square.expect("it succeeds"));
+            if given < 40 {
+                frontier.borrow_mut().push_back(given);
+                given += 1;
+            }
+        }
+        squares.sort_unstable();
+        assert!(squares.iter().copied().eq((0..40).map(|n| n * n)), "{seeds} at first: {squares:?}");
+    }
+    // The same with an input that would wait for ever.
+    let (sender, items) = mpsc::channel();
+    sender.send(1).expect("the map is there");
+    let mut sender = Some(sender);
+    for square in executor.map(square::ID, items).buffersize(1).timeout(LONG) {
+        match square.expect("it succeeds") {
+            n if n < 1000 => sender.as_ref().expect("it goes on").send(n + 1).expect("the map is there"),
+            _ => sender = None,
+        }
+    }
+}
+
+fn a_buffer_is_filled_after_each_result(setting: &Setting) {
+    let executor = setting.executor();
+    let workers = executor.num_workers().expect("the pool starts");
+    for unordered in [false, true] {
+        // Each call waits for as many as there are workers to have begun after it, up to the last.
+        let (tries, count) = (Tries::new(), 4 * workers);
+        let items = (0..count).map(|n| (tries.path(), (n + workers).min(count)));
+        let map = executor.starmap(begin_and_wait::ID, items).buffersize(workers).timeout(2 * LONG);
+        let map = if unordered { map.unordered() } else { map };
+        let results: Vec<_> = map.into_iter().map(|result| result.expect("it succeeds")).collect();
+        assert_eq!(results, vec![true; count], "no worker is idle");
+    }
 }
 
 fn an_endless_map_can_be_left(setting: &Setting) {
@@ -330,14 +409,15 @@ fn a_map_survives_the_shutdown_of_its_executor(setting: &Setting) {
     executor.shutdown(false, false);
     let mut results = begun.by_ref().take(1000);
     assert!(results.by_ref().take_while(Result::is_ok).count() >= 3, "what was submitted is done");
-    assert!(results.all(|result| result.is_err_and(|error| error.is_shutdown())), "and nothing else");
+    let refused = |error: Error| error.is_shutdown() && error.message().contains("while it is iterated over");
+    assert!(results.all(|result| result.is_err_and(refused)), "and nothing else");
     for unordered in [false, true] {
         let map = executor.map(square::ID, 0..);
         let mut results = if unordered { map.unordered() } else { map }.into_iter();
         assert!(results.next().expect("it is endless").expect_err("it comes too late").is_shutdown());
     }
     drop(executor);
-    assert!(not_begun.into_iter().next().expect("it is endless").expect_err("it comes too late").is_shutdown());
+    assert!(refused(not_begun.into_iter().next().expect("it is endless").expect_err("it comes too late")));
 }
 
 fn maps_may_run_side_by_side(setting: &Setting) {

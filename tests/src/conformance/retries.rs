@@ -24,10 +24,10 @@ promises![
 ];
 
 /// A file that counts the tries of a task, wherever they are made.
-struct Tries(PathBuf);
+pub(super) struct Tries(PathBuf);
 
 impl Tries {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("futures-mpi-tries-{}-{number}", std::process::id());
@@ -40,8 +40,12 @@ impl Tries {
         fs::read(&self.0).expect("the file is there").len()
     }
 
+    pub(super) fn path(&self) -> PathBuf {
+        self.0.clone()
+    }
+
     /// Waits for so many.
-    fn wait(&self, count: usize) {
+    pub(super) fn wait(&self, count: usize) {
         let begin = Instant::now();
         while self.count() < count {
             assert!(begin.elapsed() < LONG, "{} tries of {count}", self.count());
@@ -57,7 +61,7 @@ impl Drop for Tries {
 }
 
 /// Takes note of a try, and returns how many there have been with this one.
-fn note_try(path: &std::path::Path) -> usize {
+pub(super) fn note_try(path: &std::path::Path) -> usize {
     use std::io::Write;
     let mut file = fs::OpenOptions::new().append(true).open(path).expect("the file is there");
     file.write_all(b"x").expect("it can be written");
