@@ -18,3 +18,13 @@ mod readme {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/coming-from-mpi4py.md")]
 mod coming_from_mpi4py {}
+
+/// The programs of the first steps compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/first-steps.md")]
+mod first_steps {}
+
+/// The recipes compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/recipes.md")]
+mod recipes {}
