@@ -323,14 +323,16 @@ impl Client {
         self.manager.inbox().push_all(tasks.into_iter().map(|task| Command::Submit(task, prefetch)));
     }
 
-    /// Submits a task of a map, or fails it if the executor has been shut down.
-    pub(crate) fn submit_of_map(&self, task: Task, terms: Option<&Arc<Terms>>) {
+    /// Submits tasks of a map, or fails their futures if the executor has been shut down.
+    pub(crate) fn submit_of_map(&self, tasks: impl IntoIterator<Item = Task>, terms: Option<&Arc<Terms>>) {
         if self.closed.load(Ordering::Acquire) {
             let message = "the executor has been shut down and takes no more tasks; a map submits its items while it is \
                            iterated over, not when it is made";
-            return task.state.finish(Outcome::Failed(Error::new(Kind::Shutdown, message)));
+            let reason = Error::new(Kind::Shutdown, message);
+            tasks.into_iter().for_each(|task| task.state.finish(Outcome::Failed(reason.clone())));
+            return;
         }
-        self.submit_all([task], terms);
+        self.submit_all(tasks, terms);
     }
 
     fn shutdown(&self, wait: bool, cancel_futures: bool) {

@@ -33,6 +33,13 @@ const TASKS_PER_LOOK: usize = 16;
 /// An input that takes longer than this for a chunk lets us wait: meanwhile results may have come.
 const SLOW_INPUT: Duration = Duration::from_micros(50);
 
+/// After so many chunks in a row that were not slow, an input that says that it has more is taken to be quick.
+const QUICK_CHUNKS: usize = 32;
+
+/// Chunks of a quick input are submitted several at once only while so many others are on their way: what is held for a
+/// moment keeps no worker waiting.
+const CHUNKS_ON_THEIR_WAY: usize = 64;
+
 /// The same in items, for chunks.
 const ITEMS_PER_LOOK: usize = 1024;
 
@@ -157,6 +164,8 @@ where
             results: VecDeque::new(),
             chunks_since_look: 0,
             dry: false,
+            quick: 0,
+            tasks: Vec::new(),
         };
         if !iter.over {
             iter.top_up(true);
@@ -205,6 +214,10 @@ pub struct MapIter<Args, T, I> {
     over: bool,
     /// Whether the input has come to its end.
     dry: bool,
+    /// How many times in a row the input was asked and was not slow.
+    quick: usize,
+    /// Scratch for what is submitted at once.
+    tasks: Vec<Task>,
     /// How many chunks have been made or taken out since the pool was last looked after.
     chunks_since_look: usize,
 }
@@ -248,7 +261,7 @@ where
                 self.top_up(true);
             }
             if self.is_ready() {
-                self.look();
+                self.look(1);
             } else if self.has_room() && (self.ahead.is_empty() || !self.is_late()) {
                 self.top_up(false);
                 continue;
@@ -301,9 +314,9 @@ where
 
     /// Looks after the pool now and then, as long as nothing is waited for: making tasks and taking results that are
     /// there takes time, in which the workers would have to wait. Whether it did.
-    fn look(&mut self) -> bool {
-        self.chunks_since_look += 1;
-        let looks = self.chunks_since_look >= TASKS_PER_LOOK.min(ITEMS_PER_LOOK / self.chunksize);
+    fn look(&mut self, chunks: usize) -> bool {
+        self.chunks_since_look += chunks;
+        let looks = self.chunks_since_look >= self.chunks_per_look();
         if looks {
             self.chunks_since_look = 0;
             self.client.manager().inbox().look_after_door();
@@ -327,32 +340,58 @@ where
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
+    fn chunks_per_look(&self) -> usize {
+        TASKS_PER_LOOK.min(ITEMS_PER_LOOK / self.chunksize).max(1)
+    }
+
     /// Submits chunks until enough are on their way, or the input has let us wait, or a result is there, unless that is
-    /// of no matter. If the input panics, what has been taken from it before is submitted first: its results are waited
-    /// for if the iterator is used further.
-    ///
-    /// Each chunk is submitted before the next is asked for, because that may take however long.
+    /// of no matter.
     fn top_up(&mut self, whatever_is_ready: bool) {
         let mut before = Instant::now();
         while self.has_room() && (whatever_is_ready || !self.is_ready()) {
-            let (made, panic) = self.make_chunk();
-            self.dry = made.is_none() && panic.is_none();
-            if let Some((chunk, task)) = made {
-                self.submit(chunk, task);
-            }
-            if let Some(panic) = panic {
-                panic::resume_unwind(panic);
-            }
-            let now = Instant::now();
-            if now.duration_since(before) > SLOW_INPUT {
+            let (made, now) = self.submit_some(before);
+            let Some(now) = now else {
+                self.quick = 0;
                 self.client.manager().inbox().look_after_door();
                 return;
-            }
-            before = if self.look() { Instant::now() } else { now };
+            };
+            self.quick += 1;
+            before = if self.look(made) { Instant::now() } else { now };
         }
     }
 
-    fn submit(&mut self, mut chunk: Chunk, task: Option<Task>) {
+    /// Submits the next chunk before another is asked for, because that may take however long; or several at once of an
+    /// input that has been quick and says that it has more, because that costs less. How many, and when the last one was
+    /// there, unless the input was slow.
+    ///
+    /// If the input panics, what has been taken from it before is submitted first: its results are waited for if the
+    /// iterator is used further.
+    fn submit_some(&mut self, mut before: Instant) -> (usize, Option<Instant>) {
+        let is_quick =
+            self.quick >= QUICK_CHUNKS && self.ahead.len() >= CHUNKS_ON_THEIR_WAY && self.items.size_hint().0 > 0;
+        let most = if is_quick { self.chunks_per_look() } else { 1 };
+        let (mut made, mut panicked, mut is_slow) = (0, None, false);
+        while made < most && !is_slow && !self.dry && self.has_room() && panicked.is_none() {
+            let (chunk, panic) = self.make_chunk();
+            self.dry = chunk.is_none() && panic.is_none();
+            panicked = panic;
+            if let Some((chunk, task)) = chunk {
+                self.keep(chunk);
+                self.tasks.extend(task);
+                made += 1;
+            }
+            let now = Instant::now();
+            is_slow = now.duration_since(before) > SLOW_INPUT;
+            before = now;
+        }
+        self.client.submit_of_map(self.tasks.drain(..), self.terms.as_ref());
+        if let Some(panic) = panicked {
+            panic::resume_unwind(panic);
+        }
+        (made, (!is_slow).then_some(before))
+    }
+
+    fn keep(&mut self, mut chunk: Chunk) {
         self.bytes_ahead += chunk.bytes;
         match (&self.watch, &chunk.state) {
             (Some(watch), Some(state)) => chunk.listening = Some(state.watch(watch, self.next_chunk, false)),
@@ -361,9 +400,6 @@ where
         }
         self.ahead.insert(self.next_chunk, chunk);
         self.next_chunk += 1;
-        if let Some(task) = task {
-            self.client.submit_of_map(task, self.terms.as_ref());
-        }
     }
 
     /// Encodes the next items, with the task of those that could be encoded, and the panic that has ended the chunk, if

@@ -141,8 +141,8 @@ fn what_waits_behind_a_task_whose_time_is_up_comes_back_at_once() {
     while calls.iter().any(|call| !call.done()) {
         pool.work(0);
     }
-    let others = calls.iter().enumerate().filter(|(n, _)| *n != late);
-    assert!(others.map(|(n, call)| call.result().is_ok_and(|square| square == (n * n) as i64)).all(|right| right));
+    let mut others = calls.iter().enumerate().filter(|(n, _)| *n != late);
+    assert!(others.all(|(n, call)| call.result().is_ok_and(|square| square == (n * n) as i64)));
 }
 
 #[test]

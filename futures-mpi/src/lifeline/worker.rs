@@ -155,8 +155,8 @@ impl Watched {
     }
 
     /// Gives back what the master asks for, as far as it is not begun.
-    fn give_back(&self, stream: &mut TcpStream) -> io::Result<()> {
-        let (from, until) = (recall::read(stream)?, recall::read(stream)?);
+    fn give_back(&self, mut stream: &TcpStream) -> io::Result<()> {
+        let (from, until) = (recall::read(&mut stream)?, recall::read(&mut stream)?);
         stream.write_all(&recall::answer(self.claims.recall(from, until)))
     }
 
