@@ -43,11 +43,11 @@ fn encode(criterion: &mut Criterion) {
     });
     // With the decoding of the arguments and the call, as in a worker.
     group.bench_function("reply, a number", |bencher| {
-        let arguments = [1u64.to_le_bytes(), 2u64.to_le_bytes()].concat();
+        let arguments = __private::arguments(add::ID, (1, 2)).expect("they encode");
         bencher.iter(|| __private::call_with_bytes(add::ID, black_box(&arguments)));
     });
     group.bench_function("reply, 1 KiB", |bencher| {
-        let arguments = [1024u64.to_le_bytes().as_slice(), kibibyte.as_bytes()].concat();
+        let arguments = __private::arguments(same::ID, kibibyte.as_str()).expect("they encode");
         bencher.iter(|| __private::call_with_bytes(same::ID, black_box(&arguments)));
     });
     group.finish();

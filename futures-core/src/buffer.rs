@@ -294,7 +294,7 @@ mod tests {
                 assert_eq!(inner.attachments.len(), 1);
                 let mut plain = Vec::new();
                 codec::encode(&self.0, &mut plain, 1000).expect("it encodes");
-                assert_eq!(plain.len(), 8 + 5);
+                assert_eq!(plain.len(), 8 + 5 + 4);
                 self.0.serialize(serializer)
             }
         }

@@ -1,20 +1,34 @@
 //! Values to bytes and back: the only file that knows which serialization format is used.
 //!
-//! Integers have a fixed width and are little-endian, sequences carry their length as a `u64`, and values that follow
-//! one another need no separator: a decoder takes a value off the front of a slice and leaves the rest.
+//! The format is that of this library alone. Integers have a fixed width and are little-endian, sequences carry their
+//! length as a `u64`, and neither names nor types are written; behind the last value stands a sum by which the reader
+//! finds out whether it has read what was written. So a value comes back as it was, or there is an error.
+
+mod failure;
+mod read;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod variant;
+mod write;
 
 use crate::attachments::{self, Encoded, Incoming};
 use crate::memory::Attachment;
-use bincode::config::{Configuration, Fixint, LittleEndian};
-use bincode::error::{DecodeError, EncodeError};
+use failure::{Failure, Reason};
+use read::Reader;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use write::Writer;
 
 /// The largest encoded argument list, result or error, in bytes, unless an executor is told otherwise: 64 GiB.
 pub(crate) const PAYLOAD_LIMIT_BYTES: usize = 1 << 36;
 
 /// Smaller buffers than this many bytes travel among the encoded bytes.
 const INLINE_BYTES: usize = 4 << 10;
+
+/// How many options, enums, sequences and maps a value may have within one another: as many as a stack of 2 MiB has
+/// room for in a program that was built without optimisation.
+const MAX_DEPTH: usize = 512;
 
 /// What an encoder has to keep to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,13 +79,13 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
 
 fn encode_here<T: Serialize + ?Sized>(value: &T, bytes: &mut Vec<u8>, limit_bytes: usize) -> Result<(), EncodeFailure> {
     let start = bytes.len();
-    let writer = LimitedWriter { bytes, limit_bytes };
-    bincode::serde::encode_into_writer(value, writer, format()).map_err(|error| {
+    let mut writer = Writer::new(bytes, limit_bytes);
+    let written = value.serialize(&mut writer).and_then(|()| writer.end(start));
+    written.map_err(|failure| {
         bytes.truncate(start);
-        match error {
-            EncodeError::UnexpectedEnd => EncodeFailure::TooLarge(limit_bytes),
-            EncodeError::OtherString(message) => EncodeFailure::Value(message),
-            other => EncodeFailure::Value(other.to_string()),
+        match failure.reason() {
+            Reason::TooLarge => EncodeFailure::TooLarge(limit_bytes),
+            reason => EncodeFailure::Value(reason.to_string()),
         }
     })
 }
@@ -101,7 +115,7 @@ pub(crate) fn encode_with_attachments<T: Serialize + ?Sized>(
 
 /// The encoded values of one call, its arguments or its result, which are taken one by one until nothing is left.
 pub(crate) struct Values<'a> {
-    bytes: &'a [u8],
+    reader: Reader<'a>,
     /// The buffers that they name.
     attachments: Incoming,
 }
@@ -109,18 +123,22 @@ pub(crate) struct Values<'a> {
 impl<'a> Values<'a> {
     pub(crate) fn new(bytes: &'a [u8], attachments: Vec<Attachment>) -> Self {
         let attachments = if attachments.is_empty() { Vec::new() } else { attachments.into_iter().map(Some).collect() };
-        Values { bytes, attachments }
+        Values { reader: Reader::new(bytes), attachments }
     }
 
     /// The next value; see [`decode`].
     pub(crate) fn next<T: DeserializeOwned>(&mut self) -> Result<T, DecodeFailure> {
-        attachments::while_decoding(&mut self.attachments, || decode_here(&mut self.bytes))
+        attachments::while_decoding(&mut self.attachments, || T::deserialize(&mut self.reader))
+            .map_err(DecodeFailure::from)
     }
 
     /// Says that there are no more values, and requires that nothing is left.
     pub(crate) fn end(self) -> Result<(), DecodeFailure> {
-        let buffers = self.attachments.iter().flatten().count();
-        nothing_left(self.bytes, buffers)
+        self.reader.end()?;
+        match self.attachments.iter().flatten().count() {
+            0 => Ok(()),
+            left => Err(DecodeFailure(format!("{left} buffers are left over that nothing names"))),
+        }
     }
 }
 
@@ -139,128 +157,25 @@ pub(crate) fn decode_with_attachments<T: DeserializeOwned>(
 ///
 /// Lengths found in the bytes are believed only as far as the number of bytes makes them plausible, so that a damaged
 /// frame cannot make the decoder reserve memory that it never fills.
-pub(crate) fn decode<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<T, DecodeFailure> {
-    let value = attachments::without_attachments(|| decode_here(&mut bytes))?;
-    nothing_left(bytes, 0)?;
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeFailure> {
+    let mut reader = Reader::new(bytes);
+    let value = attachments::without_attachments(|| T::deserialize(&mut reader))?;
+    reader.end()?;
     Ok(value)
 }
 
-fn nothing_left(bytes: &[u8], buffers: usize) -> Result<(), DecodeFailure> {
-    match (bytes.len(), buffers) {
-        (0, 0) => Ok(()),
-        (0, buffers) => Err(DecodeFailure(format!("{buffers} buffers are left over that nothing names"))),
-        (left, _) => Err(DecodeFailure(format!("{left} bytes are left over; what was written is not what is read"))),
+impl From<Failure> for DecodeFailure {
+    #[cold]
+    fn from(failure: Failure) -> Self {
+        DecodeFailure(failure.to_string())
     }
 }
 
-fn decode_here<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, DecodeFailure> {
-    // The limit is a constant of the format's type: the smallest class that admits these bytes.
-    const SMALL: usize = 1 << 12;
-    const MEDIUM: usize = 1 << 18;
-    const LARGE: usize = 1 << 25;
-    let decoded = if bytes.len() <= SMALL {
-        bincode::serde::decode_from_slice(bytes, format().with_limit::<SMALL>())
-    } else if bytes.len() <= MEDIUM {
-        bincode::serde::decode_from_slice(bytes, format().with_limit::<MEDIUM>())
-    } else if bytes.len() <= LARGE {
-        bincode::serde::decode_from_slice(bytes, format().with_limit::<LARGE>())
-    } else {
-        bincode::serde::decode_from_slice(bytes, format().with_limit::<PAYLOAD_LIMIT_BYTES>())
-    };
-    let (value, used) = decoded.map_err(|error| DecodeFailure(describe(error)))?;
-    *bytes = &bytes[used..];
-    Ok(value)
-}
-
-#[inline]
-fn format() -> Configuration<LittleEndian, Fixint> {
-    bincode::config::standard().with_fixed_int_encoding()
-}
-
-fn describe(error: DecodeError) -> String {
-    match error {
-        DecodeError::OtherString(message) => message,
-        DecodeError::UnexpectedEnd { additional } => format!("{additional} bytes are missing at the end"),
-        DecodeError::LimitExceeded => "a length in the data is larger than the data".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-/// Appends to a vector and refuses to go beyond a limit.
-struct LimitedWriter<'a> {
-    bytes: &'a mut Vec<u8>,
-    limit_bytes: usize,
-}
-
-impl bincode::enc::write::Writer for LimitedWriter<'_> {
-    // The encoder is compiled with its caller's crate.
-    #[inline]
-    fn write(&mut self, more: &[u8]) -> Result<(), EncodeError> {
-        if more.len() > self.limit_bytes.saturating_sub(self.bytes.len()) {
-            return Err(EncodeError::UnexpectedEnd);
-        }
-        self.bytes.extend_from_slice(more);
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn encoded<T: Serialize>(value: &T) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        encode(value, &mut bytes, PAYLOAD_LIMIT_BYTES).expect("it encodes");
-        bytes
-    }
-
-    #[test]
-    fn values_follow_one_another() {
-        let mut bytes = encoded(&(1u8, "two"));
-        encode(&3.0f64, &mut bytes, PAYLOAD_LIMIT_BYTES).expect("it encodes");
-        let mut values = Values::new(&bytes, Vec::new());
-        assert_eq!(values.next::<(u8, String)>(), Ok((1, "two".to_owned())));
-        assert_eq!(values.next::<f64>(), Ok(3.0));
-        assert!(values.end().is_ok());
-    }
-
-    #[test]
-    fn references_encode_like_values() {
-        assert_eq!(encoded(&("text", &[1u16, 2][..])), encoded(&("text".to_owned(), vec![1u16, 2])));
-    }
-
-    #[test]
-    fn the_limit_holds_and_leaves_the_bytes_as_they_were() {
-        let mut bytes = vec![7; 10];
-        assert_eq!(encode(&vec![0u8; 100], &mut bytes, 100), Err(EncodeFailure::TooLarge(100)));
-        assert_eq!(bytes, [7; 10]);
-        assert_eq!(encode(&[0u64; 10], &mut bytes, 90), Ok(()));
-        assert_eq!(bytes.len(), 90);
-    }
-
-    #[test]
-    fn a_length_without_data_takes_no_memory() {
-        // A length of 2^35 and nothing behind it, within frames of every size class.
-        for size in [8, 5000, 300_000] {
-            let mut bytes = vec![0; size];
-            bytes[..8].copy_from_slice(&(1u64 << 35).to_le_bytes());
-            assert!(decode::<String>(&bytes).is_err());
-            assert!(decode::<Vec<u64>>(&bytes).is_err());
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn values_of_every_size_class_survive(length in prop_oneof![0usize..100, 4000usize..5000, 262_000usize..263_000], seed in any::<u64>()) {
-            let value: Vec<u64> = (0..length as u64).map(|n| n.wrapping_mul(seed)).collect();
-            let bytes = encoded(&(&value, "end"));
-            prop_assert_eq!(decode::<(Vec<u64>, String)>(&bytes), Ok((value, "end".to_owned())));
-        }
-
-        #[test]
-        fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = decode::<(String, Vec<Option<u32>>, bool, char)>(&bytes);
-        }
-    }
+/// Why a value goes no further, on both sides.
+#[cold]
+fn too_deep() -> Failure {
+    Failure::new(format!(
+        "options, enums, sequences and maps are nested more than {MAX_DEPTH} deep, for which a stack may be too small; pass a \
+         list in the place of a chain"
+    ))
 }

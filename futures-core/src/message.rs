@@ -17,7 +17,7 @@ use crate::transport::Frame;
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol; processes of different versions refuse each other.
-pub(crate) const PROTOCOL: u32 = 3;
+pub(crate) const PROTOCOL: u32 = 4;
 
 const HELLO: u8 = 1;
 const TASKS: u8 = 2;

@@ -23,16 +23,21 @@ pub fn encode<Args, Output>(id: TaskId<Args, Output>, args: impl crate::IntoArgs
     payload::encode_arguments(id.name(), &args.into_args(), &Limits::default()).map(|payload| payload.bytes().len())
 }
 
+/// Encodes arguments, buffers included; returns their bytes.
+pub fn arguments<Args, Output>(_id: TaskId<Args, Output>, args: impl crate::IntoArgs<Args>) -> Result<Vec<u8>, Error> {
+    let mut encoded = Encoded::default();
+    let limits = Limits { inline_bytes: usize::MAX, ..Limits::default() };
+    codec::encode_with_attachments(&args.into_args(), &mut encoded, &limits)
+        .map_err(|failure| Error::new(Kind::Codec, format!("{failure:?}")))?;
+    Ok(encoded.bytes)
+}
+
 /// Calls a registered function in this thread, over bytes, as a worker does.
 pub fn call<Args, Output: DeserializeOwned>(
     id: TaskId<Args, Output>,
     args: impl crate::IntoArgs<Args>,
 ) -> Result<Output, Error> {
-    let mut encoded = Encoded::default();
-    let limits = Limits { inline_bytes: usize::MAX, ..Limits::default() };
-    codec::encode_with_attachments(&args.into_args(), &mut encoded, &limits)
-        .map_err(|failure| Error::new(Kind::Codec, format!("{failure:?}")))?;
-    let reply = call_with_bytes(id, &encoded.bytes)?;
+    let reply = call_with_bytes(id, &arguments(id, args)?)?;
     codec::decode_with_attachments(&reply, Vec::new()).map_err(|failure| Error::new(Kind::Codec, failure.0))
 }
 

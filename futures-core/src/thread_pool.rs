@@ -12,6 +12,9 @@ use std::ops::Deref;
 /// Arguments and results are encoded and decoded as they would be for MPI processes, and the scheduler is the same, so
 /// that a program tested with it behaves the same with `MpiPoolExecutor`. It needs no MPI.
 ///
+/// Each thread has a stack of 8 MiB, as the main thread of a process has by default; of more, if the variable
+/// `RUST_MIN_STACK` says so, in bytes.
+///
 /// # Examples
 ///
 /// ```

@@ -14,6 +14,11 @@ pub mod tidy;
 #[doc = include_str!("../../README.md")]
 mod readme {}
 
+/// The program on the page of what can travel compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/what-can-travel.md")]
+mod what_can_travel {}
+
 /// The programs for those who come from mpi4py.futures compile.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/coming-from-mpi4py.md")]

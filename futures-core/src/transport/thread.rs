@@ -12,6 +12,16 @@ use std::time::{Duration, Instant};
 /// Where worker threads are: in a process that is not theirs.
 const PLACE: Place<'_> = Place { host: "this host", set_variable: None };
 
+/// The least stack of a worker thread: what a process's main thread, in which workers of MPI run tasks, has by default.
+/// It is taken from the system only as far as it is used.
+const STACK_BYTES: usize = 8 << 20;
+
+/// The stack of a worker thread: more than the least if the variable by which Rust sizes the stacks of threads says so.
+fn stack_bytes() -> usize {
+    let wanted = std::env::var("RUST_MIN_STACK").ok().and_then(|bytes| bytes.trim().parse().ok());
+    wanted.unwrap_or(0).max(STACK_BYTES)
+}
+
 /// Starts `count` worker threads. `around` is given what a thread does, to do it once and to prepare for it.
 pub fn threads(
     count: usize,
@@ -33,6 +43,7 @@ pub fn threads(
         let around = around.clone();
         let handle = thread::Builder::new()
             .name(format!("futures-mpi-worker-{number}"))
+            .stack_size(stack_bytes())
             .spawn(move || around(&mut || _ = worker::serve(&mut link, PLACE)))
             .map_err(|error| Error::new(Kind::Broken, format!("worker thread {number} cannot be started: {error}")))?;
         workers.push((sender, claims));
