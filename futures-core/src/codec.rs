@@ -1,8 +1,9 @@
 //! Values to bytes and back: the only file that knows which serialization format is used.
 //!
-//! The format is that of this library alone. Integers have a fixed width and are little-endian, sequences carry their
-//! length as a `u64`, and neither names nor types are written; behind the last value stands a sum by which the reader
-//! finds out whether it has read what was written. So a value comes back as it was, or there is an error.
+//! Numbers are written by bincode, with a fixed width and little-endian; what is around them is this library's own:
+//! sequences carry their length as a `u64`, variants what they are called, and neither names nor types are written; behind
+//! the last value stands a sum by which the reader finds out whether it has read what was written. So a value comes back
+//! as it was, or there is an error.
 
 mod failure;
 mod read;
@@ -14,6 +15,7 @@ mod write;
 
 use crate::attachments::{self, Encoded, Incoming};
 use crate::memory::Attachment;
+use bincode::config::{Configuration, Fixint, LittleEndian};
 use failure::{Failure, Reason};
 use read::Reader;
 use serde::Serialize;
@@ -169,6 +171,11 @@ impl From<Failure> for DecodeFailure {
     fn from(failure: Failure) -> Self {
         DecodeFailure(failure.to_string())
     }
+}
+
+#[inline(always)]
+fn format() -> Configuration<LittleEndian, Fixint> {
+    bincode::config::standard().with_fixed_int_encoding()
 }
 
 /// Why a value goes no further, on both sides.

@@ -1,17 +1,19 @@
 //! Calls of one function for many items: a builder for the options, then an iterator over the results.
 
+mod chunk;
+
 use crate::attachments::Encoded;
 use crate::error::{Error, Kind, Result};
 use crate::executor::Client;
-use crate::future::{Listening, State, Watch};
+use crate::future::Watch;
 use crate::inbox::Task;
 use crate::parker::Awaited;
 use crate::parts;
-use crate::payload::{self, Results};
+use crate::payload::{self};
 use crate::task::{IntoArgs, TaskId};
 use crate::terms::{Terms, Trial, terms_options};
+use chunk::{Chunk, Panic};
 use serde::de::DeserializeOwned;
-use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::iter::Fuse;
 use std::panic::{self, AssertUnwindSafe};
@@ -222,22 +224,6 @@ pub struct MapIter<Args, T, I> {
     chunks_since_look: usize,
 }
 
-/// What a panic carries.
-type Panic = Box<dyn Any + Send>;
-
-/// Consecutive items, submitted as one task.
-#[derive(Default)]
-struct Chunk {
-    /// None if no item of the chunk could be encoded.
-    state: Option<Arc<State>>,
-    /// Says when it is done, if the order of the chunks does not matter.
-    listening: Option<Listening>,
-    count: usize,
-    /// The items that could not be encoded, by their place in the chunk, last first.
-    unencodable: Vec<(usize, Error)>,
-    bytes: usize,
-}
-
 impl<Args, T, I> Iterator for MapIter<Args, T, I>
 where
     I: Iterator<Item: IntoArgs<Args>>,
@@ -362,10 +348,7 @@ where
 
     /// Submits the next chunk before another is asked for, because that may take however long; or several at once of an
     /// input that has been quick and says that it has more, because that costs less. How many, and when the last one was
-    /// there, unless the input was slow.
-    ///
-    /// If the input panics, what has been taken from it before is submitted first: its results are waited for if the
-    /// iterator is used further.
+    /// there, unless the input was slow. What was taken before a panic of the input is submitted first.
     fn submit_some(&mut self, mut before: Instant) -> (usize, Option<Instant>) {
         let is_quick =
             self.quick >= QUICK_CHUNKS && self.ahead.len() >= CHUNKS_ON_THEIR_WAY && self.items.size_hint().0 > 0;
@@ -447,32 +430,6 @@ where
         let seconds = self.begin.elapsed().as_secs_f64();
         let message = format!("the next result of the map was not there {seconds:.3} s after the iteration began");
         Error::new(Kind::Timeout, message)
-    }
-}
-
-impl Chunk {
-    fn is_done(&self) -> bool {
-        self.state.as_ref().is_none_or(|state| state.is_done())
-    }
-
-    /// Appends the results of all items, in their order.
-    fn take_results<T: DeserializeOwned>(mut self, results: &mut VecDeque<Result<Result<T>, Panic>>) {
-        let outcome = self.state.as_ref().map(|state| state.wait(None));
-        let mut submitted = outcome.map(|outcome| Results::new(outcome, self.count - self.unencodable.len()));
-        let mut places = 0..self.count;
-        while !places.is_empty() {
-            let decoded = panic::catch_unwind(AssertUnwindSafe(|| {
-                for place in places.by_ref() {
-                    results.push_back(Ok(match self.unencodable.pop_if(|(unencodable, _)| *unencodable == place) {
-                        Some((_, error)) => Err(error),
-                        None => submitted.as_mut().expect("a chunk with a submitted item has a task").next(),
-                    }));
-                }
-            }));
-            if let Err(panic) = decoded {
-                results.push_back(Err(panic));
-            }
-        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! The format, read: each length is believed only as far as there are bytes for it.
 
-use super::MAX_DEPTH;
 use super::failure::Failure;
 use super::shape::{CHECK_BYTES, Difference, Fields, Kind, Shape};
 use super::variant;
+use super::{MAX_DEPTH, format};
+use bincode::Decode;
+use bincode::error::DecodeError;
 use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
 
 /// Takes values off the front of a slice.
@@ -36,21 +38,18 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Takes a number, or another value of a width of its own, off the front.
     #[inline(always)]
-    fn take<const N: usize>(&mut self) -> Result<[u8; N]> {
-        match self.bytes.split_first_chunk() {
-            Some((taken, rest)) => {
-                self.bytes = rest;
-                Ok(*taken)
-            }
-            None => Err(missing(N - self.bytes.len())),
-        }
+    fn take<T: Decode<()>>(&mut self) -> Result<T> {
+        let (value, used) = bincode::decode_from_slice(self.bytes, format()).map_err(unreadable)?;
+        self.bytes = &self.bytes[used..];
+        Ok(value)
     }
 
     /// Bytes with their length before them.
     #[inline]
     fn take_bytes(&mut self) -> Result<&'a [u8]> {
-        let length = u64::from_le_bytes(self.take()?);
+        let length: u64 = self.take()?;
         let split = usize::try_from(length).ok().and_then(|length| self.bytes.split_at_checked(length));
         let (taken, rest) = split.ok_or_else(too_long)?;
         self.bytes = rest;
@@ -61,7 +60,7 @@ impl<'a> Reader<'a> {
     /// The number of elements that follow.
     #[inline]
     fn take_length(&mut self) -> Result<usize> {
-        let length = u64::from_le_bytes(self.take()?);
+        let length: u64 = self.take()?;
         // Elements may take no bytes, but there are not any number of those.
         if length > self.bytes.len() as u64 && length > u64::from(u32::MAX) {
             return Err(too_long());
@@ -107,8 +106,12 @@ impl<'a> Reader<'a> {
 }
 
 #[cold]
-fn missing(bytes: usize) -> Failure {
-    Failure::new(format!("{bytes} bytes are missing at the end"))
+fn unreadable(error: DecodeError) -> Failure {
+    match error {
+        DecodeError::UnexpectedEnd { additional } => Failure::new(format!("{additional} bytes are missing at the end")),
+        DecodeError::InvalidBooleanValue(byte) => Failure::new(format!("the byte {byte} is no boolean")),
+        other => Failure::new(other.to_string()),
+    }
 }
 
 #[cold]
@@ -142,7 +145,7 @@ macro_rules! numbers {
         #[inline(always)]
         fn $method<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value> {
             self.shape.add(Kind::$kind);
-            visitor.$visit(<$type>::from_le_bytes(self.take()?))
+            visitor.$visit(self.take::<$type>()?)
         }
     )*};
 }
@@ -180,17 +183,13 @@ impl<'a> Deserializer<'a> for &mut Reader<'a> {
     #[inline(always)]
     fn deserialize_bool<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value> {
         self.shape.add(Kind::Bool);
-        match self.take()? {
-            [0] => visitor.visit_bool(false),
-            [1] => visitor.visit_bool(true),
-            [byte] => Err(Failure::new(format!("the byte {byte} is no boolean"))),
-        }
+        visitor.visit_bool(self.take()?)
     }
 
     #[inline(always)]
     fn deserialize_char<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value> {
         self.shape.add(Kind::Char);
-        let number = u32::from_le_bytes(self.take()?);
+        let number: u32 = self.take()?;
         let char =
             char::from_u32(number).ok_or_else(|| Failure::new(format!("the number {number} is no character")))?;
         visitor.visit_char(char)
@@ -220,10 +219,10 @@ impl<'a> Deserializer<'a> for &mut Reader<'a> {
     #[inline(always)]
     fn deserialize_option<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value> {
         self.shape.add(Kind::Option);
-        match self.take()? {
-            [0] => visitor.visit_none(),
-            [1] => self.inside(|reader| visitor.visit_some(reader)),
-            [byte] => Err(Failure::new(format!("the byte {byte} is no option"))),
+        match self.take::<u8>()? {
+            0 => visitor.visit_none(),
+            1 => self.inside(|reader| visitor.visit_some(reader)),
+            byte => Err(Failure::new(format!("the byte {byte} is no option"))),
         }
     }
 
@@ -290,7 +289,7 @@ impl<'a> Deserializer<'a> for &mut Reader<'a> {
         visitor: V,
     ) -> Result<V::Value> {
         self.shape.add(Kind::Enum);
-        let found = variant::find(u32::from_le_bytes(self.take()?), name, variants)?;
+        let found = variant::find(self.take()?, name, variants)?;
         self.inside(|reader| visitor.visit_enum(Variant { reader, found }))
     }
 

@@ -252,8 +252,8 @@ fn enums_of_many_variants_and_of_the_standard_library_are_carried() {
     }
     many!(A B C D E F G H I J K L M N O P Q R S T U V W X Y Z AA AB AC AD AE AF AG AH AI AJ AK AL AM AN AO AP AQ AR AS);
     assert_eq!(read_as(&ALL), Ok(ALL.to_vec()));
-    let values: (Result<u8, String>, Option<Result<(), u8>>, std::ops::Bound<u8>, std::net::IpAddr) =
-        (Err("no".to_owned()), Some(Ok(())), std::ops::Bound::Excluded(3), [127, 0, 0, 1].into());
+    type Values = (Result<u8, String>, Option<Result<(), u8>>, std::ops::Bound<u8>, std::net::IpAddr);
+    let values: Values = (Err("no".to_owned()), Some(Ok(())), std::ops::Bound::Excluded(3), [127, 0, 0, 1].into());
     assert_eq!(read_as(&values), Ok(values));
 }
 

@@ -1,9 +1,11 @@
-//! The format, written: numbers of fixed width, little-endian; a length before what has one.
+//! The format, written: numbers as bincode writes them, of fixed width; a length before what has one.
 
-use super::MAX_DEPTH;
 use super::failure::{Failure, WAY_OUT};
 use super::shape::{Fields, Kind, Shape};
 use super::variant;
+use super::{MAX_DEPTH, format};
+use bincode::Encode;
+use bincode::error::EncodeError;
 use serde::ser::{self, Serialize, Serializer};
 
 /// Appends values to a vector, up to a limit.
@@ -26,11 +28,17 @@ impl<'a> Writer<'a> {
     /// Appends what the reader compares; not behind a value without bytes.
     #[inline]
     pub(super) fn end(mut self, start: usize) -> Result {
-        if self.bytes.len() == start { Ok(()) } else { self.put(&self.shape.check().to_le_bytes()) }
+        if self.bytes.len() == start { Ok(()) } else { self.put(self.shape.check()) }
+    }
+
+    /// Appends a number, or another value of a width of its own.
+    #[inline(always)]
+    fn put(&mut self, value: impl Encode) -> Result {
+        bincode::encode_into_writer(value, Room(self), format()).map_err(|_| Failure::too_large())
     }
 
     #[inline(always)]
-    fn put(&mut self, more: &[u8]) -> Result {
+    fn put_bytes(&mut self, more: &[u8]) -> Result {
         if more.len() > self.limit_bytes.saturating_sub(self.bytes.len()) {
             return Err(Failure::too_large());
         }
@@ -39,12 +47,12 @@ impl<'a> Writer<'a> {
     }
 
     fn put_length(&mut self, length: usize) -> Result {
-        self.put(&(length as u64).to_le_bytes())
+        self.put(length as u64)
     }
 
     fn put_variant(&mut self, index: u32, name: &str) -> Result {
         self.shape.add(Kind::Enum);
-        self.put(&variant::mark(index, name).to_le_bytes())
+        self.put(variant::mark(index, name))
     }
 
     #[inline(always)]
@@ -73,12 +81,22 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// The vector, as bincode writes to it.
+struct Room<'w, 'a>(&'w mut Writer<'a>);
+
+impl bincode::enc::write::Writer for Room<'_, '_> {
+    #[inline(always)]
+    fn write(&mut self, more: &[u8]) -> std::result::Result<(), EncodeError> {
+        self.0.put_bytes(more).map_err(|_| EncodeError::UnexpectedEnd)
+    }
+}
+
 macro_rules! numbers {
     ($($method:ident $type:ty, $kind:ident;)*) => {$(
         #[inline(always)]
         fn $method(self, value: $type) -> Result {
             self.shape.add(Kind::$kind);
-            self.put(&value.to_le_bytes())
+            self.put(value)
         }
     )*};
 }
@@ -112,13 +130,13 @@ impl<'w, 'a> Serializer for &'w mut Writer<'a> {
     #[inline(always)]
     fn serialize_bool(self, value: bool) -> Result {
         self.shape.add(Kind::Bool);
-        self.put(&[u8::from(value)])
+        self.put(value)
     }
 
     #[inline(always)]
     fn serialize_char(self, value: char) -> Result {
         self.shape.add(Kind::Char);
-        self.put(&u32::from(value).to_le_bytes())
+        self.put(u32::from(value))
     }
 
     #[inline]
@@ -130,19 +148,19 @@ impl<'w, 'a> Serializer for &'w mut Writer<'a> {
     fn serialize_bytes(self, value: &[u8]) -> Result {
         self.shape.add_bytes(value.len());
         self.put_length(value.len())?;
-        self.put(value)
+        self.put_bytes(value)
     }
 
     #[inline(always)]
     fn serialize_none(self) -> Result {
         self.shape.add(Kind::Option);
-        self.put(&[0])
+        self.put(0_u8)
     }
 
     #[inline(always)]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result {
         self.shape.add(Kind::Option);
-        self.put(&[1])?;
+        self.put(1_u8)?;
         self.inside(value)
     }
 

@@ -1,7 +1,7 @@
 //! Futures that are derived from other futures: they follow a source, then what is made of it, and end when it ends.
 
 use super::cancel::cancel_all;
-use super::state::Link;
+use super::listeners::Link;
 use super::{Extract, Future, State};
 use crate::callbacks::Calling;
 use crate::error::{Error, Kind, Result};

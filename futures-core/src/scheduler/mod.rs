@@ -7,6 +7,7 @@
 //! Its invariants stand beside its fields, and [`Scheduler::check`] derives them anew; tests and simulations call it
 //! after every event.
 
+mod ahead;
 mod check;
 mod held;
 mod kinds;
@@ -28,10 +29,9 @@ use crate::ids::{ClientNumber, FunctionNumber, TaskNumber, WorkerNumber};
 use crate::scheduler::held::Held;
 use crate::scheduler::kinds::{Kind, KindNumber, Kinds};
 use crate::scheduler::queue::Queue;
-use crate::scheduler::window::{Estimates, LEAST_NANOS, LONG};
+use crate::scheduler::window::{Estimates, LEAST_NANOS};
 use crate::scheduler::workers::Workers;
 use std::collections::{BTreeMap, VecDeque};
-use std::num::NonZeroU32;
 
 /// What has happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -360,50 +360,6 @@ impl Scheduler {
                 self.turns.push_back(turn);
             }
             actions.push(Action::Dispatch(worker, task));
-        }
-    }
-
-    /// How long a task of a kind is expected to take, and whether it may be sent ahead: one that may not counts as long,
-    /// so that nothing is sent behind it.
-    fn expectation(&self, kind: KindNumber) -> (NonZeroU32, Prefetch) {
-        let Kind { function, prefetch, .. } = self.kinds.get(kind);
-        let nanos = if prefetch == Prefetch::Never { LONG } else { self.estimates.nanos(function) };
-        (nanos, prefetch)
-    }
-
-    /// Whether a worker that could be given a task has none.
-    pub(crate) fn has_idle(&self) -> bool {
-        self.workers.has_idle()
-    }
-
-    /// Whether so many tasks are queued that one behind another is not the last to be done.
-    fn is_deep(&self) -> bool {
-        self.queued.len() > QUEUED_FOR_EACH * self.workers.count()
-    }
-
-    /// How much work a worker may hold, if all that is queued is expected to take as long as the next, and whether the
-    /// next may be sent ahead of another where both do not fit into that.
-    fn window(&self, kind: KindNumber, nanos: NonZeroU32) -> (u32, bool) {
-        let Kind { function, prefetch, .. } = self.kinds.get(kind);
-        if prefetch == Prefetch::Never || !self.estimates.is_steady(function) {
-            return (LEAST_NANOS, false);
-        }
-        (window::window_nanos(nanos, self.queued.len(), self.workers.count()), self.is_deep())
-    }
-
-    /// How long the master may leave the workers alone, as they have so much ahead; zero if there is no telling.
-    pub(crate) fn patience_nanos(&mut self) -> u32 {
-        let Some(turn) = self.turns.front().copied() else { return 0 };
-        let (_, kind) = self.next_queued(turn);
-        let (nanos, _) = self.expectation(kind);
-        match self.window(kind, nanos) {
-            // At least so much is at hand when a worker has just begun a task, unless it holds tasks of another function,
-            // behind which the next did not fit.
-            (window_nanos, true) => {
-                let held_nanos = self.workers.first().map_or(u32::MAX, |(_, room)| room.held_nanos());
-                window_nanos.max(nanos.get()).min(held_nanos) / 4
-            }
-            _ => 0,
         }
     }
 

@@ -1,0 +1,116 @@
+//! What workers have sent: frames to events of the scheduler and outcomes of futures.
+
+use super::Driver;
+use super::workers::Presence;
+use crate::codec::DecodeFailure;
+use crate::error::Error;
+use crate::ids::WorkerNumber;
+use crate::inbox::Task;
+use crate::memory::Attachment;
+use crate::message::{self, Refused, Reply, Results, ToManager};
+use crate::parts::{self, Part};
+use crate::payload::{Outcome, Payload};
+use crate::registry;
+use crate::scheduler::Event;
+use crate::transport::Frame;
+
+impl Driver {
+    /// Takes in a frame of a worker.
+    pub(super) fn read(&mut self, worker: WorkerNumber, frame: Frame) -> Result<(), DecodeFailure> {
+        if self.workers[worker.index()].phase == Presence::Gone {
+            return Ok(());
+        }
+        match message::to_manager(&frame.bytes)? {
+            ToManager::Ready(ready) => self.join(worker, ready),
+            ToManager::Refused(Refused::Because(reason)) => self.refuse(worker, &reason),
+            ToManager::Refused(Refused::Differs(theirs)) => {
+                let reason = registry::difference(&self.registry.descriptions(), &theirs);
+                self.refuse(worker, &reason);
+            }
+            ToManager::Prepared(answer) => self.prepared(worker, answer)?,
+            ToManager::Replies(replies) => {
+                let mut attachments = frame.attachments.into_iter();
+                for reply in replies {
+                    let reply = reply?;
+                    let attachments = message::take_attachments(&mut attachments, reply.attachments)?;
+                    self.reply(worker, &reply, attachments)?;
+                }
+            }
+        }
+        if let Some(transport) = &mut self.transport {
+            transport.reuse(frame.bytes);
+        }
+        Ok(())
+    }
+
+    fn reply(
+        &mut self,
+        worker: WorkerNumber,
+        reply: &Reply<'_>,
+        attachments: Vec<Attachment>,
+    ) -> Result<(), DecodeFailure> {
+        let Some(task) = self.tasks.get(reply.task.0).filter(|_| self.scheduler.holds(worker, reply.task)) else {
+            self.take_late(worker, reply.task);
+            return Ok(());
+        };
+        let has_terms = task.trial.is_some();
+        let mut outcome = match reply.results {
+            Results::All(values) => Outcome::Values(Payload::received(values, attachments)),
+            Results::Mixed(items) => self.read_items(worker, task, items, attachments)?,
+        };
+        let number = reply.task;
+        let unanswered = &mut self.workers[worker.index()].unanswered;
+        *unanswered = unanswered
+            .checked_sub(1)
+            .ok_or_else(|| DecodeFailure("it answers more tasks than it was sent".to_owned()))?;
+        self.note_answered(worker, number);
+        if self.pending > 0 {
+            self.start_clock(worker);
+        }
+        if !self.workers[worker.index()].proven {
+            self.note_success(worker);
+        }
+        self.watched.replies += 1;
+        if has_terms {
+            let Some(last) = self.end_try(worker, number, outcome) else {
+                self.begin_limit(worker);
+                self.refill(worker);
+                return Ok(());
+            };
+            outcome = last;
+        }
+        // The future first, then the next task: whoever waits is woken before the driver goes on.
+        self.resolve(number, outcome);
+        self.handle(Event::Finish(worker, number, reply.nanos));
+        self.begin_limit(worker);
+        self.refill(worker);
+        Ok(())
+    }
+
+    fn read_items(
+        &self,
+        worker: WorkerNumber,
+        task: &Task,
+        items: &[u8],
+        attachments: Vec<Attachment>,
+    ) -> Result<Outcome, DecodeFailure> {
+        let (mut items, mut attachments) = (items, attachments.into_iter());
+        let mut results = Vec::new();
+        while !items.is_empty() {
+            results.push(match parts::take(&mut items, &mut attachments)? {
+                Part::Value(value, attachments) => Ok(Payload::received(value, attachments)),
+                Part::Failure(failure) => Err(Error::from_failure(failure, self.origin(worker, Some(task.function)))),
+            });
+        }
+        if results.len() != task.count as usize {
+            return Err(DecodeFailure(format!("a reply has {} results for {} calls", results.len(), task.count)));
+        }
+        Ok(match results.pop() {
+            Some(Err(error)) if results.is_empty() => Outcome::Failed(error),
+            last => {
+                results.extend(last);
+                Outcome::Items(results.into())
+            }
+        })
+    }
+}
