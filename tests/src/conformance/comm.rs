@@ -36,14 +36,17 @@ pub fn follow(root: i32) {
     let mut threads = Vec::new();
     while hear(&world, root) == OPEN {
         let (said, together) = mpsc::channel();
-        threads.push(thread::spawn(move || {
+        // A thread of the program, in which tasks run: with the stack that the main thread has.
+        let thread = thread::Builder::new().stack_size(8 << 20);
+        let served = thread.spawn(move || {
             let communicator = SimpleCommunicator::world().duplicate();
             said.send(()).expect("the rank waits");
             match MpiCommExecutor::new(&communicator, root) {
                 Ok(executor) => assert!(executor.is_none(), "only the root has an executor"),
                 Err(error) => assert!(error.message().starts_with("another process"), "it can be served: {error}"),
             }
-        }));
+        });
+        threads.push(served.expect("a thread can be started"));
         // Collective calls on the world follow one another.
         together.recv().expect("the thread says that it has duplicated the world");
     }
