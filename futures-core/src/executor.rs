@@ -283,7 +283,7 @@ impl Client {
 
     fn wait_for_boot(&self) -> Result<usize> {
         let inbox = self.manager.inbox();
-        self.boot().wait(inbox)?;
+        self.boot().wait(inbox);
         // A worker may have been lost that nobody has missed so far.
         inbox.look_after_door();
         let (own, pool) = (self.boot(), self.manager.boot());
