@@ -54,7 +54,7 @@ impl Driver {
             return Ok(());
         };
         let has_terms = task.trial.is_some();
-        let mut outcome = match reply.results {
+        let outcome = match reply.results {
             Results::All(values) => Outcome::Values(Payload::received(values, attachments)),
             Results::Mixed(items) => self.read_items(worker, task, items, attachments)?,
         };
@@ -71,17 +71,12 @@ impl Driver {
             self.note_success(worker);
         }
         self.watched.replies += 1;
-        if has_terms {
-            let Some(last) = self.end_try(worker, number, outcome) else {
-                self.begin_limit(worker);
-                self.refill(worker);
-                return Ok(());
-            };
-            outcome = last;
+        let last = if has_terms { self.end_try(worker, number, outcome) } else { Some(outcome) };
+        if let Some(outcome) = last {
+            // The future first, then the next task: whoever waits is woken before the driver goes on.
+            self.resolve(number, outcome);
+            self.handle(Event::Finish(worker, number, reply.nanos));
         }
-        // The future first, then the next task: whoever waits is woken before the driver goes on.
-        self.resolve(number, outcome);
-        self.handle(Event::Finish(worker, number, reply.nanos));
         self.begin_limit(worker);
         self.refill(worker);
         Ok(())
