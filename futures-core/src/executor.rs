@@ -3,7 +3,7 @@
 use crate::boot::Boot;
 use crate::call::Call;
 use crate::codec::Limits;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::future::Future;
 use crate::gate::Gate;
 use crate::ids::ClientNumber;
@@ -305,34 +305,27 @@ impl Client {
                 let trial = terms.and_then(Trial::of);
                 let (client, function) = (self.number, function.key());
                 let task = Task { state: Arc::clone(&state), client, function, count: 1, arguments, trial };
-                self.submit_all([task], terms);
+                self.submit_all([task], terms, shut_down);
             }
             Err(error) => state.finish(Outcome::Failed(error)),
         }
         Future::new(state, Outcome::value)
     }
 
-    /// Submits tasks, or fails their futures if the executor has been shut down.
-    pub(crate) fn submit_all(&self, tasks: impl IntoIterator<Item = Task>, terms: Option<&Arc<Terms>>) {
+    /// Submits tasks, or fails their futures by `refusal` if the executor has been shut down.
+    pub(crate) fn submit_all(
+        &self,
+        tasks: impl IntoIterator<Item = Task>,
+        terms: Option<&Arc<Terms>>,
+        refusal: fn() -> Error,
+    ) {
         if self.closed.load(Ordering::Acquire) {
-            tasks.into_iter().for_each(|task| task.state.finish(Outcome::Failed(shut_down())));
+            tasks.into_iter().for_each(|task| task.state.finish(Outcome::Failed(refusal())));
             return;
         }
         self.start();
         let prefetch = Prefetch::from(terms.and_then(|terms| terms.prefetch).or(self.prefetch));
         self.manager.inbox().push_all(tasks.into_iter().map(|task| Command::Submit(task, prefetch)));
-    }
-
-    /// Submits tasks of a map, or fails their futures if the executor has been shut down.
-    pub(crate) fn submit_of_map(&self, tasks: impl IntoIterator<Item = Task>, terms: Option<&Arc<Terms>>) {
-        if self.closed.load(Ordering::Acquire) {
-            let message = "the executor has been shut down and takes no more tasks; a map submits its items while it is \
-                           iterated over, not when it is made";
-            let reason = Error::new(Kind::Shutdown, message);
-            tasks.into_iter().for_each(|task| task.state.finish(Outcome::Failed(reason.clone())));
-            return;
-        }
-        self.submit_all(tasks, terms);
     }
 
     fn shutdown(&self, wait: bool, cancel_futures: bool) {

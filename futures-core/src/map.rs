@@ -12,7 +12,7 @@ use crate::parts;
 use crate::payload::{self};
 use crate::task::{IntoArgs, TaskId};
 use crate::terms::{Terms, Trial, terms_options};
-use chunk::{Chunk, Panic};
+use chunk::{Chunk, Panic, too_late};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, VecDeque};
 use std::iter::Fuse;
@@ -367,7 +367,7 @@ where
             is_slow = now.duration_since(before) > SLOW_INPUT;
             before = now;
         }
-        self.client.submit_of_map(self.tasks.drain(..), self.terms.as_ref());
+        self.client.submit_all(self.tasks.drain(..), self.terms.as_ref(), too_late);
         if let Some(panic) = panicked {
             panic::resume_unwind(panic);
         }

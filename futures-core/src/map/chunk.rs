@@ -1,6 +1,6 @@
 //! Consecutive items of a map, which travel as one task.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::future::{Listening, State};
 use crate::payload::Results;
 use serde::de::DeserializeOwned;
@@ -49,4 +49,11 @@ impl Chunk {
             }
         }
     }
+}
+
+/// The error of items that a map would submit after its executor has been shut down.
+pub(super) fn too_late() -> Error {
+    let message = "the executor has been shut down and takes no more tasks; a map submits its items while it is iterated \
+                   over, not when it is made";
+    Error::new(Kind::Shutdown, message)
 }
