@@ -56,9 +56,7 @@ fn every_order(nanos: u64) {
     let calls = vec![2, 1];
     let (cancelled, killed, shut_down) = (vec![1], vec![1], vec![(0, true)]);
     let tiny = Tiny { workers: 2, calls, nanos, cancelled, killed, replaced: false, shut_down, slow: vec![], looks: 0 };
-    let explored = explore(&tiny).unwrap_or_else(|wrong| panic!("{wrong}"));
-    println!("{explored:?}");
-    assert!(explored.ends > 400, "there are more ways to end: {explored:?}");
+    explore_more_ends_than(400, &tiny);
 }
 
 /// The only worker dies, and another comes in its place: nobody notices but the call that it had.
@@ -76,9 +74,7 @@ fn every_order_of_a_death_and_a_replacement_in_a_tiny_pool() {
         slow: vec![],
         looks: 0,
     };
-    let explored = explore(&tiny).unwrap_or_else(|wrong| panic!("{wrong}"));
-    println!("{explored:?}");
-    assert!(explored.ends > 100, "there are more ways to end: {explored:?}");
+    explore_more_ends_than(100, &tiny);
 }
 
 /// Calls that were sent ahead of others come back, at any time, while their worker begins them, and one of them is
@@ -89,9 +85,7 @@ fn every_order_of_calls_that_come_back_in_a_tiny_pool() {
     let (killed, shut_down) = (vec![], vec![]);
     let tiny =
         Tiny { workers: 2, calls: vec![4], nanos: 0, cancelled, killed, replaced: false, shut_down, slow, looks: 1 };
-    let explored = explore(&tiny).unwrap_or_else(|wrong| panic!("{wrong}"));
-    println!("{explored:?}");
-    assert!(explored.ends > 10, "there are more ways to end: {explored:?}");
+    explore_more_ends_than(10, &tiny);
 }
 
 /// The same, and the worker dies.
@@ -101,9 +95,14 @@ fn every_order_of_calls_that_come_back_from_a_worker_that_dies() {
     let shut_down = vec![(0, true)];
     let tiny =
         Tiny { workers: 2, calls: vec![4], nanos: 0, cancelled, killed, replaced: false, shut_down, slow, looks: 1 };
-    let explored = explore(&tiny).unwrap_or_else(|wrong| panic!("{wrong}"));
+    explore_more_ends_than(10, &tiny);
+}
+
+/// Searches all states of a tiny pool, which must have more ways to end than these.
+fn explore_more_ends_than(ends: usize, tiny: &Tiny) {
+    let explored = explore(tiny).unwrap_or_else(|wrong| panic!("{wrong}"));
     println!("{explored:?}");
-    assert!(explored.ends > 10, "there are more ways to end: {explored:?}");
+    assert!(explored.ends > ends, "there are more ways to end: {explored:?}");
 }
 
 /// Ten calls of one executor beside very many of another: both take turns, so that on four workers half of the places
