@@ -193,8 +193,8 @@ impl MpiPoolBuilder {
     ///
     /// If an option or a variable has a value that is not accepted, with the value and where it came from; if the
     /// initializer's arguments or a global cannot be encoded; if the initializer is not registered; if the program's
-    /// `main` is not marked with `#[futures_mpi::main]`; if this process is itself a worker, or was forked in `main`; if the program's task
-    /// functions contradict one another. That workers cannot be spawned is an error of the futures.
+    /// `main` is not marked with `#[futures_mpi::main]`; if this process is itself a worker, or was forked in `main`; if
+    /// the program's task functions contradict one another. That workers cannot be spawned is an error of the futures.
     pub fn build(self) -> Result<MpiPoolExecutor> {
         let runtime = runtime::get().ok_or_else(no_main)?;
         runtime.check_process()?;
