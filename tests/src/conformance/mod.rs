@@ -30,6 +30,7 @@ use futures_mpi::mpi::traits::*;
 use futures_mpi::{Error, Executor, GlobalValue, IntoArgs, TaskId};
 use futures_mpi::{MpiCommBuilder, MpiCommExecutor, MpiPoolBuilder, MpiPoolExecutor};
 use futures_mpi::{ThreadPoolBuilder, ThreadPoolExecutor};
+use std::any::Any;
 use std::ops::Deref;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -194,17 +195,31 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
 /// Checks the promises whose names contain `filter`, prints for each how long it took, and returns how many were kept
 /// and broken.
 pub fn run(setting: &Setting, filter: &str) -> (usize, usize) {
-    let (mut kept, mut broken) = (0, 0);
+    let (mut kept, mut broken) = (0, Vec::new());
     for promise in all().filter(|promise| promise.name.contains(filter)) {
         println!("{} ...", promise.name);
         let begin = Instant::now();
-        let is_kept = panic::catch_unwind(AssertUnwindSafe(|| (promise.check)(setting))).is_ok();
-        let (count, word) = if is_kept { (&mut kept, "kept") } else { (&mut broken, "BROKEN") };
-        *count += 1;
+        let word = match panic::catch_unwind(AssertUnwindSafe(|| (promise.check)(setting))) {
+            Ok(()) => {
+                kept += 1;
+                "kept"
+            }
+            Err(payload) => {
+                broken.push((promise.name, message_of(&*payload).to_owned()));
+                "BROKEN"
+            }
+        };
         println!("{} {word}, {:.3} s", promise.name, begin.elapsed().as_secs_f64());
     }
-    println!("{kept} promises kept, {broken} broken, with {} workers", setting.workers);
-    (kept, broken)
+    println!("{kept} promises kept, {} broken, with {} workers", broken.len(), setting.workers);
+    broken.iter().for_each(|(name, why)| println!("BROKEN {name}: {why}"));
+    (kept, broken.len())
+}
+
+/// What a panic has said.
+fn message_of(payload: &(dyn Any + Send)) -> &str {
+    let owned = payload.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| payload.downcast_ref().copied()).unwrap_or("a panic without words")
 }
 
 /// Does something while another executor is busy with short calls, each of which must succeed.
