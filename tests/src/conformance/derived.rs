@@ -1,6 +1,7 @@
 //! Futures that are derived from others: composed, chained, caught, collected.
 
-use super::futures::{block_on, occupy, wait_until};
+use super::futures::{block_on, wait_until};
+use super::gate::{self, Busy, Gate};
 use super::tasks::*;
 use super::{LONG, Setting, promises};
 use futures_mpi::{Error, Future, ReturnWhen, as_completed, catch, collect, compose, then, wait};
@@ -36,17 +37,17 @@ fn a_composed_future_is_what_a_hook_makes_of_the_outcome(setting: &Setting) {
     let executor = setting.executor();
     let good = || executor.submit(at_most_ten::ID, 7);
     let bad = || executor.submit(at_most_ten::ID, 11);
-    let double = |n: u32| Ok(n * 2);
+    let double = |n: u64| Ok(n * 2);
     assert_eq!(compose(&good(), double, Err).result_timeout(LONG).expect("it succeeds"), 14);
     assert_eq!(good().compose(Ok, |_| Ok(0)).result_timeout(LONG).expect("it succeeds"), 7);
     assert_eq!(bad().compose(Ok, |_| Ok(0)).result_timeout(LONG).expect("the error is replaced"), 0);
     let error = compose(&bad(), double, Err).result_timeout(LONG).expect_err("the error is kept");
     assert!(error.is_task_error() && error.downcast::<Refusal>().is_some(), "{error:?}");
     // The hook for errors is not for those of the other hook.
-    let error = good().compose(|_| Err::<u32, _>(Error::other("no")), |_| Ok(0)).result_timeout(LONG);
+    let error = good().compose(|_| Err::<u64, _>(Error::other("no")), |_| Ok(0)).result_timeout(LONG);
     let error = error.expect_err("the hook fails");
     assert!(error.is_other() && error.message() == "no" && error.worker().is_none(), "{error:?}");
-    let error = good().compose(|_| Err::<u32, _>("a text".into()), Err).result_timeout(LONG).expect_err("it fails");
+    let error = good().compose(|_| Err::<u64, _>("a text".into()), Err).result_timeout(LONG).expect_err("it fails");
     assert!(error.is_other() && error.message() == "a text", "{error:?}");
     // Values of any type, again and again.
     let done = good();
@@ -63,18 +64,20 @@ fn a_hook_is_called_once_or_not_at_all(setting: &Setting) {
         let call = move |calls: &AtomicUsize, by: usize| calls.fetch_add(by, Ordering::SeqCst);
         future.compose(move |_| Ok(call(&first, 1)), move |_| Ok(call(&second, 100)))
     };
-    let busy = occupy(&executor, 100);
+    let busy = Busy::all(&executor);
     let pending = executor.submit(sleep::ID, 1);
     let derived = [count(&pending), count(&pending), count(&busy[0])];
+    busy.release();
     assert!(derived.iter().all(|future| future.result_timeout(LONG).is_ok()));
     let at_once = count(&pending);
     assert!(at_once.done(), "a hook on a future that is done is called at once");
     assert_eq!(at_once.result().expect("it succeeds"), 3);
-    let _busy = occupy(&executor, 100);
+    let busy = Busy::all(&executor);
     let cancelled = executor.submit(sleep::ID, 1);
     let never = [count(&cancelled), count(&cancelled)];
     assert!(cancelled.cancel() && never.iter().all(Future::cancelled));
     assert!(count(&cancelled).cancelled());
+    busy.release();
     executor.shutdown(true, false);
     assert_eq!(calls.load(Ordering::SeqCst), 4);
 }
@@ -158,7 +161,7 @@ fn caught_errors_are_replaced_and_values_kept(setting: &Setting) {
 
 fn cancellation_goes_both_ways(setting: &Setting) {
     let executor = Arc::new(setting.executor());
-    let _busy = occupy(&executor, 200);
+    let busy = Busy::all(&executor);
     // From the last to the first, and from there to the others.
     let source = executor.submit(sleep::ID, 1);
     let [first, beside] = [source.then(|n| Ok(n + 1)), source.compose(Ok, Err)];
@@ -167,21 +170,23 @@ fn cancellation_goes_both_ways(setting: &Setting) {
     assert!([&source, &first, &beside, &last].into_iter().all(Future::cancelled));
     assert!(last.result().expect_err("it was cancelled").is_cancelled());
     // What runs cannot be cancelled, what is derived from it can.
-    let runs = &occupy(&executor, 300)[0];
+    let runs = &busy[0];
     let derived = runs.then(|n| Ok(n + 1));
     assert!(derived.cancel() && !runs.cancelled());
+    busy.release();
     assert!(runs.result_timeout(LONG).is_ok() && derived.cancelled() && derived.cancel());
     // A future that a hook has returned.
     let inner = Arc::new(Mutex::new(None));
     let (shared, cell) = (Arc::clone(&executor), Arc::clone(&inner));
     let outer = executor.submit(square::ID, 1).then(move |_| {
-        let _busy = occupy(&shared, 300);
-        cell.lock().expect("nobody panics").insert(shared.submit(sleep::ID, 1)).clone()
+        let (busy, pending) = (Busy::all(&shared), shared.submit(sleep::ID, 1));
+        *cell.lock().expect("nobody panics") = Some((busy, pending.clone()));
+        pending
     });
     wait_until(|| inner.lock().expect("nobody panics").is_some());
-    thread::sleep(Duration::from_millis(20));
-    let inner = inner.lock().expect("nobody panics").clone().expect("it is there");
-    assert!(!outer.done() && outer.cancel() && inner.cancelled());
+    let (_busy, inner) = inner.lock().expect("nobody panics").take().expect("it is there");
+    assert!(!outer.done() && outer.cancel());
+    wait_until(|| inner.cancelled());
 }
 
 fn a_future_cannot_wait_for_itself(setting: &Setting) {
@@ -189,8 +194,9 @@ fn a_future_cannot_wait_for_itself(setting: &Setting) {
     for steps in 0..3 {
         let itself = Arc::new(Mutex::new(None::<Future<u64>>));
         let given = Arc::clone(&itself);
-        let circle =
-            executor.submit(sleep::ID, 50).then(move |_| given.lock().expect("nobody panics").clone().expect("set"));
+        let gate = Gate::new();
+        let source = executor.submit(gate::pass::ID, (gate.path(), 1));
+        let circle = source.then(move |_| given.lock().expect("nobody panics").clone().expect("set"));
         let mut end = circle.clone();
         for _ in 0..steps {
             end = end.then(|n| Ok(n + 1));
@@ -199,6 +205,7 @@ fn a_future_cannot_wait_for_itself(setting: &Setting) {
             end = collect([end]).then(|values| Ok(values[0]));
         }
         *itself.lock().expect("nobody panics") = Some(end.clone());
+        gate.open();
         let error = circle.result_timeout(LONG).expect_err("it cannot be done");
         assert!(error.is_cycle() && error.message().starts_with("cycle detected"), "{error}");
         assert!(end.result_timeout(LONG).expect_err("it depends on the other").is_cycle());
@@ -231,7 +238,7 @@ fn collected_results_keep_their_order(setting: &Setting) {
 
 fn a_collection_fails_with_the_first_failure(setting: &Setting) {
     let executor = setting.executor();
-    let busy = occupy(&executor, 300);
+    let busy = Busy::all(&executor);
     let queued: Vec<_> = (0..5).map(|_| executor.submit(sleep::ID, 10_000)).collect();
     let fails = Future::from(Err(Error::other("the first")));
     let all = collect(busy.iter().chain([&fails]).chain(&queued));
@@ -239,6 +246,7 @@ fn a_collection_fails_with_the_first_failure(setting: &Setting) {
     assert_eq!(error.message(), "the first");
     assert!(queued.iter().all(Future::cancelled), "the others are cancelled");
     assert!(busy.iter().all(|future| !future.cancelled()), "what runs goes on");
+    busy.release();
     let other = setting.executor();
     let fails = other.submit(panic_at::ID, (1, 1)).then(|_| Ok(0));
     let error = collect(busy.iter().chain([&fails])).result_timeout(LONG).expect_err("one fails");
@@ -250,12 +258,13 @@ fn a_collection_fails_with_the_first_failure(setting: &Setting) {
 fn a_collection_is_cancelled_with_its_futures(setting: &Setting) {
     let executor = setting.executor();
     for cancel_all in [false, true] {
-        let busy = occupy(&executor, 100);
+        let busy = Busy::all(&executor);
         let queued: Vec<_> = (0..5).map(|_| executor.submit(sleep::ID, 10_000)).collect();
         let all = collect(busy.iter().chain(&queued));
         let length = all.then(|values| Ok(values.len()));
         assert!(if cancel_all { all.cancel() } else { queued[2].cancel() });
         assert!(all.cancelled() && length.cancelled() && queued.iter().all(Future::cancelled));
+        busy.release();
         assert!(busy.iter().all(|future| future.result_timeout(LONG).is_ok()), "what runs goes on");
     }
 }
@@ -263,11 +272,13 @@ fn a_collection_is_cancelled_with_its_futures(setting: &Setting) {
 fn derived_futures_are_futures(setting: &Setting) {
     let executor = setting.executor();
     let derive = |millis: u64| executor.submit(sleep::ID, millis).then(move |n| Ok(n + 1));
-    let slow = derive(200);
+    let gate = Gate::new();
+    let slow = executor.submit(gate::pass::ID, (gate.path(), 200)).then(|n| Ok(n + 1));
     let error = slow.result_timeout(Duration::from_millis(1)).expect_err("it sleeps");
     assert!(error.is_timeout() && error.message().contains("derived"), "{error}");
     let waited = wait([&slow, &Future::from(Ok(3))], ReturnWhen::FirstCompleted, Some(LONG));
     assert_eq!((waited.done.len(), waited.not_done.len()), (1, 1));
+    gate.open();
     let fails = executor.submit(panic_at::ID, (1, 1)).then(|_| Ok(0));
     let waited = wait([&slow, &fails], ReturnWhen::FirstException, Some(LONG));
     assert!(waited.done.iter().any(|future| future.exception().is_some()));
@@ -298,9 +309,11 @@ fn derived_futures_outlive_their_executor(setting: &Setting) {
     assert_eq!(later.then(|n| Ok(n + 1)).result_timeout(LONG).expect("it succeeds"), 32);
     // What is cancelled by the shutdown.
     let executor = setting.executor();
-    let busy = occupy(&executor, 100);
+    let busy = Busy::all(&executor);
     let queued = executor.submit(sleep::ID, 10_000);
     let (derived, all) = (queued.then(|n| Ok(n + 1)), collect(busy.iter().chain([&queued])));
+    executor.shutdown(false, true);
+    busy.release();
     executor.shutdown(true, true);
     assert!(derived.result_timeout(LONG).expect_err("it was cancelled").is_cancelled());
     assert!(all.result_timeout(LONG).expect_err("it was cancelled").is_cancelled());
@@ -313,8 +326,7 @@ fn long_chains_are_harmless(setting: &Setting) {
     assert_eq!(chain(executor.submit(sleep::ID, 50)).result_timeout(LONG).expect("all succeed"), LENGTH + 50);
     let caught = (0..LENGTH).fold(executor.submit(sleep::ID, 50), |future, _| future.catch(|_| Ok(0)));
     assert_eq!(caught.result_timeout(LONG).expect("all succeed"), 50);
-    // For longer than it takes to make two chains.
-    let _busy = occupy(&executor, 600);
+    let _busy = Busy::all(&executor);
     let source = executor.submit(sleep::ID, 10_000);
     assert!(chain(source.clone()).cancel() && source.cancelled());
     let source = executor.submit(sleep::ID, 10_000);
@@ -381,7 +393,7 @@ fn loops_of_done_futures_need_no_deep_stack(setting: &Setting) {
         assert!(error.is_panic() && error.message() == "at the end", "{error}");
     });
     // Callbacks that cancel futures whose callbacks cancel futures.
-    let _busy = occupy(&executor, 300);
+    let _busy = Busy::all(&executor);
     let futures: Vec<_> = (0..10_000).map(|_| executor.submit(sleep::ID, 10_000)).collect();
     for (future, next) in futures.iter().zip(&futures[1..]) {
         let next = next.clone();
@@ -425,7 +437,7 @@ fn a_deep_hook_may_wait_for_a_deeper_one(setting: &Setting) {
 
 fn nothing_of_a_cancelled_future_is_kept_by_what_it_was_derived_from(setting: &Setting) {
     let executor = setting.executor();
-    let busy = occupy(&executor, 200);
+    let busy = Busy::all(&executor);
     let kept = Arc::new(());
     for _ in 0..100 {
         let kept = Arc::clone(&kept);
@@ -440,12 +452,13 @@ fn nothing_of_a_cancelled_future_is_kept_by_what_it_was_derived_from(setting: &S
         assert_eq!(failed.result().expect_err("one has failed").message(), "at once");
     }
     assert_eq!(Arc::strong_count(&kept), 1, "a collection that has failed keeps nothing");
+    busy.release();
     assert!(busy.iter().all(|future| future.result_timeout(LONG).is_ok()));
 }
 
 fn nothing_is_kept_when_a_derived_future_is_done(setting: &Setting) {
     let executor = setting.executor();
-    let _busy = occupy(&executor, 50);
+    let busy = Busy::all(&executor);
     let kept = Arc::new(());
     let source = executor.submit(sleep::ID, 1);
     let cancelled = executor.submit(sleep::ID, 1);
@@ -456,13 +469,14 @@ fn nothing_is_kept_when_a_derived_future_is_done(setting: &Setting) {
         drop(derived);
     }
     assert!(cancelled.cancel());
+    busy.release();
     executor.shutdown(true, false);
     wait_until(|| Arc::strong_count(&kept) == 1);
 }
 
 fn callbacks_may_wait_for_derived_futures(setting: &Setting) {
     let executor = setting.executor();
-    let busy = occupy(&executor, 50);
+    let busy = Busy::all(&executor);
     let source = executor.submit(sleep::ID, 10);
     let (sender, results) = mpsc::channel();
     let derived: Arc<Mutex<Option<Future<u64>>>> = Arc::default();
@@ -481,10 +495,10 @@ fn callbacks_may_wait_for_derived_futures(setting: &Setting) {
     }
     // Its hook stands behind the callbacks that wait for it.
     *derived.lock().expect("nobody panics") = Some(source.then(|n| Ok(n + 1)));
+    busy.release();
     for _ in 0..3 {
         assert_eq!(results.recv_timeout(LONG), Ok(Some(11)));
     }
-    drop(busy);
 }
 
 fn a_callback_may_drop_the_executor_while_another_waits(setting: &Setting) {

@@ -1,6 +1,7 @@
 //! Whoever waits drives the pool: nobody is forgotten, however threads, awaiters and callbacks are mixed.
 
 use super::futures::wait_until;
+use super::gate::{Gate, pass};
 use super::tasks::*;
 use super::{LONG, Setting, promises};
 use futures_mpi::{Executor, Future, ReturnWhen, as_completed, wait};
@@ -143,19 +144,32 @@ fn a_waker_may_itself_wait(setting: &Setting) {
 
 fn a_wait_with_a_limit_leaves_the_others_waiting(setting: &Setting) {
     let executor = setting.executor();
-    let future = executor.submit(sleep::ID, 200);
+    let gate = Gate::new();
+    let future = executor.submit(pass::ID, (gate.path(), 200));
+    let (sender, disappointed) = mpsc::channel();
     thread::scope(|scope| {
         for millis in [1, 7, 20] {
             let future = future.clone();
+            let sender = sender.clone();
             scope.spawn(move || {
+                let mut tries = 0;
                 while let Err(error) = future.result_timeout(Duration::from_millis(millis)) {
                     assert!(error.is_timeout(), "{error}");
+                    tries += 1;
+                    // The gate is opened when each has been disappointed.
+                    if tries == 3 {
+                        sender.send(()).expect("the test waits");
+                    }
                 }
             });
         }
         for _ in 0..2 {
-            scope.spawn(|| assert_eq!(future.result().expect("it wakes up"), 200));
+            scope.spawn(|| assert_eq!(future.result().expect("it goes on"), 200));
         }
+        for _ in 0..3 {
+            disappointed.recv_timeout(LONG).expect("its limit has ended three times");
+        }
+        gate.open();
     });
 }
 

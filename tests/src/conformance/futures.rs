@@ -1,8 +1,9 @@
 //! Futures: their life, waiting with and without a limit, cancellation, callbacks, awaiting.
 
+use super::gate::{Busy, Gate, pass};
 use super::tasks::*;
 use super::{LONG, Setting, promises};
-use futures_mpi::{Executor, Future};
+use futures_mpi::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -29,14 +30,6 @@ promises![
     a_dropped_future_does_not_stop_its_task,
 ];
 
-/// Keeps every worker busy for a while; the futures of the tasks that do it.
-pub(super) fn occupy(executor: &Executor, millis: u64) -> Vec<Future<u64>> {
-    let workers = executor.num_workers().expect("the pool starts");
-    let futures: Vec<_> = (0..workers).map(|_| executor.submit(sleep::ID, millis)).collect();
-    wait_until(|| futures.iter().all(|future| future.running() || future.done()));
-    futures
-}
-
 pub(super) fn wait_until(condition: impl Fn() -> bool) {
     let limit = Instant::now() + LONG;
     while !condition() {
@@ -54,44 +47,51 @@ fn a_result_may_be_asked_for_again(setting: &Setting) {
 
 fn a_wait_with_a_limit_ends_and_may_be_repeated(setting: &Setting) {
     let executor = setting.executor();
-    let future = executor.submit(sleep::ID, 300);
-    let error = future.result_timeout(Duration::from_millis(20)).expect_err("it sleeps");
+    let gate = Gate::new();
+    let future = executor.submit(pass::ID, (gate.path(), 300));
+    let error = future.result_timeout(Duration::from_millis(20)).expect_err("it stands at the gate");
     assert!(error.is_timeout() && !error.is_cancelled(), "{error}");
-    assert!(future.exception_timeout(Duration::ZERO).expect_err("it sleeps").is_timeout());
-    assert_eq!(future.result_timeout(LONG).expect("it wakes up"), 300);
+    assert!(future.exception_timeout(Duration::ZERO).expect_err("it stands at the gate").is_timeout());
+    gate.open();
+    assert_eq!(future.result_timeout(LONG).expect("it goes on"), 300);
     assert_eq!(future.result_timeout(Duration::ZERO).expect("it is done"), 300);
     assert_eq!(future.result_timeout(Duration::MAX).expect("it is done"), 300);
 }
 
 fn a_future_goes_from_pending_to_running_to_done(setting: &Setting) {
     let executor = setting.executor();
-    let busy = occupy(&executor, 200);
-    let future = executor.submit(sleep::ID, 200);
+    let busy = Busy::all(&executor);
+    let gate = Gate::new();
+    let future = executor.submit(pass::ID, (gate.path(), 200));
     assert!(!future.running() && !future.done() && !future.cancelled());
+    busy.release();
     wait_until(|| future.running());
     assert!(!future.done());
+    gate.open();
     assert_eq!(future.result_timeout(LONG).expect("it succeeds"), 200);
     assert!(future.done() && !future.running() && !future.cancelled());
-    assert!(busy.iter().all(Future::done));
 }
 
 fn a_queued_task_can_be_cancelled(setting: &Setting) {
     let executor = setting.executor();
-    let busy = occupy(&executor, 200);
+    let busy = Busy::all(&executor);
     let future = executor.submit(square::ID, 2);
     assert!(future.cancel() && future.cancel());
     assert!(future.cancelled() && future.done() && !future.running());
     assert!(future.result().expect_err("it was cancelled").is_cancelled());
     assert!(future.exception().expect("it was cancelled").is_cancelled());
+    busy.release();
     assert!(busy.iter().all(|future| future.result_timeout(LONG).is_ok()));
     assert_eq!(executor.submit(square::ID, 3).result_timeout(LONG).expect("the pool goes on"), 9);
 }
 
 fn a_sent_task_cannot_be_cancelled(setting: &Setting) {
     let executor = setting.executor();
-    for future in occupy(&executor, 100) {
-        assert!(!future.cancel());
-        assert_eq!(future.result_timeout(LONG).expect("it goes on"), 100);
+    let busy = Busy::all(&executor);
+    assert!(!busy.iter().any(Future::cancel));
+    busy.release();
+    for future in busy.iter() {
+        assert!(future.result_timeout(LONG).is_ok(), "it goes on");
         assert!(!future.cancel() && !future.cancelled());
     }
 }
@@ -106,7 +106,7 @@ fn an_exception_is_the_error_or_none(setting: &Setting) {
 
 fn a_callback_is_called_once_whenever_it_is_added(setting: &Setting) {
     let executor = setting.executor();
-    let busy = occupy(&executor, 100);
+    let busy = Busy::all(&executor);
     let finishes = executor.submit(square::ID, 6);
     let cancelled = executor.submit(square::ID, 7);
     let calls = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
@@ -122,11 +122,12 @@ fn a_callback_is_called_once_whenever_it_is_added(setting: &Setting) {
     add(1, &cancelled);
     assert!(cancelled.cancel());
     assert_eq!(results.recv_timeout(LONG), Ok(None));
+    busy.release();
     assert_eq!(results.recv_timeout(LONG), Ok(Some(36)));
     add(0, &finishes);
     add(1, &cancelled);
     assert_eq!((results.recv_timeout(LONG), results.recv_timeout(LONG)), (Ok(Some(36)), Ok(None)));
-    drop((busy, executor));
+    drop(executor);
     assert_eq!(calls.each_ref().map(|count| count.load(Ordering::SeqCst)), [2, 2]);
 }
 
@@ -143,19 +144,19 @@ fn a_callback_may_submit_and_wait(setting: &Setting) {
 fn a_callback_may_wait_whoever_cancels(setting: &Setting) {
     for by_shutdown in [false, true] {
         let executor = setting.executor();
-        let busy = occupy(&executor, 100);
+        let busy = Busy::all(&executor);
         let future = executor.submit(square::ID, 7);
         let (sender, results) = mpsc::channel();
-        let waited_for = busy[0].clone();
         future.add_done_callback(move |future| {
-            let _ = sender.send((future.cancelled(), waited_for.result_timeout(LONG).ok()));
+            busy.release();
+            let _ = sender.send((future.cancelled(), busy[0].result_timeout(LONG).ok()));
         });
         if by_shutdown {
             executor.shutdown(false, true);
         } else {
             assert!(future.cancel());
         }
-        assert_eq!(results.recv_timeout(LONG), Ok((true, Some(100))));
+        assert_eq!(results.recv_timeout(LONG), Ok((true, Some(Busy::VALUE))));
     }
 }
 
@@ -188,11 +189,12 @@ fn a_panicking_callback_harms_nobody(setting: &Setting) {
         future.add_done_callback(|_| std::panic::panic_any(Twice));
         future.add_done_callback(move |_| sender.send(()).expect("the test waits"));
     };
-    let busy = occupy(&executor, 50);
+    let busy = Busy::all(&executor);
     let cancelled = executor.submit(sleep::ID, 1);
     watch(&cancelled);
     assert!(cancelled.cancel(), "in the thread that cancels");
     watch(&busy[0]);
+    busy.release();
     busy[0].result_timeout(LONG).expect("in the thread for callbacks");
     for _ in 0..2 {
         assert_eq!(calls.recv_timeout(LONG), Ok(()));
@@ -244,11 +246,13 @@ impl Wake for Hostile {
 
 fn a_waker_that_panics_harms_nobody(setting: &Setting) {
     let executor = setting.executor();
-    let slow = executor.submit(sleep::ID, 50);
+    let gate = Gate::new();
+    let slow = executor.submit(pass::ID, (gate.path(), 50));
     let mut awaited = slow.clone();
     let waker = Arc::new(Hostile).into();
     let polled = std::pin::Pin::new(&mut awaited).poll(&mut Context::from_waker(&waker));
     assert!(polled.is_pending());
+    gate.open();
     // Only polling: the pool's own thread has to bring them forward, and must have survived the first.
     wait_until(|| slow.done());
     let next = executor.submit(sleep::ID, 1);
@@ -268,7 +272,7 @@ impl Wake for Counting {
 
 fn a_waker_goes_with_its_handle(setting: &Setting) {
     let executor = setting.executor();
-    let busy = occupy(&executor, 100);
+    let busy = Busy::all(&executor);
     let future = executor.submit(square::ID, 3);
     let poll = |future: &mut Future<i64>, counting: &Arc<Counting>| {
         let waker = Waker::from(Arc::clone(counting));
@@ -288,16 +292,16 @@ fn a_waker_goes_with_its_handle(setting: &Setting) {
     assert!(poll(&mut moved, &kept).is_pending() && poll(&mut third, &beside).is_pending());
     let clone = moved.clone();
     assert_eq!(Arc::strong_count(&kept), 2, "a clone has none before it is polled");
+    busy.release();
     wait_until(|| [&kept, &beside].iter().all(|counting| counting.0.load(Ordering::SeqCst) == 1));
     wait_until(|| [&kept, &beside].iter().all(|counting| Arc::strong_count(counting) == 1));
     assert!(clone.done() && poll(&mut moved, &replaced).is_ready() && poll(&mut third, &replaced).is_ready());
     assert_eq!([&given_up, &replaced].map(|counting| counting.0.load(Ordering::SeqCst)), [0, 0]);
-    drop(busy);
 }
 
 fn a_clone_is_the_same_future(setting: &Setting) {
     let executor = setting.executor();
-    let _busy = occupy(&executor, 50);
+    let _busy = Busy::all(&executor);
     let future = executor.submit(square::ID, 2);
     let clone = future.clone();
     assert!(clone.cancel() && future.cancelled());

@@ -1,6 +1,7 @@
 //! A gate at which tasks stand wherever they are executed: they go on when a file is gone.
 
 use futures_mpi::{Executor, Future, remote_task};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -31,9 +32,9 @@ impl Gate {
     }
 
     /// One task at each worker that stands at this gate, when all of them do.
-    pub(super) fn occupy(&self, executor: &Executor) -> Vec<Future<u32>> {
+    pub(super) fn occupy(&self, executor: &Executor) -> Vec<Future<u64>> {
         let workers = executor.num_workers().expect("the pool starts");
-        let futures: Vec<_> = (0..workers).map(|_| executor.submit(pass::ID, (self.path(), 0))).collect();
+        let futures: Vec<_> = (0..workers).map(|_| executor.submit(pass::ID, (self.path(), Busy::VALUE))).collect();
         super::futures::wait_until(|| futures.iter().all(Future::running));
         futures
     }
@@ -45,23 +46,60 @@ impl Drop for Gate {
     }
 }
 
+/// One task at each worker of an executor, which end when they are released; dropping this releases them.
+pub(super) struct Busy {
+    gate: Gate,
+    futures: Vec<Future<u64>>,
+}
+
+impl Busy {
+    /// What each of the tasks gives.
+    pub(super) const VALUE: u64 = 0;
+
+    /// Occupies all workers, and returns when all of the tasks run.
+    pub(super) fn all(executor: &Executor) -> Busy {
+        let gate = Gate::new();
+        let futures = gate.occupy(executor);
+        Busy { gate, futures }
+    }
+
+    pub(super) fn release(&self) {
+        self.gate.open();
+    }
+}
+
+impl Deref for Busy {
+    type Target = [Future<u64>];
+
+    fn deref(&self) -> &[Future<u64>] {
+        &self.futures
+    }
+}
+
 /// Gives `n` when the gate is open.
 #[remote_task]
-pub(super) fn pass(gate: &Path, n: u32) -> u32 {
+pub(super) fn pass(gate: &Path, n: u64) -> u64 {
     stand_at(gate);
     n
 }
 
+/// Gives the square of `n` when the gate is open.
+#[remote_task]
+pub(super) fn pass_square(gate: &Path, n: i64) -> i64 {
+    stand_at(gate);
+    n * n
+}
+
 /// Fails when the gate is open.
 #[remote_task]
-pub(super) fn fail_behind(gate: &Path, reason: &str) -> Result<u32, String> {
+pub(super) fn fail_behind(gate: &Path, reason: &str) -> Result<u64, String> {
     stand_at(gate);
     Err(reason.to_owned())
 }
 
 /// Opens one gate, and stands at another.
 #[remote_task]
-pub(super) fn report_and_pass(report: &Path, gate: &Path, n: u32) -> u32 {
+pub(super) fn report_and_pass(report: &Path, gate: &Path, n: u64) -> u64 {
     let _ = std::fs::remove_file(report);
     stand_at(gate);
     n

@@ -1,6 +1,7 @@
 //! Several futures at once: waiting for some, taking them as they are completed.
 
-use super::futures::{occupy, wait_until};
+use super::futures::wait_until;
+use super::gate::{Busy, Gate, fail_behind, pass, pass_square};
 use super::tasks::*;
 use super::{LONG, Setting, promises};
 use futures_mpi::{Error, Future, ReturnWhen, as_completed, wait};
@@ -38,27 +39,33 @@ fn waiting_for_the_first_returns_early(setting: &Setting) {
     let executor = setting.executor();
     let quick = executor.submit(square::ID, 3);
     quick.result_timeout(LONG).expect("it succeeds");
-    let slow = executor.submit(square_after::ID, (500, 2));
+    let gate = Gate::new();
+    let slow = executor.submit(pass_square::ID, (gate.path(), 2));
     let waited = wait([&slow, &quick], ReturnWhen::FirstCompleted, Some(LONG));
     assert_eq!((waited.done.len(), waited.not_done.len()), (1, 1));
     assert_eq!(waited.done[0].result().expect("it succeeds"), 9);
+    gate.open();
     let waited = wait([&slow], ReturnWhen::FirstCompleted, Some(LONG));
     assert_eq!(waited.done[0].result().expect("it succeeds"), 4);
 }
 
 fn waiting_for_an_exception_returns_at_the_first(setting: &Setting) {
     let executor = setting.executor();
-    let fails = executor.submit(panic_at::ID, (1, 1));
-    let slow: Vec<_> = (0..2 * setting.workers).map(|_| executor.submit(wait_then_give::ID, (300, 1))).collect();
+    let (gate, opened) = (Gate::new(), Gate::new());
+    opened.open();
+    let fails = executor.submit(fail_behind::ID, (opened.path(), "at once"));
+    let slow: Vec<_> = (0..2 * setting.workers).map(|_| executor.submit(pass::ID, (gate.path(), 1))).collect();
     let waited = wait(slow.iter().chain([&fails]), ReturnWhen::FirstException, Some(LONG));
     assert!(fails.done() && !waited.not_done.is_empty(), "it did not wait for the others");
+    gate.open();
     let waited = wait(&slow, ReturnWhen::FirstException, Some(LONG));
     assert!(waited.not_done.is_empty(), "without an exception it waits for all");
 }
 
 fn waiting_ends_at_its_limit(setting: &Setting) {
     let executor = setting.executor();
-    let future = executor.submit(sleep::ID, 400);
+    let gate = Gate::new();
+    let future = executor.submit(pass::ID, (gate.path(), 1));
     let waited = wait([&future], ReturnWhen::AllCompleted, Some(Duration::from_millis(20)));
     assert_eq!((waited.done.len(), waited.not_done.len()), (0, 1));
     let waited = wait([&future], ReturnWhen::AllCompleted, Some(Duration::ZERO));
@@ -71,7 +78,7 @@ fn every_way_of_waiting_sees_what_is_done_already(setting: &Setting) {
     let good = executor.submit(sleep::ID, 0);
     let bad = executor.submit(sleep::ID, 0).then(|_| Err(Error::other("bad")));
     wait([&good, &bad], AllCompleted, Some(LONG));
-    let busy = occupy(&executor, 150);
+    let busy = Busy::all(&executor);
     let cancelled = executor.submit(sleep::ID, 1);
     assert!(cancelled.cancel());
     let pending = &busy[0];
@@ -90,13 +97,14 @@ fn every_way_of_waiting_sees_what_is_done_already(setting: &Setting) {
                 let waited = wait(futures.iter().copied(), when, Some(limit));
                 let done = futures.iter().filter(|future| future.done()).count();
                 assert!(waited.done.len() <= done && waited.done.len() + waited.not_done.len() == futures.len());
-                assert!(pending.done() || waited.done.len() == done, "{when:?} sees all that are done");
+                assert_eq!(waited.done.len(), done, "{when:?} sees all that are done");
             }
             if early {
                 wait(futures.iter().copied(), when, None);
             }
         }
     }
+    busy.release();
     for when in [FirstCompleted, FirstException, AllCompleted] {
         let waited = wait([pending, &good, &cancelled], when, Some(LONG));
         assert!(waited.not_done.is_empty() || when == FirstCompleted, "without an exception it waits for all");
@@ -124,11 +132,11 @@ fn waiting_for_nothing_returns_at_once(_setting: &Setting) {
 
 fn cancelled_futures_are_done(setting: &Setting) {
     let executor = setting.executor();
-    executor.bootup(true).expect("the pool starts");
-    let busy: Vec<_> = (0..setting.workers).map(|_| executor.submit(sleep::ID, 200)).collect();
+    let busy = Busy::all(&executor);
     let cancelled: Vec<_> = (0..3).map(|_| executor.submit(sleep::ID, 10_000)).collect();
     assert!(cancelled.iter().all(Future::cancel));
     assert_eq!(wait(&cancelled, ReturnWhen::AllCompleted, Some(LONG)).done.len(), 3);
+    busy.release();
     let all = busy.iter().chain(&cancelled);
     let waited = wait(all, ReturnWhen::FirstException, Some(LONG));
     assert!(waited.not_done.is_empty(), "a cancellation is no exception");
@@ -157,7 +165,8 @@ fn as_completed_ends_at_its_limit(setting: &Setting) {
     let done = executor.submit(sleep::ID, 0);
     done.result_timeout(LONG).expect("it succeeds");
     for limit in [Duration::ZERO, Duration::from_millis(20)] {
-        let slow = executor.submit(sleep::ID, 300);
+        let gate = Gate::new();
+        let slow = executor.submit(pass::ID, (gate.path(), 300));
         let mut futures = as_completed([slow, done.clone()]).timeout(limit);
         assert!(futures.next().expect("one is done").is_ok());
         assert!(futures.next().expect("it says that time is up").expect_err("one sleeps").is_timeout());

@@ -45,7 +45,7 @@ fn a_derived_future_is_pending_until_its_source_is_done(setting: &Setting) {
     // What is made of done futures is done.
     assert_finished(&collect(&kept));
     assert_finished(&compose(&good, Ok, Err));
-    let nothing = collect(Vec::<Future<u32>>::new());
+    let nothing = collect(Vec::<Future<u64>>::new());
     assert_finished(&nothing);
     assert!(nothing.result().expect("there is nothing to fail").is_empty());
 }
@@ -66,9 +66,9 @@ fn hooks_may_make_another_error_of_an_error(setting: &Setting) {
     let executor = setting.executor();
     let gate = Gate::new();
     let source = executor.submit(gate::fail_behind::ID, (gate.path(), "sad"));
-    let packed = |error: Error| Err::<u32, _>(format!("{} repackaged", error.message()).into());
+    let packed = |error: Error| Err::<u64, _>(format!("{} repackaged", error.message()).into());
     let made = [compose(&source, Ok, packed), then(&source, Ok, packed), catch(&source, packed)];
-    let panic = |error: Error| -> Result<u32, Error> { panic!("{} repackaged", error.message()) };
+    let panic = |error: Error| -> Result<u64, Error> { panic!("{} repackaged", error.message()) };
     let thrown = [compose(&source, Ok, panic), then(&source, Ok, panic), catch(&source, panic)];
     gate.open();
     for (future, is_panic) in

@@ -1,5 +1,7 @@
 //! Executors: boot, shutdown, drop, several at once.
 
+use super::futures::wait_until;
+use super::gate::{Busy, Gate, pass};
 use super::tasks::*;
 use super::{LONG, Setting, promises};
 use futures_mpi::Future;
@@ -84,35 +86,32 @@ fn shutdown_waits_for_what_is_pending(setting: &Setting) {
 fn shutdown_without_waiting_returns_at_once(setting: &Setting) {
     let executor = setting.executor();
     executor.bootup(true).expect("the pool starts");
-    let future = executor.submit(sleep::ID, 300);
+    let gate = Gate::new();
+    let future = executor.submit(pass::ID, (gate.path(), 300));
     executor.shutdown(false, false);
     assert!(!future.done());
+    gate.open();
     assert_eq!(future.result_timeout(LONG).expect("it goes on"), 300);
 }
 
 fn shutdown_can_cancel_what_is_queued(setting: &Setting) {
     let executor = setting.executor();
-    executor.bootup(true).expect("the pool starts");
-    let running: Vec<_> = (0..setting.workers).map(|_| executor.submit(sleep::ID, 200)).collect();
-    while !running.iter().all(Future::running) {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    let running = Busy::all(&executor);
     let queued: Vec<_> = (0..10).map(|_| executor.submit(sleep::ID, 10_000)).collect();
-    executor.shutdown(true, true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| executor.shutdown(true, true));
+        wait_until(|| queued.iter().all(Future::cancelled));
+        running.release();
+    });
     assert!(running.iter().all(|future| future.result().is_ok()), "what runs goes on");
-    assert!(queued.iter().all(Future::cancelled), "what is queued is cancelled");
 }
 
 /// Without waiting as well, whether the workers have been started or not.
 fn shutdown_has_cancelled_when_it_returns(setting: &Setting) {
     for boot in [false, true] {
         let executor = setting.executor();
-        let mut running = 0;
-        if boot {
-            running = setting.workers;
-            executor.bootup(true).expect("the pool starts");
-        }
-        let futures: Vec<_> = (0..running + 500).map(|_| executor.submit(sleep::ID, 100)).collect();
+        let busy = boot.then(|| Busy::all(&executor));
+        let futures: Vec<_> = (0..500).map(|_| executor.submit(sleep::ID, 100)).collect();
         let called = Arc::new(AtomicUsize::new(0));
         for future in &futures {
             let called = Arc::clone(&called);
@@ -124,6 +123,7 @@ fn shutdown_has_cancelled_when_it_returns(setting: &Setting) {
         assert!(futures.iter().all(|future| future.cancelled() || future.running() || future.done()), "boot: {boot}");
         let cancelled = futures.iter().filter(|future| future.cancelled()).count();
         assert!(cancelled >= 400, "{cancelled} of 500 are cancelled; boot: {boot}");
+        busy.iter().for_each(Busy::release);
         drop(executor);
         assert_eq!(called.load(Ordering::SeqCst), cancelled);
     }

@@ -34,7 +34,7 @@ fn a_map_gives_what_is_there_in_time(setting: &Setting) {
                 items.reverse();
             }
             let mut results = in_order(executor.map(pass::ID, items).timeout(limit), unordered).into_iter();
-            let mut given: Vec<u32> = results.by_ref().map_while(take_value).collect();
+            let mut given: Vec<u64> = results.by_ref().map_while(take_value).collect();
             assert!(results.next().is_none() && results.next().is_none(), "after the error it is over");
             if unordered {
                 given.sort_unstable();
@@ -52,7 +52,7 @@ fn a_map_gives_what_is_there_in_time(setting: &Setting) {
 }
 
 /// The value, or nothing at the time-out of a map.
-fn take_value(result: Result<u32, Error>) -> Option<u32> {
+fn take_value(result: Result<u64, Error>) -> Option<u64> {
     result.map_err(|error| assert!(error.is_timeout(), "{error}")).ok()
 }
 
@@ -74,7 +74,7 @@ fn a_map_out_of_time_begins_nothing_more(setting: &Setting) {
 }
 
 #[remote_task]
-fn run_out_of_time_at_one(n: u32) -> std::io::Result<u32> {
+fn run_out_of_time_at_one(n: u64) -> std::io::Result<u64> {
     if n == 1 { Err(std::io::ErrorKind::TimedOut.into()) } else { Ok(n) }
 }
 

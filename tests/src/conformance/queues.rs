@@ -36,13 +36,13 @@ fn a_pool_does_not_grow_with_its_queue(setting: &Setting) {
 fn tasks_that_stop_until_they_are_seen_all_have_their_turn(setting: &Setting) {
     let executor = setting.executor();
     let gates: Vec<(Gate, Gate)> = (0..10).map(|_| (Gate::new(), Gate::new())).collect();
-    let submit = |n: usize| executor.submit(report_and_pass::ID, (gates[n].0.path(), gates[n].1.path(), n as u32));
+    let submit = |n: usize| executor.submit(report_and_pass::ID, (gates[n].0.path(), gates[n].1.path(), n as u64));
     let futures: Vec<_> = (0..gates.len()).map(submit).collect();
     wait_until(|| {
         gates.iter().filter(|(report, _)| report.is_open()).for_each(|(_, gate)| gate.open());
         futures.iter().all(Future::done)
     });
-    let values: Result<Vec<u32>, _> = futures.iter().map(Future::result).collect();
+    let values: Result<Vec<u64>, _> = futures.iter().map(Future::result).collect();
     assert_eq!(values.expect("all succeed"), (0..10).collect::<Vec<_>>());
 }
 

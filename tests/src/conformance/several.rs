@@ -21,16 +21,16 @@ promises![
 
 /// Asserts which futures were done, in this order, and which were not.
 fn assert_waited<const D: usize, const N: usize>(
-    waited: &Waited<u32>,
-    done: [&Future<u32>; D],
-    not_done: [&Future<u32>; N],
+    waited: &Waited<u64>,
+    done: [&Future<u64>; D],
+    not_done: [&Future<u64>; N],
 ) {
     assert_eq!(waited.done.iter().collect::<Vec<_>>(), done);
     assert_eq!(waited.not_done.iter().collect::<Vec<_>>(), not_done);
 }
 
 /// Futures that are done in every way, and an executor whose workers are free again.
-fn settled(executor: &AnyExecutor) -> [Future<u32>; 3] {
+fn settled(executor: &AnyExecutor) -> [Future<u64>; 3] {
     let States { succeeded, failed, cancelled, running, pending, gate } = States::new(executor);
     gate.open();
     wait([&running, &pending], ReturnWhen::AllCompleted, Some(LONG));
@@ -151,7 +151,7 @@ fn a_crowd_may_be_done_at_once(setting: &Setting) {
         assert!(waiting.into_iter().all(|thread| thread.join().expect("it waits") == 0));
         assert_eq!(yielding.join().expect("it waits"), 100);
     });
-    let values: Result<Vec<u32>, _> = futures.iter().map(Future::result).collect();
+    let values: Result<Vec<u64>, _> = futures.iter().map(Future::result).collect();
     assert_eq!(values.expect("all succeed"), (0..100).collect::<Vec<_>>());
 }
 

@@ -23,11 +23,11 @@ promises![
 
 /// A future in each state; the gate holds what is pending and what runs.
 pub(super) struct States {
-    pub(super) succeeded: Future<u32>,
-    pub(super) failed: Future<u32>,
-    pub(super) cancelled: Future<u32>,
-    pub(super) running: Future<u32>,
-    pub(super) pending: Future<u32>,
+    pub(super) succeeded: Future<u64>,
+    pub(super) failed: Future<u64>,
+    pub(super) cancelled: Future<u64>,
+    pub(super) running: Future<u64>,
+    pub(super) pending: Future<u64>,
     pub(super) gate: Gate,
 }
 
@@ -64,7 +64,7 @@ fn every_state_answers_every_question(setting: &Setting) {
         assert!(future.result_timeout(Duration::ZERO).expect_err("it is not done").is_timeout());
         assert!(future.exception_timeout(Duration::ZERO).expect_err("it is not done").is_timeout());
     }
-    let exception = |future: &Future<u32>| future.exception_timeout(Duration::ZERO).expect("it is done");
+    let exception = |future: &Future<u64>| future.exception_timeout(Duration::ZERO).expect("it is done");
     assert!(cancelled.result_timeout(Duration::ZERO).expect_err("it was cancelled").is_cancelled());
     assert!(exception(&cancelled).expect("it was cancelled").is_cancelled());
     assert!(failed.result_timeout(Duration::ZERO).expect_err("it has failed").is_task_error());
@@ -86,7 +86,7 @@ fn callbacks_see_every_outcome(setting: &Setting) {
     let States { succeeded, failed, cancelled, running, pending, gate } = States::new(&executor);
     let fails = executor.submit(gate::fail_behind::ID, (gate.path(), "too late"));
     let goes = executor.submit(pass::ID, (gate.path(), 3));
-    let seen = |future: &Future<u32>| {
+    let seen = |future: &Future<u64>| {
         let (sender, outcome) = mpsc::channel();
         future.add_done_callback(move |future| {
             let failure = future.exception().map(|error| error.message().to_owned());
@@ -115,7 +115,7 @@ fn callbacks_see_every_outcome(setting: &Setting) {
 }
 
 /// A way to wait for a future, which gives why it has failed.
-type Way = fn(&Future<u32>) -> Option<Error>;
+type Way = fn(&Future<u64>) -> Option<Error>;
 
 fn waiting_threads_hear_of_every_end(setting: &Setting) {
     let executor = setting.executor();
@@ -181,7 +181,7 @@ fn an_error_without_a_message_is_an_error(setting: &Setting) {
 #[derive(Debug, PartialEq, Eq)]
 struct Traveller {
     name: String,
-    journeys: u32,
+    journeys: u64,
 }
 
 impl Serialize for Traveller {
@@ -192,7 +192,7 @@ impl Serialize for Traveller {
 
 impl<'de> Deserialize<'de> for Traveller {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (name, journeys): (String, u32) = Deserialize::deserialize(deserializer)?;
+        let (name, journeys): (String, u64) = Deserialize::deserialize(deserializer)?;
         Ok(Traveller { name, journeys: journeys + 100 })
     }
 }

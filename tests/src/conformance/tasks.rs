@@ -128,7 +128,7 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 #[remote_task]
-pub(super) fn at_most_ten(n: u32) -> Result<u32, Refusal> {
+pub(super) fn at_most_ten(n: u64) -> Result<u64, Refusal> {
     if n <= 10 { Ok(n) } else { Err(Refusal::TooLarge { limit: 10 }) }
 }
 
