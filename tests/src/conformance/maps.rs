@@ -1,5 +1,6 @@
 //! Maps: lazy input, results in order, chunks, errors in their own place.
 
+use super::gate::{Gate, pass};
 use super::retries::{Tries, note_try};
 use super::tasks::*;
 use super::{LONG, Setting, promises};
@@ -132,11 +133,13 @@ fn a_map_ends_at_its_limit(setting: &Setting) {
     let executor = setting.executor();
     executor.bootup(true).expect("the pool starts");
     for unordered in [false, true] {
-        // As many long ones as workers keep what follows from being sent.
-        let times = std::iter::repeat_n(400, setting.workers).chain([60_000; 20]);
-        let map = executor.map(sleep::ID, times).timeout(Duration::from_millis(50));
+        // As many as there are workers stand at the gate, and keep what follows from being sent.
+        let gate = Gate::new();
+        let items = vec![(gate.path(), 1); setting.workers + 20];
+        let map = executor.map(pass::ID, items).timeout(Duration::from_millis(50));
         let mut results = if unordered { map.unordered() } else { map }.into_iter();
-        assert!(results.next().expect("it says that time is up").expect_err("they sleep").is_timeout());
+        let error = results.next().expect("it says that time is up").expect_err("they stand at the gate");
+        assert!(error.is_timeout(), "{error}");
         assert!(results.next().is_none(), "what is left was cancelled");
     }
     let mut results = executor.map(sleep::ID, [100; 3]).timeout(Duration::ZERO).into_iter();
