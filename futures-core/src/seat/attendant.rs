@@ -1,7 +1,7 @@
 //! The pool's own thread: it drives when nobody else does, and ends the pool.
 
 use super::sitting::Looked;
-use super::{ATTENDANCE, Driven, Manner, Station, lock};
+use super::{AHEAD, ATTENDANCE, Driven, Manner, Station, lock};
 use crate::backoff::{Backoff, Pause};
 use crate::doze::Doze;
 use crate::inbox::Inbox;
@@ -51,7 +51,7 @@ impl<'a> Attendant<'a> {
             let sitting = if alone || relied || notified { self.inbox.sit(true) } else { None };
             let Some(mut sitting) = sitting else {
                 match (notified, alone) {
-                    (true, _) => self.rest(None),
+                    (true, _) => self.rest_beside_others(),
                     (false, true) => self.rest_until_others_drive(Doze::rule().length),
                     (false, false) => self.rest(Some(self.attendance())),
                 }
@@ -69,6 +69,10 @@ impl<'a> Attendant<'a> {
                 continue;
             }
             let pause = sitting.driven().pause(&mut pace, notified);
+            if notified {
+                // Before anybody else sits.
+                seat.attends.store(!calm, Ordering::SeqCst);
+            }
             drop(sitting);
             match pause {
                 Pause::Spin => std::hint::spin_loop(),
@@ -79,6 +83,17 @@ impl<'a> Attendant<'a> {
                 Pause::Sleep(longest) => self.rest(Some(longest)),
             }
         }
+    }
+
+    /// Sleeps while others drive a pool whose arrivals are announced: until called, or not for long if workers had tasks
+    /// ahead when somebody last got up.
+    fn rest_beside_others(&self) {
+        let seat = self.inbox.seat();
+        // Whoever gets up now either sees the first or is seen by the second.
+        seat.attends.store(false, Ordering::SeqCst);
+        let ahead = seat.ahead.swap(false, Ordering::SeqCst);
+        seat.attends.store(ahead, Ordering::SeqCst);
+        self.rest(ahead.then_some(AHEAD));
     }
 
     /// Sleeps until somebody gets up from the seat, or for this long.

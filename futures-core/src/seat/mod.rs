@@ -15,6 +15,9 @@
 //!   callback), if something has come from a transport that announces it, or if the attendant relies on being called
 //!   and sleeps for long: because the same one has been sitting for a while, or because nothing has happened at all.
 //!   Otherwise the attendant looks by itself, at the latest after the longest sleep.
+//! - While workers have tasks ahead the attendant looks now and then even where arrivals are announced: a task may wait
+//!   for a result that its worker holds back, of which nothing is announced. Whoever gets up from such a pool says so,
+//!   and calls the attendant if it would sleep on.
 //! - Whoever sleeps on the seat is woken by what comes to the door, by a transport that announces arrivals, and by what
 //!   it waits for.
 //! - Wakers and callbacks are called after the seat is left: they may wait for another future themselves.
@@ -49,6 +52,10 @@ pub(crate) struct Manner {
 /// While others drive, the attendant looks about so often whether they still do.
 const ATTENDANCE: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(1));
 
+/// While others drive a pool whose workers have tasks ahead, the attendant of a transport that announces arrivals looks
+/// about so often whether they still do.
+const AHEAD: Duration = Duration::from_millis(20);
+
 /// A thread that only submits looks for replies once in so many submissions.
 const SUBMISSIONS_PER_LOOK: u32 = 32;
 
@@ -80,6 +87,10 @@ pub(crate) struct Seat {
     relying: AtomicUsize,
     /// Whether the attendant sleeps until somebody gets up.
     succession: AtomicBool,
+    /// Whether somebody has got up from a pool whose workers have tasks ahead, since the attendant last asked.
+    ahead: AtomicBool,
+    /// Whether the attendant looks soon without being called. Where nothing is announced it always does.
+    attends: AtomicBool,
     /// Where the attendant sleeps.
     attendant: Parker,
     attendant_thread: OnceLock<ThreadId>,
@@ -131,6 +142,8 @@ impl Seat {
             drives: AtomicU64::new(0),
             relying: AtomicUsize::new(0),
             succession: AtomicBool::new(false),
+            ahead: AtomicBool::new(false),
+            attends: AtomicBool::new(true),
             attendant: Parker::default(),
             attendant_thread: OnceLock::new(),
         }
@@ -167,6 +180,16 @@ impl Seat {
     /// Somebody has been told.
     pub(crate) fn relieve(&self) {
         self.relying.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Somebody gets up from a pool whose workers have tasks ahead, at which somebody has to look now and then; whether
+    /// the attendant has to be called for that.
+    fn note_ahead(&self) -> bool {
+        // Mostly it is known: a look costs less than a change.
+        if !self.ahead.load(Ordering::SeqCst) {
+            self.ahead.store(true, Ordering::SeqCst);
+        }
+        !self.attends.load(Ordering::SeqCst)
     }
 
     /// Whether this thread may drive the pool.

@@ -173,7 +173,7 @@ impl Sitting<'_> {
             driven.stepper.send_urgent();
             notices.append(driven.stepper.notices());
             let (heard, finished) = (driven.heard, driven.stepper.is_finished());
-            let timed = driven.stepper.has_timers();
+            let (timed, has_ahead) = (driven.stepper.has_timers(), driven.stepper.has_ahead());
             if !self.attendant {
                 // Nobody else writes there now.
                 seat.drives.store(seat.drives.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -192,8 +192,9 @@ impl Sitting<'_> {
                 return seat.call_attendant();
             }
             let unheard = seat.rings.load(Ordering::SeqCst) != heard;
+            let ahead = has_ahead && !self.attendant && seat.note_ahead();
             let relied = seat.relying.load(Ordering::SeqCst) > 0 || seat.succession.load(Ordering::SeqCst);
-            if !seat.call_next() && !self.attendant && (unheard || relied || timed) {
+            if !seat.call_next() && !self.attendant && (unheard || relied || timed || ahead) {
                 seat.call_attendant();
             }
         }
