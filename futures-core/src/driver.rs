@@ -174,11 +174,9 @@ impl Driver {
                 let read = self.read(worker, frame);
                 self.judge(worker, read);
             }
-            Arrival::Recalled(worker, begun) => {
-                if self.workers[worker.index()].phase != Presence::Gone {
-                    let taken = self.take_back(worker, begun);
-                    self.judge(worker, taken);
-                }
+            Arrival::Recalled(worker, begun, replies) => {
+                let taken = self.take_back(worker, begun, replies);
+                self.judge(worker, taken);
             }
         }
         true

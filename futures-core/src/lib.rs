@@ -99,6 +99,6 @@ pub mod engine {
     pub use crate::scheduler::{Action, Event, Prefetch, Scheduler};
     pub use crate::stepper::Stepper;
     pub use crate::task::take_worker_alone;
-    pub use crate::transport::{Arrival, Claimer, Claims, Frame, Link, Transport, WorkerNumber, threads};
+    pub use crate::transport::{Arrival, Claimer, Claims, Frame, Held, Link, Transport, WorkerNumber, threads};
     pub use crate::worker::{Clock, Next, Place, Worker, refuse, serve};
 }

@@ -17,7 +17,7 @@ use crate::transport::Frame;
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol; processes of different versions refuse each other.
-pub(crate) const PROTOCOL: u32 = 4;
+pub(crate) const PROTOCOL: u32 = 5;
 
 const HELLO: u8 = 1;
 const TASKS: u8 = 2;
@@ -274,6 +274,11 @@ pub(crate) struct Envelopes<'a, E> {
 impl<'a, E> Envelopes<'a, E> {
     fn new(rest: &'a [u8]) -> Self {
         Envelopes { rest, kind: std::marker::PhantomData }
+    }
+
+    /// Whether there are no more.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
     }
 
     fn next_with(&mut self, read: fn(&mut &'a [u8]) -> Option<E>) -> Option<Result<E, DecodeFailure>> {

@@ -1,6 +1,7 @@
 //! The worker's side: one loop, the same on a thread and on an MPI rank.
 
 mod clients;
+mod outbox;
 mod pace;
 
 use crate::attachments::Encoded;
@@ -17,6 +18,7 @@ use crate::setup::Setup;
 use crate::task::{self, Failure, FailureKind, Input, Output};
 use crate::transport::{Frame, Link};
 use clients::Clients;
+use outbox::Outbox;
 use pace::Paces;
 use std::time::{Duration, Instant};
 
@@ -159,19 +161,19 @@ impl<'a, C: Clock> Worker<'a, C> {
     /// Runs the tasks of a frame; replies of short tasks travel together.
     fn execute<'f>(
         &mut self,
-        calls: Envelopes<'f, Call<'f>>,
+        mut calls: Envelopes<'f, Call<'f>>,
         attachments: Vec<Attachment>,
         link: &mut impl Link,
     ) -> Result<(), Refused> {
         let registry = self.registry()?;
         let mut attachments = attachments.into_iter();
-        let mut replies = Frame::from(link.memory());
+        let mut outbox = Outbox::new(link);
         let encoded = &mut self.encoded;
         let window = Window::open();
         let (mut shown, mut limits) = (None, self.limits);
         let mut begin = self.clock.now();
         let mut sent = begin;
-        for call in calls {
+        while let Some(call) = calls.next() {
             let call = call.map_err(damaged)?;
             // Without this, one damaged number could make billions of failures.
             if call.count != 1 && call.count as usize > call.arguments.len() / parts::HEADER {
@@ -184,9 +186,9 @@ impl<'a, C: Clock> Worker<'a, C> {
             }
             let buffers = message::take_attachments(&mut attachments, call.attachments).map_err(damaged)?;
             let function = registry.number(call.function);
-            if !replies.is_empty() && !function.is_some_and(|function| self.paces.is_short(function)) {
+            if outbox.holds() && !function.is_some_and(|function| self.paces.is_short(function)) {
                 // What is done does not wait for what may take long.
-                send(&mut replies, link);
+                outbox.send(true, link);
                 // Handing over is no part of a task's time.
                 begin = self.clock.now();
                 sent = begin;
@@ -211,18 +213,18 @@ impl<'a, C: Clock> Worker<'a, C> {
                 attachments: encoded.attachments.len() as u32,
                 results: if mixed { Results::Mixed(&encoded.bytes) } else { Results::All(&encoded.bytes) },
             };
-            message::push_reply(&mut replies, &reply);
-            replies.attachments.append(&mut encoded.attachments);
+            let more = !calls.is_empty();
+            let leaves = outbox.add(&reply, &mut encoded.attachments, more, link);
             begin = end;
-            if replies.len_bytes() >= REPLY_BYTES || end - sent >= REPLY_DELAY {
-                send(&mut replies, link);
-                begin = self.clock.now();
-                sent = begin;
+            if leaves || end - sent >= REPLY_DELAY {
+                outbox.send(more, link);
+                if more {
+                    begin = self.clock.now();
+                    sent = begin;
+                }
             }
         }
-        if !replies.is_empty() {
-            link.send(replies);
-        }
+        outbox.send(false, link);
         if encoded.bytes.capacity() > REPLY_BYTES {
             *encoded = Encoded::default();
         }
@@ -232,12 +234,6 @@ impl<'a, C: Clock> Worker<'a, C> {
     fn registry(&self) -> Result<&'static Registry, Refused> {
         self.registry.clone().map_err(|error| Refused::Because(error.to_string()))
     }
-}
-
-/// Sends the replies so far, and begins anew.
-fn send(replies: &mut Frame, link: &mut impl Link) {
-    let next = link.memory().into();
-    link.send(std::mem::replace(replies, next));
 }
 
 /// Executes the calls of a task and writes their results; returns whether one of them has failed.

@@ -1,10 +1,12 @@
 //! When a worker answers: replies of short tasks travel together, and do not wait for a task that may take long.
 
-use futures_mpi_core::engine::{Arrival, Clock, Frame, Link, Place, Stepper, Transport, Worker, WorkerNumber};
+use futures_mpi_core::engine::{
+    Arrival, Claims, Clock, Frame, Held, Link, Place, Stepper, Transport, Worker, WorkerNumber,
+};
 use futures_mpi_core::options::{CommonOptions, PoolOptions};
 use futures_mpi_core::{Executor, Future};
 use futures_mpi_macros::remote_task;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,11 +16,50 @@ thread_local! {
     static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
+thread_local! {
+    /// By what somebody could ask for what the worker holds back, and what has been got in this way.
+    static CLAIMS: RefCell<Claims> = RefCell::default();
+    static TAKEN: RefCell<Vec<Frame>> = RefCell::default();
+}
+
 const LONG: Duration = Duration::from_secs(1);
 
 #[remote_task]
 fn take(time: Duration) {
     NOW.set(NOW.get() + time);
+}
+
+/// Is quick, and while it runs somebody may ask for replies, and for no tasks.
+#[remote_task]
+fn be_asked(asked: bool) {
+    if asked {
+        let (_, replies) = CLAIMS.with_borrow(|claims| claims.recall(u64::MAX, u64::MAX));
+        TAKEN.with_borrow_mut(|taken| taken.push(replies));
+    }
+}
+
+#[test]
+fn what_is_held_back_can_be_had_while_the_next_task_runs() {
+    let mut pool = Pool::new();
+    let is_asked = |call: &usize| call % 50 == 49;
+    let futures: Vec<_> = (0..400).map(|call| pool.executor.submit(be_asked::ID, is_asked(&call))).collect();
+    pool.stepper.step(Duration::ZERO);
+    let (mut asked, mut taken_along) = ((0..400).filter(is_asked), 0);
+    while !futures.iter().all(Future::done) {
+        let frames = pool.work();
+        for taken in TAKEN.take() {
+            let call = asked.next().expect("one more was to be asked");
+            if taken.is_empty() {
+                // It was the first of its frame.
+                continue;
+            }
+            pool.arrive([(Duration::ZERO, taken)]);
+            assert!(futures[call - 1].done() && futures[call].running(), "call {call} may wait for the one before it");
+            taken_along += 1;
+        }
+        pool.arrive(frames);
+    }
+    assert!(taken_along > 2, "replies were taken along {taken_along} times");
 }
 
 #[test]
@@ -32,6 +73,21 @@ fn replies_of_short_tasks_travel_together() {
         pool.arrive(frames);
     }
     assert!(messages < 50, "400 replies came in {messages} messages");
+}
+
+/// The task that follows may wait for something that the manager does only when it has the reply.
+#[test]
+fn where_nobody_can_ask_for_replies_each_is_sent_before_the_next_task_begins() {
+    let mut pool = Pool::new();
+    pool.reachable = false;
+    let futures = pool.submit(&[Duration::ZERO; 400]);
+    while !futures.iter().all(Future::done) {
+        let before = futures.iter().filter(|future| future.done()).count();
+        let frames = pool.work();
+        let messages = frames.len();
+        pool.arrive(frames);
+        assert_eq!(futures.iter().filter(|future| future.done()).count() - before, messages);
+    }
 }
 
 #[test]
@@ -91,6 +147,8 @@ struct Pool {
     worker: Worker<'static, TaskTime>,
     /// How long the worker takes to send a frame.
     handing_over: Duration,
+    /// Whether somebody can ask for what the worker holds back.
+    reachable: bool,
 }
 
 impl Pool {
@@ -100,7 +158,7 @@ impl Pool {
         stepper.attach(Ok(Box::new(network.clone())));
         let executor = Executor::owning(manager, CommonOptions::default().decide().expect("they are good"));
         let worker = Worker::new(Place { host: "here", set_variable: None }, TaskTime);
-        let mut pool = Pool { executor, stepper, network, worker, handing_over: Duration::ZERO };
+        let mut pool = Pool { executor, stepper, network, worker, handing_over: Duration::ZERO, reachable: true };
         let greeting = pool.work();
         pool.arrive(greeting);
         pool
@@ -116,7 +174,9 @@ impl Pool {
     /// Lets the worker deal with what was sent to it; what it answers, and when.
     fn work(&mut self) -> Vec<(Duration, Frame)> {
         let frames = std::mem::take(&mut *self.network.frames());
-        let mut answers = Answers { sent: Vec::new(), handing_over: self.handing_over };
+        let claims = CLAIMS.with_borrow(Claims::clone);
+        claims.held().set_reachable(self.reachable);
+        let mut answers = Answers { sent: Vec::new(), handing_over: self.handing_over, claims };
         for frame in frames {
             self.worker.take(frame, &mut answers);
         }
@@ -182,6 +242,7 @@ impl Transport for Network {
 struct Answers {
     sent: Vec<(Duration, Frame)>,
     handing_over: Duration,
+    claims: Claims,
 }
 
 impl Link for Answers {
@@ -192,6 +253,10 @@ impl Link for Answers {
     fn send(&mut self, frame: Frame) {
         self.sent.push((NOW.get(), frame));
         NOW.set(NOW.get() + self.handing_over);
+    }
+
+    fn held(&self) -> Option<&Held> {
+        Some(self.claims.held())
     }
 }
 

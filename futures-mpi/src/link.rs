@@ -6,7 +6,7 @@ use crate::comm_workers;
 use crate::lifeline::{Fate, Invitation, Line, Silence};
 use crate::stream::{self, Control, Incoming, Item, Outgoing, Spare};
 use crate::sys::{self, Communicator, Mailbox, MpiError, Sending, Source};
-use futures_mpi_core::engine::{Backoff, Claimer, Claims, Frame, Link, Recycler, say};
+use futures_mpi_core::engine::{Backoff, Claimer, Claims, Frame, Held, Link, Recycler, say};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -314,6 +314,11 @@ impl Link for MpiLink {
 
     fn begin(&mut self) -> bool {
         self.claimer.begin()
+    }
+
+    /// In reach as long as the life line is there.
+    fn held(&self) -> Option<&Held> {
+        Some(self.claimer.held())
     }
 
     fn memory(&mut self) -> Vec<u8> {

@@ -188,9 +188,11 @@ impl MpiTransport {
     fn take_reports(&mut self) {
         while let Some(report) = self.life_line.as_mut().and_then(Watch::report) {
             match report {
-                Report::Lost(number, _) | Report::Recalled(number, _) if number.index() >= self.workers.len() => {}
+                Report::Lost(number, _) | Report::Recalled(number, ..) if number.index() >= self.workers.len() => {}
                 Report::Lost(number, reason) => self.lose(number, reason),
-                Report::Recalled(number, begun) => self.ready.push_back(Arrival::Recalled(number, begun)),
+                Report::Recalled(number, begun, replies) => {
+                    self.ready.push_back(Arrival::Recalled(number, begun, replies.into()));
+                }
             }
         }
     }

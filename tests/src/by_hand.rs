@@ -51,8 +51,8 @@ impl Transport for SharedNetwork {
 
     fn recall(&mut self, worker: WorkerNumber, from: u64, until: u64) -> bool {
         let mut network = self.lock();
-        let begun = network.claims[worker.index()].recall(from, until);
-        network.arrivals.push_back(Arrival::Recalled(worker, begun));
+        let (begun, replies) = network.claims[worker.index()].recall(from, until);
+        network.arrivals.push_back(Arrival::Recalled(worker, begun, replies));
         true
     }
 
@@ -278,7 +278,7 @@ impl Pool {
 
     /// Lets the manager hear that a worker has begun so many of its tasks, for which nobody has asked.
     pub fn claim_begun(&mut self, worker: usize, begun: u64) {
-        self.network.lock().arrivals.push_back(Arrival::Recalled(WorkerNumber(worker as u32), begun));
+        self.network.lock().arrivals.push_back(Arrival::Recalled(WorkerNumber(worker as u32), begun, Frame::default()));
         self.step();
     }
 

@@ -18,8 +18,9 @@ fn seeds() {
         }
     }
     println!("{count} seeds: {tally:?}");
-    let Tally { values, failures, cancelled, lost, late, refused, broken, dropped, replaced, returned } = tally;
-    let kinds = [values, failures, cancelled, lost, late, refused, broken, dropped, replaced, returned];
+    let Tally { values, failures, cancelled, lost, late, refused, broken, dropped, replaced, returned, taken_along } =
+        tally;
+    let kinds = [values, failures, cancelled, lost, late, refused, broken, dropped, replaced, returned, taken_along];
     let all_kinds = kinds.iter().all(|count| *count > 0);
     assert!(count < SEEDS || all_kinds, "not everything that can happen has happened: {tally:?}");
 }

@@ -2,7 +2,9 @@
 
 use fastrand::Rng;
 use futures_mpi_core::Executor;
-use futures_mpi_core::engine::{Arrival, Clock, Frame, Place, Stepper, Transport, Worker, WorkerNumber};
+use futures_mpi_core::engine::{
+    Arrival, Claims, Clock, Frame, Held, Link, Place, Stepper, Transport, Worker, WorkerNumber,
+};
 use futures_mpi_core::options::{CommonOptions, PoolOptions};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -51,9 +53,10 @@ impl Pool {
             let number = queues.addressed.swap_remove_back(at).expect("it is one of them");
             let frame = queues.down[number.index()].pop_front().expect("a worker is there once for each of its frames");
             drop(queues);
-            let mut answers: Vec<Frame> = Vec::new();
+            let mut answers = Answers::default();
+            answers.claims.held().set_reachable(true);
             self.worker.take(frame, &mut answers);
-            let answers = answers.into_iter().map(|frame| Arrival::Frame(number, frame));
+            let answers = answers.sent.into_iter().map(|frame| Arrival::Frame(number, frame));
             self.network.lock().up.extend(answers);
         }
     }
@@ -76,6 +79,27 @@ impl Drop for Pool {
         if let Some(stepper) = self.stepper.take() {
             stepper.finish().expect("the transport has nothing against it");
         }
+    }
+}
+
+/// A worker's end: keeps what is sent, and receives nothing.
+#[derive(Default)]
+struct Answers {
+    sent: Vec<Frame>,
+    claims: Claims,
+}
+
+impl Link for Answers {
+    fn receive(&mut self) -> Option<Frame> {
+        None
+    }
+
+    fn send(&mut self, frame: Frame) {
+        self.sent.push(frame);
+    }
+
+    fn held(&self) -> Option<&Held> {
+        Some(self.claims.held())
     }
 }
 

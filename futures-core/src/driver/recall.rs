@@ -5,12 +5,17 @@
 //! that has answered nothing since some looks gives back what it has not begun, soon if another worker is idle, and after
 //! a while in any case. Then it is given nothing before it has answered what it has begun. What comes back is pending
 //! again, as if it had never been sent: this counts as no try.
+//!
+//! With them come the replies that the worker holds back: the task that it has begun may wait for something that the
+//! program does only when it has one of these results. A worker that holds replies back is always among those that are
+//! looked at, because the task that it is in was sent when these were not answered.
 
 use super::Driver;
-use super::workers::Worker;
+use super::workers::{Presence, Worker};
 use crate::codec::DecodeFailure;
 use crate::ids::{TaskNumber, WorkerNumber};
 use crate::scheduler::Event;
+use crate::transport::Frame;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -193,8 +198,15 @@ impl Driver {
         }
     }
 
-    /// A worker has begun so many of all tasks that it was sent, and gives back the others, if it was to.
-    pub(super) fn take_back(&mut self, number: WorkerNumber, begun: u64) -> Result<(), DecodeFailure> {
+    /// A worker has begun so many of all tasks that it was sent, and gives back the others, if it was to; before that it
+    /// answers by these replies, if there are any.
+    pub(super) fn take_back(&mut self, number: WorkerNumber, begun: u64, replies: Frame) -> Result<(), DecodeFailure> {
+        if !replies.is_empty() {
+            self.read(number, replies)?;
+        }
+        if self.workers[number.index()].phase == Presence::Gone {
+            return Ok(());
+        }
         let ahead = &mut self.workers[number.index()].ahead;
         let Recall::Asked(from) = ahead.recall else {
             return Err(DecodeFailure("it gives tasks back for which nobody has asked".to_owned()));

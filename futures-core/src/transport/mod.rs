@@ -1,11 +1,13 @@
 //! The seam between the manager and its workers: opaque frames, and nothing about what is in them.
 
 mod claims;
+mod held;
 mod thread;
 
 pub use crate::ids::WorkerNumber;
 use crate::memory::Attachment;
 pub use claims::{Claimer, Claims};
+pub use held::Held;
 use std::time::Duration;
 pub use thread::threads;
 
@@ -46,8 +48,9 @@ pub enum Arrival {
     /// The worker that [`Transport::replace`] was asked for has come, with the next number, or will not, and why.
     Joined(Result<WorkerNumber, String>),
     /// The answer to a [`Transport::recall`]: how many of the tasks that were sent to the worker are begun, counted from
-    /// the first one, with those that were taken back before.
-    Recalled(WorkerNumber, u64),
+    /// the first one, with those that were taken back before; and the replies that it held back, perhaps none. It may
+    /// overtake frames that the worker has sent before.
+    Recalled(WorkerNumber, u64, Frame),
 }
 
 /// The manager's end: moves frames to and from the workers numbered `0..workers()`, and those that join later.
@@ -89,7 +92,7 @@ pub trait Transport: Send {
     }
 
     /// Begins to take back what a worker has not begun: its tasks from the number `from` on and before `until`, as
-    /// [`Claims::recall`] does; the manager is notified of the [`Arrival::Recalled`] that follows, unless the worker is
+    /// [`Claims::recall`] does, and takes along what it holds back; the manager is notified of the [`Arrival::Recalled`] that follows, unless the worker is
     /// lost before. `false` if it cannot be done, now or later.
     fn recall(&mut self, worker: WorkerNumber, from: u64, until: u64) -> bool {
         let _ = (worker, from, until);
@@ -111,7 +114,7 @@ pub trait Transport: Send {
     fn close(self: Box<Self>, limit: Duration) -> Result<(), String>;
 }
 
-/// The worker's end: two methods, blocking, one for transports that take tasks back, and two for those that use the memory
+/// The worker's end: two methods, blocking, two for transports that take tasks back, and two for those that use the memory
 /// of frames again.
 pub trait Link {
     /// The next frame from the manager; `None` when there will be none, because the manager is gone.
@@ -123,6 +126,12 @@ pub trait Link {
     /// Claims the next task, in the order in which they came; `false` if it was taken back, and must not be begun.
     fn begin(&mut self) -> bool {
         true
+    }
+
+    /// Where replies are held back while the worker is in another task, in reach of whoever takes tasks back; none if
+    /// this transport takes none back, and then no reply waits for a task.
+    fn held(&self) -> Option<&Held> {
+        None
     }
 
     /// Empty memory for the bytes of a frame, perhaps with room.

@@ -1,6 +1,6 @@
 //! Workers that are threads of this process: the reference implementation of the transport.
 
-use super::{Arrival, Claimer, Claims, Frame, Link, Transport, WorkerNumber};
+use super::{Arrival, Claimer, Claims, Frame, Held, Link, Transport, WorkerNumber};
 use crate::error::{Error, Kind, Result};
 use crate::manager::Notify;
 use crate::worker::{self, Place};
@@ -33,6 +33,7 @@ pub fn threads(
     for number in 0..count as u32 {
         let (sender, frames) = mpsc::channel();
         let claims = Claims::default();
+        claims.held().set_reachable(true);
         let mut link = ThreadLink {
             number: WorkerNumber(number),
             frames,
@@ -82,8 +83,8 @@ impl Transport for ThreadTransport {
     }
 
     fn recall(&mut self, worker: WorkerNumber, from: u64, until: u64) -> bool {
-        let begun = self.workers[worker.index()].1.recall(from, until);
-        self.recalled.push_back(Arrival::Recalled(worker, begun));
+        let (begun, replies) = self.workers[worker.index()].1.recall(from, until);
+        self.recalled.push_back(Arrival::Recalled(worker, begun, replies));
         self.notify.notify();
         true
     }
@@ -136,6 +137,10 @@ impl Link for ThreadLink {
 
     fn begin(&mut self) -> bool {
         self.claimer.begin()
+    }
+
+    fn held(&self) -> Option<&Held> {
+        Some(self.claimer.held())
     }
 }
 

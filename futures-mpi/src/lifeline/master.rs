@@ -1,6 +1,7 @@
 //! The master's end of the life lines of a pool: one thread, which sleeps until something happens on one of them.
 
 use super::calling::{CALL, CALLERS_MAX};
+use super::departure::{Departure, Parting, is_temporary, see_off};
 use super::door::{self, Door};
 use super::greeting::{self, GREETING_BYTES, Token};
 use super::invitation::Invitation;
@@ -8,14 +9,14 @@ use super::recall::{self, Pieces, RECALL};
 use super::{ACCEPTED, ACCEPTED_QUIET, FAREWELL};
 use crate::sys;
 use futures_mpi_core::engine::WorkerNumber;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::mem;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,6 +26,9 @@ const GREETING_LIMIT: Duration = Duration::from_secs(5);
 
 /// How many connections that have not greeted are kept; a further one replaces the oldest.
 const GUESTS_MAX: usize = 256;
+
+/// Why a worker is given up that does not keep to what is said on a life line.
+const NONSENSE: &str = "its life line says what is not to be said there";
 
 /// The workers of a pool, watched. Dropped without [`part`](Self::part), it takes its workers with it.
 pub(crate) struct Watch {
@@ -44,8 +48,9 @@ pub(crate) struct Watch {
 pub(crate) enum Report {
     /// A worker is gone, with what is known of it.
     Lost(WorkerNumber, String),
-    /// So many of the tasks of a worker are begun, and what was to come back of the others does.
-    Recalled(WorkerNumber, u64),
+    /// So many of the tasks of a worker are begun, and what was to come back of the others does; with the replies that it
+    /// has held back.
+    Recalled(WorkerNumber, u64, Vec<u8>),
 }
 
 impl Watch {
@@ -132,17 +137,6 @@ impl Watch {
     }
 }
 
-/// The way out of the workers of a pool that has ended; nothing is sent, it is closed when the last one is gone.
-pub(crate) struct Departure(Receiver<()>);
-
-impl Departure {
-    /// Waits until they are gone, or until the deadline; whether they are.
-    pub(crate) fn is_over(&self, deadline: Instant) -> bool {
-        let left = deadline.saturating_duration_since(Instant::now());
-        matches!(self.0.recv_timeout(left), Err(RecvTimeoutError::Disconnected))
-    }
-}
-
 /// The ways by which workers are called.
 #[derive(Default)]
 struct Ways {
@@ -155,17 +149,6 @@ impl Ways {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<WorkerNumber, Arc<TcpStream>>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// How workers go that do not just get a farewell.
-#[derive(Debug, Default)]
-pub(crate) struct Parting {
-    /// Those whose processes end now: their connections tell when.
-    pub(crate) leaving: BTreeSet<WorkerNumber>,
-    /// Those that have not taken leave: they may live as long as this process, and not longer.
-    pub(crate) silent: BTreeSet<WorkerNumber>,
-    /// Those that were given up; should they still be there, they end now.
-    pub(crate) lost: BTreeSet<WorkerNumber>,
 }
 
 /// What the thread knows.
@@ -210,8 +193,8 @@ struct Line {
 enum Heard {
     Nothing,
     Call,
-    /// How many tasks it has begun.
-    Begun(u64),
+    /// How many tasks it has begun, and what it has held back.
+    Begun(u64, Vec<u8>),
     Farewell,
     /// The end, with its reason, which is that of a loss unless the worker has taken leave.
     End(String),
@@ -313,8 +296,8 @@ impl Thread {
                 (office.wake)();
                 true
             }
-            Heard::Begun(begun) => {
-                office.pass_on(Report::Recalled(line.worker, begun));
+            Heard::Begun(begun, replies) => {
+                office.pass_on(Report::Recalled(line.worker, begun, replies));
                 true
             }
             Heard::Farewell => {
@@ -348,25 +331,6 @@ impl Thread {
             }
         }
         leaving
-    }
-}
-
-/// Waits until all connections are closed at their other ends.
-fn see_off(mut leaving: Vec<Arc<TcpStream>>) {
-    while !leaving.is_empty() {
-        let descriptors: Vec<_> = leaving.iter().map(|stream| stream.as_fd()).collect();
-        let Ok(readable) = sys::wait_readable(&descriptors, None) else { return };
-        let mut readable = readable.into_iter();
-        // What a worker still says is of no interest.
-        leaving.retain(|stream| readable.next() != Some(true) || is_there(stream));
-    }
-}
-
-/// Whether a connection has something to say but its end.
-fn is_there(mut stream: &TcpStream) -> bool {
-    match stream.read(&mut [0; 64]) {
-        Ok(length) => length > 0,
-        Err(error) => is_temporary(&error),
     }
 }
 
@@ -417,11 +381,14 @@ impl Line {
         let room = self.answer.as_mut().map_or(&mut byte[..], Pieces::room);
         match (&*self.stream).read(room) {
             Ok(count) if count > 0 && self.answer.is_some() => {
-                let begun = self.answer.as_mut().and_then(|answer| answer.fill(count));
-                begun.map_or(Heard::Nothing, |begun| {
-                    self.answer = None;
-                    Heard::Begun(begun)
-                })
+                match self.answer.as_mut().map_or(Ok(None), |answer| answer.fill(count)) {
+                    Ok(Some((begun, replies))) => {
+                        self.answer = None;
+                        Heard::Begun(begun, replies)
+                    }
+                    Ok(None) => Heard::Nothing,
+                    Err(()) => Heard::End(NONSENSE.to_owned()),
+                }
             }
             Ok(1) if byte[0] == CALL => Heard::Call,
             Ok(1) if byte[0] == RECALL => {
@@ -430,7 +397,7 @@ impl Line {
             }
             Ok(1) if byte[0] == FAREWELL => Heard::Farewell,
             Ok(0) => Heard::End("its process has ended".to_owned()),
-            Ok(_) => Heard::End("its life line says what is not to be said there".to_owned()),
+            Ok(_) => Heard::End(NONSENSE.to_owned()),
             Err(error) if is_temporary(&error) => Heard::Nothing,
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                 Heard::End("its process has ended".to_owned())
@@ -438,8 +405,4 @@ impl Line {
             Err(error) => Heard::End(format!("its life line has broken ({error})")),
         }
     }
-}
-
-fn is_temporary(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

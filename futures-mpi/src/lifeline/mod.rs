@@ -12,7 +12,7 @@
 //!    ... nothing ...                                ... nothing ...
 //!    <-- call: one byte, after a long silence over MPI -->
 //!    recall: which tasks are to come back       -->
-//!    <-- answer: how many are begun                 between two instructions of a task
+//!    <-- answer: how many are begun, held replies   between two instructions of a task
 //!    <-- farewell: one byte, at a clean end -->      or the end of the connection: the other is gone
 //! ```
 //!
@@ -21,6 +21,7 @@
 //! A worker that cannot connect goes on without. The module knows nothing of frames and tasks.
 
 mod calling;
+mod departure;
 mod door;
 mod greeting;
 mod invitation;
@@ -32,8 +33,9 @@ mod tests;
 mod worker;
 
 pub(crate) use calling::{CALLERS_MAX, Silence};
+pub(crate) use departure::{Departure, Parting};
 pub(crate) use invitation::Invitation;
-pub(crate) use master::{Departure, Parting, Report, Watch};
+pub(crate) use master::{Report, Watch};
 pub(crate) use setting::{Reach, Setting};
 pub(crate) use worker::{Fate, Line};
 

@@ -149,14 +149,20 @@ fn a_master_takes_back_what_is_not_begun() {
     let mut claimer = Claimer::new(claims.clone());
     assert!(claimer.begin() && claimer.begin());
     assert!(!watch.reaches(number) && !watch.recall(number, 1, 4), "it has not connected");
-    let line = Line::connect(&watch.invitation(number), Fate::Ends, claims).expect("it is invited");
+    assert!(!claims.held().is_reachable());
+    let line = Line::connect(&watch.invitation(number), Fate::Ends, claims.clone()).expect("it is invited");
+    assert!(claims.held().is_reachable(), "replies may be held back");
     assert!(watch.reaches(number) && watch.recall(number, 1, 4));
     woken.recv_timeout(LONG).expect("the worker has answered");
-    assert_eq!(watch.report(), Some(Report::Recalled(number, 2)));
+    assert_eq!(watch.report(), Some(Report::Recalled(number, 2, Vec::new())));
     assert_eq!([(); 3].map(|()| claimer.begin()), [false, false, true]);
     watch.call(number);
     assert!(line.sleep(LONG), "the master is still heard");
     drop(watch.part(Parting::default()));
+    while line.is_called() {
+        std::thread::yield_now();
+    }
+    assert!(!claims.held().is_reachable(), "nobody asks any more");
 }
 
 #[test]
@@ -165,23 +171,49 @@ fn an_answer_may_come_in_pieces_and_be_followed_by_others() {
     let invitation = watch.invitation(WorkerNumber(1));
     let (mut stream, _) = connect(&invitation, &greeting_of(&invitation));
     stream.set_nodelay(true).expect("the system sends pieces");
-    for begun in [3, u64::from(FAREWELL), u64::MAX] {
-        for cut in 1..recall::answer(begun).len() {
+    let many: Vec<u8> = (0..300_000u32).map(|place| place as u8).collect();
+    for (begun, replies) in [(3, &b""[..]), (u64::from(FAREWELL), b"c"), (u64::MAX, b"replies"), (7, &many)] {
+        let answer = recall::answer(begun, replies);
+        for cut in (1..answer.len()).step_by(1 + answer.len() / 20) {
             assert!(watch.recall(WorkerNumber(1), 2, 5));
             let mut question = [0; 17];
             stream.read_exact(&mut question).expect("it is asked");
             assert_eq!(question, recall::question(2, 5));
-            let answer = recall::answer(begun);
             stream.write_all(&answer[..cut]).expect("the watch listens");
             std::thread::yield_now();
             stream.write_all(&answer[cut..]).expect("the watch listens");
             woken.recv_timeout(LONG).expect("the answer has come");
-            assert_eq!(watch.report(), Some(Report::Recalled(WorkerNumber(1), begun)));
+            assert_eq!(watch.report(), Some(Report::Recalled(WorkerNumber(1), begun, replies.to_vec())));
         }
     }
     stream.write_all(&[calling::CALL, FAREWELL]).expect("the watch listens");
     woken.recv_timeout(LONG).expect("the worker has called");
     assert_eq!(watch.report(), None, "it took leave");
+}
+
+#[test]
+fn a_worker_that_answers_without_end_is_lost() {
+    let (mut watch, woken) = watch();
+    let invitation = watch.invitation(WorkerNumber(1));
+    let (mut stream, _) = connect(&invitation, &greeting_of(&invitation));
+    let mut answer = recall::answer(3, &[]);
+    answer[9..].fill(0xff);
+    stream.write_all(&answer).expect("the watch listens");
+    woken.recv_timeout(LONG).expect("the answer has come");
+    assert!(matches!(watch.report(), Some(Report::Lost(WorkerNumber(1), _))));
+}
+
+#[test]
+fn a_worker_that_is_lost_in_the_middle_of_an_answer_has_given_none() {
+    let (mut watch, woken) = watch();
+    let invitation = watch.invitation(WorkerNumber(1));
+    let (mut stream, _) = connect(&invitation, &greeting_of(&invitation));
+    let answer = recall::answer(3, b"replies");
+    stream.write_all(&answer[..answer.len() - 1]).expect("the watch listens");
+    drop(stream);
+    woken.recv_timeout(LONG).expect("the loss is noticed");
+    assert!(matches!(watch.report(), Some(Report::Lost(WorkerNumber(1), _))));
+    assert_eq!(watch.report(), None);
 }
 
 #[test]

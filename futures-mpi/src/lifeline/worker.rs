@@ -10,8 +10,8 @@ use std::io::{self, Read, Write};
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -62,6 +62,8 @@ struct Watched {
     /// Rings when the master calls.
     bell: Bell,
     claims: Claims,
+    /// Held by whoever says something: an answer may leave in parts.
+    speech: Mutex<()>,
 }
 
 impl Line {
@@ -73,11 +75,12 @@ impl Line {
         let stream = Arc::new(stream);
         let (own, other) = (sys::Own::keep(stream.as_fd()), Arc::clone(&stream));
         let (armed, at_once) = (AtomicBool::new(fate != Fate::Stays), AtomicBool::new(fate == Fate::Ends));
-        let watched = Arc::new(Watched { armed, at_once, bell: Bell::default(), claims });
+        let watched = Arc::new(Watched { armed, at_once, bell: Bell::default(), claims, speech: Mutex::default() });
         let (shared, number) = (Arc::clone(&watched), invitation.worker);
         let body = move || {
             let parted = shared.listen(&other);
             drop(other);
+            shared.claims.held().set_reachable(false);
             shared.bell.break_down();
             if parted {
                 return;
@@ -91,7 +94,12 @@ impl Line {
                 sys::exit_now(ORPHAN_STATUS);
             }
         };
-        thread::Builder::new().name("futures-mpi-lifeline".to_owned()).spawn(body).map_err(failed)?;
+        // Before the thread, which may find that the connection has ended.
+        watched.claims.held().set_reachable(true);
+        thread::Builder::new().name("futures-mpi-lifeline".to_owned()).spawn(body).map_err(|error| {
+            watched.claims.held().set_reachable(false);
+            failed(error)
+        })?;
         Ok(Line { _own: own, stream, calls, watched })
     }
 
@@ -108,6 +116,7 @@ impl Line {
     /// Calls the master, if it wants to be called.
     pub(crate) fn call(&self) {
         if self.calls {
+            let _speech = self.watched.speech();
             // Without a call the master finds what there is a little later.
             let _ = (&*self.stream).write(&[CALL]);
         }
@@ -126,6 +135,7 @@ impl Line {
 
     fn take_leave(&self) {
         self.watched.armed.store(false, Ordering::Release);
+        let _speech = self.watched.speech();
         // Whether it arrives or not, there is nothing more to do.
         let _ = (&*self.stream).write_all(&[FAREWELL]);
     }
@@ -154,10 +164,16 @@ impl Watched {
         }
     }
 
-    /// Gives back what the master asks for, as far as it is not begun.
+    /// Gives back what the master asks for, as far as it is not begun, and what is held back.
     fn give_back(&self, mut stream: &TcpStream) -> io::Result<()> {
         let (from, until) = (recall::read(&mut stream)?, recall::read(&mut stream)?);
-        stream.write_all(&recall::answer(self.claims.recall(from, until)))
+        let (begun, replies) = self.claims.recall(from, until);
+        let _speech = self.speech();
+        stream.write_all(&recall::answer(begun, &replies.bytes))
+    }
+
+    fn speech(&self) -> MutexGuard<'_, ()> {
+        self.speech.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the process is to end, but not yet.

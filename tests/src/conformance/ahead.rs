@@ -5,7 +5,7 @@ use super::{Kind, LONG, Setting, promises};
 use futures_mpi::mpi::collective::SystemOperation;
 use futures_mpi::mpi::traits::*;
 use futures_mpi::{Error, Future, ReturnWhen, get_comm_workers, remote_task, wait};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
@@ -14,6 +14,7 @@ promises![
     as_many_calls_as_there_are_workers_run_at_once_behind_quick_ones,
     as_many_calls_as_there_are_workers_work_together_behind_quick_ones,
     a_call_that_came_back_can_be_cancelled,
+    a_call_may_wait_for_the_outcome_of_one_before_it,
     without_prefetch_a_call_is_pending_until_its_worker_is_free,
 ];
 
@@ -37,6 +38,23 @@ fn meet(folder: &str, number: usize, together: usize) -> Result<usize, String> {
         }
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// So many quick calls let each worker take their function for one whose calls are quick, also after a long one.
+const QUICK_AGAIN: usize = 1200;
+
+/// Waits until there is a file. With none it is quick.
+#[remote_task]
+fn wait_for_file(file: Option<String>) -> Result<(), String> {
+    let Some(file) = file else { return Ok(()) };
+    let begin = Instant::now();
+    while !fs::exists(&file).map_err(|error| error.to_string())? {
+        if begin.elapsed() > LONG {
+            return Err(format!("{file} is not there"));
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
 }
 
 /// A folder in which calls meet, removed with its files.
@@ -112,6 +130,41 @@ fn a_call_that_came_back_can_be_cancelled(setting: &Setting) {
     assert!(cancelled > 0, "none has come back: {long:?}");
     let done = |call: &&Future<u64>| call.result_timeout(LONG).is_ok();
     assert_eq!(long.iter().filter(done).count() + cancelled, long.len());
+}
+
+/// The worker would have held back the reply for which the second call waits, because their function is quick.
+fn a_call_may_wait_for_the_outcome_of_one_before_it(setting: &Setting) {
+    let executor = setting.executor();
+    let write = |file: &Path| fs::write(file, "").expect("a file can be written");
+    type Way<'a> = &'a dyn Fn(Future<u64>, Future<()>, PathBuf);
+    let ways: [Way<'_>; 3] = [
+        &|_, first, file| first.add_done_callback(move |_| write(&file)),
+        &|_, first, file| {
+            first.result().expect("it is quick");
+            write(&file);
+        },
+        &|pause, first, file| {
+            pause.result().expect("it succeeds");
+            // Nobody drives the pool any more but the pool itself.
+            while !first.done() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            write(&file);
+        },
+    ];
+    for way in ways {
+        let folder = Folder::new();
+        let file = folder.0.join("done");
+        let quick: Vec<_> =
+            (0..QUICK_AGAIN * setting.workers).map(|_| executor.submit(wait_for_file::ID, None)).collect();
+        // The two that follow are sent to a worker together, when this one is done.
+        let pause = executor.submit(sleep::ID, 100);
+        let first = executor.submit(wait_for_file::ID, None);
+        let second = executor.submit(wait_for_file::ID, file.to_str().map(str::to_owned));
+        way(pause, first, file);
+        second.result().expect("the first one is done");
+        assert!(quick.iter().all(|call| call.result().is_ok()));
+    }
 }
 
 fn without_prefetch_a_call_is_pending_until_its_worker_is_free(setting: &Setting) {

@@ -92,6 +92,11 @@ impl Calls {
         self.maps.push(map);
     }
 
+    /// Whether the call with this token is done; it is none of a map.
+    pub(super) fn is_done(&self, token: u64) -> bool {
+        self.calls.iter().any(|call| call.expected.token == token && call.future.done())
+    }
+
     /// Cancels one of the calls; returns its number and whether it was in time.
     pub(super) fn cancel(&mut self, which: u64) -> Option<(usize, bool)> {
         let number = (which % (self.calls.len() as u64).max(1)) as usize;

@@ -10,7 +10,7 @@ use super::plan::{Step, Terms};
 use super::tasks::Ending;
 use super::worker::Life;
 use super::world::{Consequence, Manner, World};
-use futures_mpi_core::engine::WorkerNumber;
+use futures_mpi_core::engine::{Frame, WorkerNumber};
 use std::collections::HashSet;
 use std::panic::{self, AssertUnwindSafe};
 
@@ -256,12 +256,15 @@ impl<'a> Place<'a> {
             }
             Choice::Ask(question) => {
                 self.asked.retain(|asked| *asked != question);
-                let begun = self.world.ask(question);
-                self.answered.extend(begun.map(|begun| (question.worker, begun)));
+                let answer = self.world.ask(question);
+                self.answered.extend(answer.map(|(begun, replies)| {
+                    assert!(replies.is_empty(), "calls are looked at one by one, so that no reply is held back");
+                    (question.worker, begun)
+                }));
             }
             Choice::Recalled(worker, begun) => {
                 self.answered.retain(|answer| *answer != (worker, begun));
-                self.world.recalled(worker, begun);
+                self.world.recalled(worker, begun, Frame::default());
                 self.turn();
             }
         }

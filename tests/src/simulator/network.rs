@@ -48,12 +48,20 @@ pub(super) struct SharedNetwork(Arc<Mutex<Network>>);
 
 impl SharedNetwork {
     pub(super) fn new(workers: usize, isolating: bool) -> Self {
-        let links = std::iter::repeat_with(Link::default).take(workers).collect();
+        let links = std::iter::repeat_with(|| Link::new(isolating)).take(workers).collect();
         SharedNetwork(Arc::new(Mutex::new(Network { links, isolating, ..Network::default() })))
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Network> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Link {
+    fn new(isolating: bool) -> Self {
+        let link = Link::default();
+        link.claims.held().set_reachable(!isolating);
+        link
     }
 }
 
@@ -107,7 +115,7 @@ impl Network {
         let number = WorkerNumber(self.links.len() as u32);
         let brought = if comes { Ok(number) } else { Err("none comes; this is part of a simulation".to_owned()) };
         if comes {
-            self.links.push(Link::default());
+            self.links.push(Link::new(self.isolating));
         }
         self.arrivals.push_back(Arrival::Joined(brought));
         comes.then_some(number)
@@ -123,9 +131,9 @@ impl Network {
         std::mem::take(&mut self.asked)
     }
 
-    /// Lets the manager learn how many tasks a worker has begun.
-    pub(super) fn recalled(&mut self, worker: WorkerNumber, begun: u64) {
-        self.arrivals.push_back(Arrival::Recalled(worker, begun));
+    /// Lets the manager learn how many tasks a worker has begun, and what it has held back.
+    pub(super) fn recalled(&mut self, worker: WorkerNumber, begun: u64, replies: Frame) {
+        self.arrivals.push_back(Arrival::Recalled(worker, begun, replies));
     }
 
     /// How many more workers were asked for since the last time.

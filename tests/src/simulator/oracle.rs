@@ -33,6 +33,8 @@ pub struct Tally {
     pub replaced: u64,
     /// Sent to a worker that had not begun it when it was taken back.
     pub returned: u64,
+    /// How many times a worker was in a call that waits, and replies that it held back were taken along.
+    pub taken_along: u64,
 }
 
 /// Says what is wrong, if anything is, or else what became of the calls.
@@ -40,8 +42,8 @@ pub(super) fn judge(world: &mut World) -> Result<Tally, String> {
     let executions = Executions::of(world);
     let misused = world.network().lock().misused().to_vec();
     require(misused.is_empty(), || format!("workers {misused:?} were given work after they were known to be lost"))?;
-    let mut tally =
-        Tally { replaced: executions.of_replacements, returned: world.trace.returned(), ..Tally::default() };
+    let (returned, taken_along) = (world.trace.returned(), world.trace.taken_along());
+    let mut tally = Tally { replaced: executions.of_replacements, returned, taken_along, ..Tally::default() };
     for (number, call) in world.calls.calls.iter().enumerate() {
         let of_call = |wrong| format!("call {number} of client {}: {wrong}", call.client);
         if !call.future.done() {
@@ -98,6 +100,7 @@ impl AddAssign for Tally {
         self.dropped += other.dropped;
         self.replaced += other.replaced;
         self.returned += other.returned;
+        self.taken_along += other.taken_along;
     }
 }
 
@@ -149,7 +152,7 @@ impl Judge<'_> {
             Ok(value) => {
                 let right = tasks::value(self.expected.token);
                 require(*value == right, || format!("its value is {value} instead of {right}"))?;
-                let ends_well = matches!(ending, Ending::Value | Ending::Meeting);
+                let ends_well = matches!(ending, Ending::Value | Ending::Meeting | Ending::Following);
                 require(ends_well && executed, || format!("it has a value, executed: {executed}"))?;
                 require(!self.expected.cancelled, || "it was cancelled, and has a value".to_owned())
             }

@@ -19,6 +19,9 @@ pub(super) const LOOK_NANOS: u64 = MILLI;
 /// Calls that wait for one another are in progress after so long, if nothing else is to be done.
 const MEETING_NANOS: u64 = 200 * MILLI;
 
+/// So many quick calls are made before one that waits for the last of them.
+pub(super) const QUICK: u32 = 24;
+
 /// All that a run depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Plan {
@@ -111,6 +114,11 @@ pub(super) enum Step {
         client: u32,
         long: bool,
     },
+    /// Quick calls, and one that ends when the last of them is done, unless there is another such call.
+    Follow {
+        client: u32,
+        long: bool,
+    },
     /// The number chooses among the calls so far.
     Cancel(u64),
     /// The number chooses among the maps so far.
@@ -188,7 +196,10 @@ impl Plan {
         let meeting = good && random.percent(25);
         // What is in progress, and what is not, is known of single calls.
         plan.apart |= meeting;
-        plan.steps = Steps { random, unusual_terms, meeting, plan: &plan }.take();
+        let following = !meeting && random.percent(25);
+        // With calls one by one no reply is held back.
+        plan.apart &= !following;
+        plan.steps = Steps { random, unusual_terms, meeting, following, plan: &plan }.take();
         plan
     }
 
@@ -199,7 +210,8 @@ impl Plan {
         // What takes too long is waited for in any case, and time passes in large steps then.
         let preparations = self.preparations.iter().flatten().map(|preparations| 2 * preparations.nanos);
         let work = calls + preparations.sum::<u64>();
-        let meetings = self.steps.iter().filter(|(_, step)| matches!(step, Step::Meet { .. })).count() as u64;
+        let waits = |step: &Step| matches!(step, Step::Meet { .. } | Step::Follow { .. });
+        let meetings = self.steps.iter().filter(|(_, step)| waits(step)).count() as u64;
         let last = self.steps.iter().map(|(time, _)| *time).max().unwrap_or(0);
         let pause = 2 * (self.delay_nanos + self.turn_nanos);
         let replacing = self.replacing.map_or(0, |replacing| self.faults() * (SERIES_NANOS + 5 * replacing.nanos));
@@ -256,6 +268,7 @@ impl Step {
         match self {
             Step::Submit { terms, .. } => 1 + u64::from(terms.retries),
             Step::Map { count, terms, .. } => u64::from(*count) * (1 + u64::from(terms.retries)),
+            Step::Follow { .. } => u64::from(QUICK) + 1,
             _ => 0,
         }
     }
@@ -268,6 +281,8 @@ struct Steps<'a> {
     unusual_terms: bool,
     /// Whether calls wait for one another; then each of them must come to be executed.
     meeting: bool,
+    /// Whether calls wait for others that were made before them.
+    following: bool,
     plan: &'a Plan,
 }
 
@@ -295,6 +310,9 @@ impl Steps<'_> {
                 _ if chance < faults + impatience => self.withdrawal(),
                 _ if self.meeting && self.random.percent(4) => {
                     Step::Meet { client: self.client(), long: self.random.percent(30) }
+                }
+                _ if self.following && self.random.percent(4) => {
+                    Step::Follow { client: self.client(), long: self.random.percent(30) }
                 }
                 _ => self.call(short, long),
             };

@@ -7,6 +7,7 @@ use super::plan::{Boot, LOOK_NANOS, Plan, Replacing, TOO_LONG};
 use super::random::Random;
 use super::trace::Trace;
 use super::world::{BOOT_LIMIT, Consequence, Manner, Reaction, World};
+use futures_mpi_core::engine::Frame;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::panic::{self, AssertUnwindSafe};
@@ -70,8 +71,8 @@ enum Event {
     Look,
     /// A worker is asked for tasks.
     Ask(Question),
-    /// Its answer comes to the manager.
-    Recalled(u32, u64),
+    /// The answer of this number comes to the manager.
+    Recalled(u32, u64, usize),
     /// A frame comes to a worker.
     Deliver(u32),
     /// A worker is free again.
@@ -95,6 +96,8 @@ struct Run<'a> {
     /// Whether a turn of the manager is in the queue.
     turn_due: bool,
     look_due: bool,
+    /// The replies that came along with answers, by their numbers.
+    answers: Vec<Frame>,
     /// By worker: when the last frame to it, and from it, comes; frames do not overtake one another.
     last_down: Vec<u64>,
     last_up: Vec<u64>,
@@ -118,6 +121,7 @@ impl<'a> Run<'a> {
             attached: false,
             turn_due: false,
             look_due: false,
+            answers: Vec::new(),
             last_down: vec![0; workers],
             last_up: vec![0; workers],
             events: 0,
@@ -195,13 +199,18 @@ impl<'a> Run<'a> {
                 self.ask_for_turn();
             }
             Event::Ask(question) => {
-                if let Some(begun) = self.world.ask(question) {
+                if let Some(later) = self.world.comes_to_wait(question.worker) {
+                    // It is executed ahead of its time, and cannot give back now what it begins only then.
+                    self.add(later, Event::Ask(question));
+                } else if let Some((begun, replies)) = self.world.ask(question) {
                     let delay = self.delay();
-                    self.add(clock::now() + delay, Event::Recalled(question.worker, begun));
+                    self.add(clock::now() + delay, Event::Recalled(question.worker, begun, self.answers.len()));
+                    self.answers.push(replies);
                 }
             }
-            Event::Recalled(worker, begun) => {
-                self.world.recalled(worker, begun);
+            Event::Recalled(worker, begun, answer) => {
+                let replies = std::mem::take(&mut self.answers[answer]);
+                self.world.recalled(worker, begun, replies);
                 self.ask_for_turn();
             }
             Event::Step(number) => {
@@ -266,6 +275,7 @@ impl<'a> Run<'a> {
         self.turns += 1;
         self.world.turn(self.world.calls.len() < CHECKED_CALLS || self.turns.is_multiple_of(64));
         self.send_down();
+        self.follow_met();
         self.bring_workers();
         // These go another way than frames, and overtake them.
         let asked = self.world.network().lock().take_asked();
@@ -311,6 +321,11 @@ impl<'a> Run<'a> {
         if let Some(free_at) = reaction.free_at {
             self.add(free_at, Event::Free(worker));
         }
+        self.follow_met();
+    }
+
+    /// Sees to what the workers do that need not wait any more.
+    fn follow_met(&mut self) {
         for (worker, reaction) in self.world.meet() {
             self.follow(worker, &reaction);
         }

@@ -14,6 +14,8 @@ pub(super) enum Ending {
     Panic,
     /// With a value, when as many calls that end like this are in progress as there are workers.
     Meeting,
+    /// With a value, when the call with the token before its own is done.
+    Following,
 }
 
 /// The arguments of a call: its token, how long it takes in nanoseconds, and how it ends, as a number.
@@ -58,6 +60,8 @@ struct Stage {
     waits: bool,
     /// Whether the last of those that meet has come.
     met: bool,
+    /// The token of the call for which one waits that has come.
+    follows: Option<u64>,
 }
 
 thread_local! {
@@ -71,6 +75,7 @@ thread_local! {
             came: 0,
             waits: false,
             met: false,
+            follows: None,
         })
     };
 }
@@ -112,6 +117,7 @@ pub(super) fn value(token: u64) -> u64 {
 pub(super) fn reset(workers: u32) {
     STAGE.with_borrow_mut(|stage| {
         (stage.together, stage.came, stage.waits, stage.met) = (workers, 0, false, false);
+        stage.follows = None;
         stage.executions.clear();
         stage.prepared.clear();
     });
@@ -125,6 +131,16 @@ pub(super) fn enter(worker: u32, slowness: u64) {
 /// Whether the call that was made last waits for others that it is to meet.
 pub(super) fn waits_for_others() -> bool {
     STAGE.with_borrow_mut(|stage| std::mem::take(&mut stage.waits))
+}
+
+/// Whether a call has come that waits for another one to be done.
+pub(super) fn is_following() -> bool {
+    STAGE.with_borrow(|stage| stage.follows.is_some())
+}
+
+/// The token of that other one; nobody waits for it on this stage any more.
+pub(super) fn take_followed() -> Option<u64> {
+    STAGE.with_borrow_mut(|stage| stage.follows.take())
 }
 
 /// Whether calls that waited for one another have met.
@@ -142,7 +158,9 @@ fn play(token: u64, nanos: u64, ending: u8) -> Result<u64, String> {
     STAGE.with_borrow_mut(|stage| {
         let begin = clock::now();
         let seen = client.filter(|client| stage.prepared.contains(&(*client, stage.worker)));
-        let end = if ending == Ending::Meeting as u8 { begin } else { begin + nanos * stage.slowness };
+        assert!(stage.follows.is_none(), "a worker is in one call at a time");
+        let waits = ending == Ending::Meeting as u8 || ending == Ending::Following as u8;
+        let end = if waits { begin } else { begin + nanos * stage.slowness };
         clock::set(end);
         stage.executions.push(Execution { token, worker: stage.worker, begin, end, seen });
     });
@@ -151,6 +169,9 @@ fn play(token: u64, nanos: u64, ending: u8) -> Result<u64, String> {
             stage.came = (stage.came + 1) % stage.together;
             (stage.waits, stage.met) = (stage.came > 0, stage.came == 0);
         });
+    }
+    if ending == Ending::Following as u8 {
+        STAGE.with_borrow_mut(|stage| stage.follows = Some(token - 1));
     }
     if ending == Ending::Panic as u8 {
         panic!("this panic is part of a simulation");

@@ -21,8 +21,9 @@ pub(super) enum Entry {
     Called(usize, u32),
     /// A future was asked to cancel itself, and has answered.
     Withdrawn(usize, bool),
-    /// A worker was asked for tasks that it has not begun, and says how many it has.
-    Asked(Question, u64),
+    /// A worker was asked for tasks that it has not begun, and says how many it has, and
+    /// with how many bytes of replies.
+    Asked(Question, u64, usize),
     /// A worker has taken a frame, and will be free at this time.
     Took(u32, u64),
     /// A frame of so many bytes has arrived at the manager.
@@ -47,10 +48,15 @@ impl Trace {
     /// How many tasks have come back from their workers.
     pub(super) fn returned(&self) -> u64 {
         let of_entry = |(_, entry): &(u64, Entry)| match entry {
-            Entry::Asked(question, begun) if *begun >= question.from => question.until.saturating_sub(*begun),
+            Entry::Asked(question, begun, _) if *begun >= question.from => question.until.saturating_sub(*begun),
             _ => 0,
         };
         self.entries.iter().map(of_entry).sum()
+    }
+
+    /// How many times replies have come along with an answer, because their worker could not send them.
+    pub(super) fn taken_along(&self) -> u64 {
+        self.entries.iter().filter(|(_, entry)| matches!(entry, Entry::Asked(_, _, 1..))).count() as u64
     }
 
     /// When the call of this number was done.
@@ -80,8 +86,9 @@ impl fmt::Display for Trace {
                 Entry::Called(call, client) => writeln!(f, "client {client} makes call {call}")?,
                 Entry::Withdrawn(call, true) => writeln!(f, "call {call} is cancelled")?,
                 Entry::Withdrawn(call, false) => writeln!(f, "call {call} cannot be cancelled")?,
-                Entry::Asked(Question { worker, from, until }, begun) => {
-                    writeln!(f, "worker {worker} is asked for tasks {from}..{until}, and has begun {begun}")?;
+                Entry::Asked(Question { worker, from, until }, begun, bytes) => {
+                    write!(f, "worker {worker} is asked for tasks {from}..{until}, has begun {begun}, ")?;
+                    writeln!(f, "and has held back {bytes} bytes")?;
                 }
                 Entry::Took(worker, until) => {
                     writeln!(f, "worker {worker} takes a frame, busy until {:.6} ms", *until as f64 / 1e6)?;

@@ -1,8 +1,8 @@
 //! A modelled worker: the real worker's code over real frames, in virtual time.
 
 use super::clock::{self, VirtualClock};
-use super::tasks::{self, Execution};
-use futures_mpi_core::engine::{Claimer, Claims, Frame, Link, Next, Place, Worker, WorkerNumber, calls_apart};
+use super::tasks::{self, Ending, Execution};
+use futures_mpi_core::engine::{Claimer, Claims, Frame, Held, Link, Next, Place, Worker, WorkerNumber, calls_apart};
 use std::collections::VecDeque;
 
 /// Where a modelled worker is in its life.
@@ -24,8 +24,12 @@ pub(super) struct ModelledWorker {
     claimer: Claimer,
     /// Whether it looks at calls one by one, so that those that it has not come to can be taken back.
     apart: bool,
-    /// What it sends when the call in which it is has met the others.
+    /// What it sends when it need not wait any more in the call in which it is.
     meeting: Option<Vec<Frame>>,
+    /// The token of the call for which it waits there, unless it is to meet others.
+    follows: Option<u64>,
+    /// What it holds back meanwhile.
+    held: Frame,
     /// When it has done what it was given.
     free_at: u64,
     /// What came while it was busy.
@@ -57,6 +61,8 @@ impl ModelledWorker {
             claims,
             apart,
             meeting: None,
+            follows: None,
+            held: Frame::default(),
             free_at: 0,
             waiting,
             executions,
@@ -81,7 +87,7 @@ impl ModelledWorker {
     pub(super) fn receive(&mut self, now: u64, frame: Frame) -> Reply {
         // If others wait already it has said when it will look.
         let waits = !self.waiting.is_empty();
-        self.waiting.extend(if self.apart { calls_apart(frame) } else { vec![frame] });
+        self.waiting.extend(if self.apart { calls_apart(frame) } else { cut(frame) });
         if waits { Reply::default() } else { self.go_on(now) }
     }
 
@@ -110,14 +116,20 @@ impl ModelledWorker {
         let before = clock::now();
         clock::set(now);
         tasks::enter(self.number.0, self.slowness);
-        let mut link = Answers(Vec::new(), &mut self.claimer);
+        let (aside, after) = (Held::default(), Vec::new());
+        let mut link = Answers { sent: Vec::new(), claimer: &mut self.claimer, aside, after };
         let next = self.worker.take(frame, &mut link);
-        let sent = link.0;
+        let Answers { sent, after, .. } = link;
         self.executions.extend(tasks::take_executions());
         self.free_at = clock::now();
         clock::set(before);
         if next == Next::Stop {
             self.life = Life::Stopped;
+        }
+        self.follows = tasks::take_followed();
+        if self.follows.is_some() {
+            (self.meeting, self.held) = (Some(after), self.claims.held().take());
+            return sent;
         }
         if tasks::waits_for_others() {
             self.meeting = Some(sent.into_iter().map(|(_, frame)| frame).collect());
@@ -126,17 +138,31 @@ impl ModelledWorker {
         sent
     }
 
-    /// The calls have met, in one of which it may be: it goes on.
-    pub(super) fn meet(&mut self, now: u64) -> Reply {
-        let Some(frames) = self.meeting.take() else { return Reply::default() };
-        self.free_at = now;
-        let sent = frames.into_iter().map(|frame| (now, frame)).collect();
-        Reply { sent, free_at: (!self.waiting.is_empty()).then_some(now), took: false }
+    /// For which call it waits in the one in which it is, if for any; and whether it has come to that yet.
+    pub(super) fn follows(&self, now: u64) -> Option<(u64, bool)> {
+        self.follows.map(|token| (token, self.free_at <= now))
     }
 
-    /// It is asked for tasks that it has not begun; how many are begun. Whoever is gone says nothing.
-    pub(super) fn give_back(&self, from: u64, until: u64) -> Option<u64> {
-        (self.life == Life::Working).then(|| self.claims.recall(from, until))
+    /// It need not wait any more in the call in which it may be: it goes on.
+    pub(super) fn meet(&mut self, now: u64) -> Option<Reply> {
+        let frames = self.meeting.take()?;
+        self.follows = None;
+        let now = now.max(self.free_at);
+        self.free_at = now;
+        let held = Some(std::mem::take(&mut self.held)).filter(|held| !held.is_empty());
+        let sent = held.into_iter().chain(frames).map(|frame| (now, frame)).collect();
+        Some(Reply { sent, free_at: (!self.waiting.is_empty()).then_some(now), took: false })
+    }
+
+    /// It is asked for tasks that it has not begun; how many are begun, and what it holds back. Whoever is gone says
+    /// nothing.
+    pub(super) fn give_back(&mut self, from: u64, until: u64) -> Option<(u64, Frame)> {
+        if self.life != Life::Working {
+            return None;
+        }
+        // Between two frames it holds nothing back, but in a call.
+        let (begun, _) = self.claims.recall(from, until);
+        Some((begun, std::mem::take(&mut self.held)))
     }
 
     /// How many frames it has to look at.
@@ -158,6 +184,7 @@ impl ModelledWorker {
     pub(super) fn die(&mut self, now: u64) {
         if self.life == Life::Working {
             self.life = Life::Dead(now);
+            (self.meeting, self.follows) = (None, None);
             self.executions.retain(|execution| execution.begin <= now);
         }
     }
@@ -170,8 +197,38 @@ impl ModelledWorker {
     }
 }
 
+/// Divides a frame of calls behind each that waits for another one to be done, so that what is behind it is not begun.
+fn cut(frame: Frame) -> Vec<Frame> {
+    // Such a call takes no time, as a number of eight bytes, before it ends like this; other calls that look so do no harm.
+    let like = [0, 0, 0, 0, 0, 0, 0, 0, Ending::Following as u8];
+    let waits = |call: &Frame| call.bytes.windows(like.len()).any(|bytes| bytes == like);
+    let calls = calls_apart(frame.clone());
+    if calls.len() < 2 || !calls.iter().any(waits) {
+        return vec![frame];
+    }
+    let mut frames: Vec<Frame> = Vec::new();
+    let mut begins = true;
+    for call in calls {
+        let next = waits(&call);
+        match frames.last_mut().filter(|_| !begins) {
+            // The first byte says that it is a frame of calls.
+            Some(frame) => frame.bytes.extend(&call.bytes[1..]),
+            None => frames.push(call),
+        }
+        begins = next;
+    }
+    frames
+}
+
 /// A worker's end of the network: keeps what is sent, with the time.
-struct Answers<'a>(Vec<(u64, Frame)>, &'a mut Claimer);
+struct Answers<'a> {
+    sent: Vec<(u64, Frame)>,
+    claimer: &'a mut Claimer,
+    /// What is held back behind a call that waits, in place of what is held back before it.
+    aside: Held,
+    /// What is sent when the call need not wait any more in which the worker is.
+    after: Vec<Frame>,
+}
 
 impl Link for Answers<'_> {
     /// The simulator gives out frames one by one; there is never another to wait for.
@@ -180,10 +237,18 @@ impl Link for Answers<'_> {
     }
 
     fn send(&mut self, frame: Frame) {
-        self.0.push((clock::now(), frame));
+        if tasks::is_following() {
+            self.after.push(frame);
+        } else {
+            self.sent.push((clock::now(), frame));
+        }
     }
 
     fn begin(&mut self) -> bool {
-        self.1.begin()
+        self.claimer.begin()
+    }
+
+    fn held(&self) -> Option<&Held> {
+        Some(if tasks::is_following() { &self.aside } else { self.claimer.held() })
     }
 }

@@ -4,12 +4,12 @@
 use super::calls::{Call, Calls, Expected, MapCalls};
 use super::clock;
 use super::network::{self, Question, SharedNetwork, SimulatedTransport};
-use super::plan::{Step, TOO_LONG, Terms};
+use super::plan::{QUICK, Step, TOO_LONG, Terms};
 use super::tasks;
 use super::tasks::{Arguments, CLIENT, Ending, Preparations, simulated_initializer, simulated_long, simulated_short};
 use super::trace::{Entry, Trace};
 use super::worker::{Life, ModelledWorker, Reply};
-use futures_mpi_core::engine::{Kind, Manager, Stepper, Transport, WorkerNumber};
+use futures_mpi_core::engine::{Frame, Kind, Manager, Stepper, Transport, WorkerNumber};
 use futures_mpi_core::options::{CommonOptions, Decided, PoolOptions};
 use futures_mpi_core::{Error, Executor};
 use std::fmt;
@@ -34,6 +34,8 @@ pub(super) struct World {
     /// What has happened that may cost tasks their workers or their pool.
     pub(super) mishaps: Mishaps,
     next_token: u64,
+    /// The last call that waits for another one.
+    follower: Option<u64>,
     /// Whether workers look at calls one by one.
     apart: bool,
 }
@@ -124,6 +126,7 @@ impl World {
             mishaps: Mishaps { attempts_failed: replacing.then_some(0), ..Mishaps::default() },
             originals: slowness.len(),
             next_token: 0,
+            follower: None,
             apart,
         }
     }
@@ -169,25 +172,35 @@ impl World {
         self.pass_on(worker, reply)
     }
 
-    /// Lets the workers go on that are in calls that have met.
+    /// Lets the workers go on that need not wait any more in their calls.
     pub(super) fn meet(&mut self) -> Vec<(u32, Reaction)> {
-        if !tasks::have_met() {
-            return Vec::new();
-        }
-        let replies: Vec<Reply> = self.workers.iter_mut().map(|worker| worker.meet(clock::now())).collect();
-        (0..).zip(replies).map(|(worker, reply)| (worker, self.pass_on(worker, reply))).collect()
+        let (met, now, calls) = (tasks::have_met(), clock::now(), &self.calls);
+        let goes_on = |worker: &ModelledWorker| worker.follows(now).map_or(met, |(token, _)| calls.is_done(token));
+        let meet = |(number, worker): (u32, &mut ModelledWorker)| {
+            let reply = if goes_on(worker) { worker.meet(now) } else { None };
+            reply.map(|reply| (number, reply))
+        };
+        let replies: Vec<(u32, Reply)> = (0..).zip(&mut self.workers).filter_map(meet).collect();
+        replies.into_iter().map(|(worker, reply)| (worker, self.pass_on(worker, reply))).collect()
     }
 
-    /// Lets a worker learn that it is to give tasks back; how many it has begun, if it is there.
-    pub(super) fn ask(&mut self, question: Question) -> Option<u64> {
-        let begun = self.workers[question.worker as usize].give_back(question.from, question.until)?;
-        self.add(Entry::Asked(question, begun));
-        Some(begun)
+    /// When a worker comes to the call in which it waits, if that is later.
+    pub(super) fn comes_to_wait(&self, worker: u32) -> Option<u64> {
+        let worker = &self.workers[worker as usize];
+        worker.follows(clock::now()).filter(|(_, waits)| !waits).map(|_| worker.busy_until())
     }
 
-    /// Lets the manager learn how many tasks a worker has begun.
-    pub(super) fn recalled(&mut self, worker: u32, begun: u64) {
-        self.network.lock().recalled(WorkerNumber(worker), begun);
+    /// Lets a worker learn that it is to give tasks back; how many it has begun, and what it has held back, if it is
+    /// there.
+    pub(super) fn ask(&mut self, question: Question) -> Option<(u64, Frame)> {
+        let (begun, replies) = self.workers[question.worker as usize].give_back(question.from, question.until)?;
+        self.add(Entry::Asked(question, begun, replies.len_bytes()));
+        Some((begun, replies))
+    }
+
+    /// Lets the manager learn how many tasks a worker has begun, and what it has held back.
+    pub(super) fn recalled(&mut self, worker: u32, begun: u64, replies: Frame) {
+        self.network.lock().recalled(WorkerNumber(worker), begun, replies);
     }
 
     /// Whether the manager looks now and then whether tasks are to come back.
@@ -260,6 +273,7 @@ impl World {
                     self.submit(client, long, (0, Ending::Meeting), Terms::default());
                 }
             }
+            Step::Follow { client, long } => self.follow(client, long),
             Step::Cancel(which) => {
                 if let Some((number, cancelled)) = self.calls.cancel(which) {
                     self.add(Entry::Withdrawn(number, cancelled));
@@ -358,6 +372,15 @@ impl World {
         let expected = self.expected(client, token, ending, terms);
         let number = self.calls.add(Call::new(client, expected, future));
         self.add(Entry::Called(number, client));
+    }
+
+    /// One such call at a time: then all others can be executed beside it, if not before.
+    fn follow(&mut self, client: u32, long: bool) {
+        (0..QUICK).for_each(|_| self.submit(client, long, (0, Ending::Value), Terms::default()));
+        if self.follower.is_none_or(|token| self.calls.is_done(token)) {
+            self.submit(client, long, (0, Ending::Following), Terms::default());
+            self.follower = Some(self.next_token);
+        }
     }
 
     fn map(

@@ -1,0 +1,78 @@
+//! The replies of a frame's tasks until they are sent: those of short tasks travel together.
+//!
+//! While a further task runs they are [held back](crate::transport::Held) in reach of whoever takes tasks back. Where
+//! nobody is, and if they are large or attachments belong to them, they are sent before it.
+
+use super::REPLY_BYTES;
+use crate::memory::Attachment;
+use crate::message::{self, Reply, Results};
+use crate::transport::{Frame, Link};
+
+/// Replies that are not sent.
+pub(super) struct Outbox {
+    /// What is about to be sent; empty while replies are held back.
+    frame: Frame,
+    /// Whether replies are held back, or were taken along meanwhile.
+    holds: bool,
+}
+
+impl Outbox {
+    /// Without any reply.
+    pub(super) fn new(link: &mut impl Link) -> Self {
+        Outbox { frame: link.memory().into(), holds: false }
+    }
+
+    /// Whether replies are held back.
+    pub(super) fn holds(&self) -> bool {
+        self.holds
+    }
+
+    /// Adds a reply, behind which there are `more` tasks or not; whether what there is should be sent now.
+    pub(super) fn add(
+        &mut self,
+        reply: &Reply<'_>,
+        attachments: &mut Vec<Attachment>,
+        more: bool,
+        link: &mut impl Link,
+    ) -> bool {
+        if more
+            && attachments.is_empty()
+            && is_small(reply)
+            && let Some(held) = link.held().filter(|held| held.is_reachable())
+        {
+            // From the second one on there is no memory here any more.
+            let memory = std::mem::take(&mut self.frame.bytes);
+            self.holds = true;
+            return held.add(memory, |frame| message::push_reply(frame, reply)) >= REPLY_BYTES;
+        }
+        self.take_out(link);
+        message::push_reply(&mut self.frame, reply);
+        self.frame.attachments.append(attachments);
+        true
+    }
+
+    /// Sends all replies that nobody has taken along; with `more` tasks it begins anew.
+    pub(super) fn send(&mut self, more: bool, link: &mut impl Link) {
+        self.take_out(link);
+        if self.frame.is_empty() {
+            return;
+        }
+        let next = if more { link.memory().into() } else { Frame::default() };
+        link.send(std::mem::replace(&mut self.frame, next));
+    }
+
+    /// Holds nothing back any more.
+    fn take_out(&mut self, link: &impl Link) {
+        if std::mem::take(&mut self.holds)
+            && let Some(held) = link.held()
+        {
+            self.frame = held.take();
+        }
+    }
+}
+
+/// Whether a reply may go with an answer to whoever takes tasks back.
+fn is_small(reply: &Reply<'_>) -> bool {
+    let (Results::All(bytes) | Results::Mixed(bytes)) = reply.results;
+    bytes.len() < REPLY_BYTES
+}
