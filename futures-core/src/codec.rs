@@ -20,6 +20,7 @@ use failure::{Failure, Reason};
 use read::Reader;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::fmt::{self, Display};
 use write::Writer;
 
 /// The largest encoded argument list, result or error, in bytes, unless an executor is told otherwise: 64 GiB.
@@ -62,6 +63,15 @@ pub(crate) enum EncodeFailure {
     Value(String),
     /// The encoded value would be longer than the limit, in bytes.
     TooLarge(usize),
+}
+
+impl Display for EncodeFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EncodeFailure::Value(message) => f.write_str(message),
+            EncodeFailure::TooLarge(limit_bytes) => write!(f, "it is larger than the limit of {limit_bytes} bytes"),
+        }
+    }
 }
 
 /// Why bytes could not be decoded.

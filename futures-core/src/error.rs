@@ -1,7 +1,7 @@
 //! The one public error type: opaque, cheap to clone, asked by predicates.
 
 use crate::codec;
-use crate::task::{Failure, FailureKind};
+use crate::task::{Failure, FailureKind, Typed};
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::sync::Arc;
@@ -88,12 +88,6 @@ pub(crate) struct Origin {
     pub(crate) host: String,
     /// The id of the task function.
     pub(crate) task: String,
-}
-
-/// A typed error in encoded form.
-struct Typed {
-    type_name: String,
-    bytes: Vec<u8>,
 }
 
 impl Error {
@@ -260,14 +254,77 @@ impl Error {
 
     /// The value that the task function returned as `Err`, if it was an `E` that serde can carry.
     ///
-    /// `None` if the error is of another type or kind, or if its type does not implement serde's traits.
+    /// `None` if the error is of another type or kind, if its type does not implement serde's traits, or if the value
+    /// could not travel; [`try_downcast`](Self::try_downcast) says which it is.
     pub fn downcast<E: DeserializeOwned + 'static>(&self) -> Option<E> {
-        let typed = self.0.typed.as_ref()?;
-        if typed.type_name != std::any::type_name::<E>() {
-            return None;
-        }
-        codec::decode(&typed.bytes).ok()
+        self.try_downcast().ok()
     }
+
+    /// The value that the task function returned as `Err`, or why there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`is_codec`](Self::is_codec) holds for the new error, and its message says what is the matter: the value could not
+    /// be encoded, for a reason that [`Debug`](fmt::Debug) of this error names, too; it cannot be decoded; it is of another
+    /// type; or there is none, because no task has returned it or because its type does not implement serde's traits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{ThreadPoolExecutor, remote_task};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Debug, Serialize, Deserialize)]
+    /// struct Refusal {
+    ///     #[serde(default, skip_serializing_if = "Option::is_none")]
+    ///     limit: Option<u32>,
+    /// }
+    ///
+    /// impl std::fmt::Display for Refusal {
+    ///     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    ///         f.write_str("refused")
+    ///     }
+    /// }
+    ///
+    /// #[remote_task]
+    /// fn refuse() -> Result<(), Refusal> {
+    ///     Err(Refusal { limit: None })
+    /// }
+    ///
+    /// let executor = ThreadPoolExecutor::builder().max_workers(1).build()?;
+    /// let error = executor.submit(refuse::ID, ()).result().unwrap_err();
+    /// assert_eq!(error.message(), "refused");
+    /// let reason = error.try_downcast::<Refusal>().unwrap_err();
+    /// assert!(reason.is_codec() && reason.message().contains("the field `limit` of `Refusal` is left out"));
+    /// # Ok::<(), futures_mpi::Error>(())
+    /// ```
+    pub fn try_downcast<E: DeserializeOwned + 'static>(&self) -> Result<E> {
+        let wanted = std::any::type_name::<E>();
+        let Some(Typed { type_name, value }) = &self.0.typed else {
+            let message = format!(
+                "the error has no value of type {wanted}: {}",
+                match self.0.kind {
+                    Kind::TaskError => "the type that the task returned does not implement serde's `Serialize`",
+                    _ => "no task has returned it",
+                }
+            );
+            return Err(Error::new(Kind::Codec, message));
+        };
+        if type_name != wanted {
+            let message = format!("the value of the error is of type {type_name} and not of type {wanted}");
+            return Err(Error::new(Kind::Codec, message));
+        }
+        let bytes = value.as_ref().map_err(|reason| Error::new(Kind::Codec, cannot_travel(type_name, reason)))?;
+        codec::decode(bytes).map_err(|failure| {
+            let message = format!("the value of the error, of type {type_name}, cannot be decoded: {}", failure.0);
+            Error::new(Kind::Codec, message)
+        })
+    }
+}
+
+fn cannot_travel(type_name: &str, reason: &str) -> String {
+    format!("the value of the error, of type {type_name}, cannot be encoded: {reason}")
 }
 
 impl Inner {
@@ -280,7 +337,7 @@ impl Inner {
         Inner {
             location: failure.location,
             source: Cause::chain(failure.causes),
-            typed: failure.typed.map(|(type_name, bytes)| Typed { type_name, bytes }),
+            typed: failure.typed,
             backtrace: failure.backtrace,
             ..Inner::new(failure.kind.into(), failure.message)
         }
@@ -328,6 +385,9 @@ impl fmt::Debug for Error {
         while let Some(Cause { message, source }) = cause {
             write!(f, "\n  caused by: {message}")?;
             cause = source.as_deref();
+        }
+        if let Some(Typed { type_name, value: Err(reason) }) = &self.0.typed {
+            write!(f, "\n  {}", cannot_travel(type_name, reason))?;
         }
         if let Some(backtrace) = &self.0.backtrace {
             write!(f, "\nbacktrace on the worker:\n{backtrace}")?;

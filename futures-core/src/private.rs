@@ -7,7 +7,7 @@ use crate::payload;
 use serde::de::DeserializeOwned;
 
 pub use crate::task::{
-    Call, Failure, Input, Lent, Output, ResultOutput, Returned, TaskEntry, TaskId, causes, signature, typed,
+    Call, Failure, Input, Lent, Output, ResultOutput, Returned, TaskEntry, TaskId, Typed, causes, signature, typed,
 };
 pub use inventory;
 pub use std::string::String;

@@ -20,12 +20,21 @@ pub struct Details {
     pub(crate) message: String,
     /// The messages of the error's sources, outermost first.
     pub(crate) causes: Vec<String>,
-    /// The error's type name and encoded value, if serde can carry it.
-    pub(crate) typed: Option<(String, Vec<u8>)>,
+    /// The error's type and value, if its type implements serde's traits.
+    pub(crate) typed: Option<Typed>,
     /// The place of a panic.
     pub(crate) location: Option<String>,
     /// The backtrace of a panic, if enabled.
     pub(crate) backtrace: Option<String>,
+}
+
+/// A returned error, encoded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Typed {
+    /// What its type is called.
+    pub(crate) type_name: String,
+    /// The bytes of its value, or why it could not be encoded.
+    pub(crate) value: Result<Vec<u8>, String>,
 }
 
 /// The kinds of failures that a worker can report.
@@ -73,7 +82,7 @@ impl Failure {
     ///
     /// For code that `#[remote_task]` generates, which finds `causes` and `typed` by method resolution on the concrete
     /// error type; see [`causes`] and [`mod@typed`].
-    pub fn returned(error: &impl Display, causes: Vec<String>, typed: Option<(String, Vec<u8>)>) -> Self {
+    pub fn returned(error: &impl Display, causes: Vec<String>, typed: Option<Typed>) -> Self {
         Failure::of(Details { causes, typed, ..Details::new(FailureKind::Returned, error.to_string()) })
     }
 }
@@ -142,30 +151,31 @@ pub mod causes {
 
 /// The encoded value of an error.
 pub mod typed {
-    use super::{Returned, Serialize, codec};
+    use super::{Returned, Serialize, Typed, codec};
 
-    /// For errors that serde can carry.
+    /// For errors that implement serde's traits.
     pub trait OfValue {
-        /// The type's name and the encoded value; `None` if encoding fails.
-        fn typed(&self) -> Option<(String, Vec<u8>)>;
+        /// The type's name and the encoded value, or why it cannot be encoded.
+        fn typed(&self) -> Option<Typed>;
     }
 
     /// For all others.
     pub trait OfOther {
         /// Nothing can be carried.
-        fn typed(&self) -> Option<(String, Vec<u8>)>;
+        fn typed(&self) -> Option<Typed>;
     }
 
     impl<E: Serialize> OfValue for &Returned<'_, E> {
-        fn typed(&self) -> Option<(String, Vec<u8>)> {
+        fn typed(&self) -> Option<Typed> {
             let mut bytes = Vec::new();
-            codec::encode(self.0, &mut bytes, codec::PAYLOAD_LIMIT_BYTES).ok()?;
-            Some((std::any::type_name::<E>().to_owned(), bytes))
+            let encoded = codec::encode(self.0, &mut bytes, codec::PAYLOAD_LIMIT_BYTES);
+            let value = encoded.map(|()| bytes).map_err(|failure| failure.to_string());
+            Some(Typed { type_name: std::any::type_name::<E>().to_owned(), value })
         }
     }
 
     impl<E> OfOther for Returned<'_, E> {
-        fn typed(&self) -> Option<(String, Vec<u8>)> {
+        fn typed(&self) -> Option<Typed> {
             None
         }
     }

@@ -12,7 +12,7 @@ pub(crate) use alone::{ALONE_NANOS, has_taken_worker_alone};
 pub use args::{IntoArgs, Lent};
 pub use entry::{Call, Input, Output, ResultOutput, TaskEntry, signature};
 pub(crate) use failure::FailureKind;
-pub use failure::{Failure, Returned, causes, typed};
+pub use failure::{Failure, Returned, Typed, causes, typed};
 pub use id::TaskId;
 pub(crate) use id::TaskKey;
 pub(crate) use panic::{catch, contain};

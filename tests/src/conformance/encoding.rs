@@ -57,6 +57,10 @@ fn an_error_that_cannot_be_encoded_keeps_its_message(setting: &Setting) {
         assert!(error.is_task_error() && error.message() == "touched", "{error}");
         let value = error.downcast::<Touchy>();
         assert_eq!(value, (encodes && decodes).then_some(PLACID), "encodes: {encodes}, decodes: {decodes}");
+        let why = if encodes { "I do not want to arrive" } else { "I stay here" };
+        let told = |reason: &Error| reason.is_codec() && reason.message().contains(why);
+        assert!(error.try_downcast::<Touchy>().as_ref().map_or_else(told, |_| encodes && decodes), "{error:?}");
+        assert_eq!(format!("{error:?}").contains("cannot be encoded: I stay here"), !encodes, "{error:?}");
     }
     let results: Vec<_> = executor.starmap(refuse_with::ID, [(false, true); 3]).chunksize(2).into_iter().collect();
     assert!(results.len() == 3 && results.iter().all(|result| result.as_ref().is_err_and(Error::is_task_error)));

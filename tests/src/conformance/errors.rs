@@ -50,6 +50,8 @@ fn a_returned_error_keeps_message_and_type(setting: &Setting) {
     assert_eq!(error.message(), "larger than 10");
     assert_eq!(error.downcast::<Refusal>(), Some(Refusal::TooLarge { limit: 10 }));
     assert_eq!(error.downcast::<String>(), None);
+    let reason = error.try_downcast::<String>().expect_err("it is of another type");
+    assert!(reason.message().contains("Refusal") && reason.message().contains("String"), "{reason}");
     assert_works(&executor);
 }
 
@@ -59,6 +61,8 @@ fn a_returned_error_keeps_its_causes(setting: &Setting) {
     assert_eq!(error.message(), "the number was not read");
     let cause = error.source().expect("there is a cause").to_string();
     assert_eq!(cause, "invalid digit found in string");
+    let reason = error.try_downcast::<String>().expect_err("it has no value");
+    assert!(reason.message().contains("does not implement serde's `Serialize`"), "{reason}");
     assert!(format!("{error:?}").contains(&cause));
 }
 
