@@ -33,6 +33,7 @@ mod boot;
 mod buffer;
 mod call;
 mod callbacks;
+mod cbor;
 mod codec;
 mod collections;
 mod doze;
@@ -70,6 +71,7 @@ pub use buffer::Buffer;
 #[doc(no_inline)]
 pub use bytemuck::Pod;
 pub use call::Call;
+pub use cbor::Cbor;
 pub use error::{Error, Result};
 pub use executor::Executor;
 pub use future::{

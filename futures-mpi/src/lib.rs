@@ -82,9 +82,9 @@ mod transport;
 pub use comm_executor::{MpiCommBuilder, MpiCommExecutor};
 pub use comm_workers::{WorkersCommunicator, get_comm_workers};
 pub use futures_mpi_core::{
-    AsCompleted, AsCompletedInTime, Buffer, Call, Error, Executor, Future, GlobalValue, IntoArgs, Map, MapIter, Pod,
-    Resolve, Result, ReturnWhen, TaskId, ThreadPoolBuilder, ThreadPoolExecutor, Waited, as_completed, catch, collect,
-    compose, global, then, wait,
+    AsCompleted, AsCompletedInTime, Buffer, Call, Cbor, Error, Executor, Future, GlobalValue, IntoArgs, Map, MapIter,
+    Pod, Resolve, Result, ReturnWhen, TaskId, ThreadPoolBuilder, ThreadPoolExecutor, Waited, as_completed, catch,
+    collect, compose, global, then, wait,
 };
 pub use futures_mpi_macros::main;
 #[doc(inline)]

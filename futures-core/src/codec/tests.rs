@@ -54,7 +54,7 @@ fn the_limit_holds_and_leaves_the_bytes_as_they_were() {
 fn what_has_no_bytes_stays_without() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Nothing {}
-    assert_eq!(encoded(&((), Nothing {}, [(); 3])), []);
+    assert!(encoded(&((), Nothing {}, [(); 3])).is_empty());
     assert_eq!(read_as::<((), Nothing, [(); 3])>(&((), Nothing {}, [(); 3])), Ok(((), Nothing {}, [(); 3])));
     assert!(decode::<u8>(&[]).is_err() && decode::<()>(&[0]).is_err() && decode::<()>(&[0; 4]).is_ok());
 }
@@ -126,7 +126,7 @@ fn a_field_that_is_left_out_is_refused_by_name() {
     assert_eq!(read_as(&report), Ok(report.clone()));
     let reason = refusal(&vec![Report { warning: None, ..report }]);
     assert!(reason.starts_with("the field `warning` of `Report` is left out"), "{reason}");
-    assert!(reason.contains("docs/what-can-travel.md"), "{reason}");
+    assert!(reason.contains("`Cbor`") && reason.contains("docs/what-can-travel.md"), "{reason}");
     let reason = refusal(&Step::Go { limit: None });
     assert!(reason.contains("the field `limit` of `Go`"), "{reason}");
 }
@@ -306,7 +306,7 @@ fn types_that_describe_themselves_are_refused_with_the_way_out() {
         read_as::<serde::de::IgnoredAny>(&1u8).expect_err("it is refused"),
     ];
     for reason in reasons {
-        assert!(reason.contains("`#[serde(untagged)]`") && reason.contains("docs/what-can-travel.md"), "{reason}");
+        assert!(reason.contains("`#[serde(untagged)]`") && reason.contains("wrap the value in `Cbor`"), "{reason}");
     }
     let reason = read_as::<Holder>(&Holder { number: 1, held: Untagged::Number(1) }).expect_err("it is refused");
     assert!(reason.starts_with("the field `held` of `Holder`"), "{reason}");

@@ -1,10 +1,12 @@
 //! What may be passed for the arguments of a task: the tuple itself, a lone argument, or references to the values.
 
+use crate::cbor::Cbor;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// A value that can be passed for one argument of type `A`: an `A`, a reference to one, a `&str` for a [`String`], a
-/// slice for a [`Vec`], a `&Path` for a [`PathBuf`]. It encodes to the same bytes as the `A`.
+/// slice for a [`Vec`], a `&Path` for a [`PathBuf`], a `Cbor<&T>` for a [`Cbor<T>`](Cbor). It encodes to the same bytes
+/// as the `A`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed for an argument of type `{A}`",
     label = "the task takes `{A}` here"
@@ -16,6 +18,7 @@ impl<A: Serialize> Argument<A> for &A {}
 impl Argument<String> for &str {}
 impl<T: Serialize> Argument<Vec<T>> for &[T] {}
 impl Argument<PathBuf> for &Path {}
+impl<T: Serialize> Argument<Cbor<T>> for Cbor<&T> {}
 
 /// What a worker owns in order to lend a `&Self` to a task function that takes one.
 ///
@@ -37,8 +40,8 @@ impl Lent for Path {
 /// task.
 ///
 /// Accepted are the tuple, with references where copying would be a waste (`&T` for a `T`, `&str` for a `String`,
-/// `&[T]` for a `Vec<T>`, `&Path` for a `PathBuf`), and for a task of one argument also that argument without the
-/// tuple.
+/// `&[T]` for a `Vec<T>`, `&Path` for a `PathBuf`, `Cbor<&T>` for a `Cbor<T>`), and for a task of one argument also that
+/// argument without the tuple.
 ///
 /// # Examples
 ///
@@ -117,6 +120,14 @@ impl<'a> IntoArgs<(PathBuf,)> for &'a Path {
     }
 }
 
+impl<'a, T: Serialize> IntoArgs<(Cbor<T>,)> for Cbor<&'a T> {
+    type Encoded = Self;
+
+    fn into_args(self) -> Self {
+        self
+    }
+}
+
 macro_rules! tuple_of_one {
     ($([$($generics:tt)*] $given:ty => $argument:ty;)*) => {$(
         impl<$($generics)*> IntoArgs<($argument,)> for ($given,) {
@@ -135,6 +146,7 @@ tuple_of_one! {
     ['a] &'a str => String;
     ['a, T: Serialize] &'a [T] => Vec<T>;
     ['a] &'a Path => PathBuf;
+    ['a, T: Serialize] Cbor<&'a T> => Cbor<T>;
 }
 
 macro_rules! tuples {

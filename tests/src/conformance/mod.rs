@@ -3,6 +3,7 @@
 mod ahead;
 mod buffers;
 mod calls;
+mod cbor;
 mod comm;
 mod derived;
 mod driving;
@@ -171,6 +172,7 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
         ahead::PROMISES,
         buffers::PROMISES,
         calls::PROMISES,
+        cbor::PROMISES,
         driving::PROMISES,
         derived::PROMISES,
         encoding::PROMISES,
