@@ -5,11 +5,12 @@
 
 use fastrand::Rng;
 use futures_mpi_core::engine::{Arrival, Clock, Frame, Next, Place, Stepper, Transport, Worker, WorkerNumber};
-use futures_mpi_core::options::{CommonOptions, Decided, PoolOptions};
-use futures_mpi_core::{Executor, Future};
+use futures_mpi_core::options::{CommonOptions, PoolOptions};
+use futures_mpi_core::{Buffer, Cbor, Executor, Future};
 use futures_mpi_macros::remote_task;
 use peak_alloc::PeakAlloc;
-use std::collections::VecDeque;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,8 +35,151 @@ fn measure(texts: Vec<String>, more: Option<(u64, Vec<u8>)>) -> Result<Vec<Strin
     }
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Shape {
+    Unit,
+    One(u128),
+    Two(char, Option<Box<Shape>>),
+    Named { list: Vec<Shape>, texts: BTreeMap<String, Vec<i16>> },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+enum Described {
+    Nothing,
+    Some {
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        list: Vec<Described>,
+        #[serde(flatten)]
+        rest: HashMap<String, Option<Option<i64>>>,
+    },
+}
+
+/// Values of all kinds, each of them small.
+type Shapes = (Vec<Shape>, Cbor<Vec<Described>>, Buffer<u32>, (bool, f32, [(i8, u16); 2]), Option<Result<(), String>>);
+
+#[remote_task]
+fn same_shapes(shapes: Shapes) -> Shapes {
+    assert!(shapes.0.iter().all(is_sound) && shapes.1.iter().all(|value| depth_of(value) < 300));
+    shapes
+}
+
+/// Whether the value can be walked through.
+fn is_sound(shape: &Shape) -> bool {
+    match shape {
+        Shape::Unit | Shape::One(_) => true,
+        Shape::Two(char, inner) => char::from_u32(u32::from(*char)).is_some() && inner.as_deref().is_none_or(is_sound),
+        Shape::Named { list, texts } => {
+            list.iter().all(is_sound) && texts.keys().all(|text| std::str::from_utf8(text.as_bytes()).is_ok())
+        }
+    }
+}
+
+fn depth_of(value: &Described) -> usize {
+    match value {
+        Described::Nothing => 0,
+        Described::Some { list, .. } => 1 + list.iter().map(depth_of).max().unwrap_or(0),
+    }
+}
+
+fn shapes() -> Shapes {
+    let texts = BTreeMap::from([("a".to_owned(), vec![1, -1]), ("bc".to_owned(), vec![])]);
+    let two = Shape::Two('x', Some(Box::new(Shape::One(u128::MAX))));
+    let rest = HashMap::from([("n".to_owned(), Some(None)), ("m".to_owned(), Some(Some(-300)))]);
+    let described = Described::Some { list: vec![Described::Nothing], rest };
+    (
+        vec![Shape::Unit, two, Shape::Named { list: vec![Shape::Unit], texts }],
+        Cbor(vec![described]),
+        Buffer::from(vec![7; 3]),
+        (true, 0.5, [(1, 2), (3, 4)]),
+        Some(Err("no".to_owned())),
+    )
+}
+
 /// One test, because the memory of the whole process is counted.
 #[test]
+fn damage_does_no_harm() {
+    damaged_frames_do_no_harm();
+    damaged_values_do_no_harm();
+}
+
+/// Every truncation and every changed bit of a call and of its reply: an error, or a value of that type.
+fn damaged_values_do_no_harm() {
+    let (call, reply) = record_shapes();
+    for bytes in every_damage(&call) {
+        give_to_worker(&bytes);
+    }
+    let mut values = 0;
+    for bytes in every_damage(&reply) {
+        values += usize::from(give_reply(&bytes));
+    }
+    assert!(values > 0, "a bit of a number may change");
+}
+
+/// The bytes cut everywhere, and with each of their bits changed.
+fn every_damage(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let cut = (0..bytes.len()).map(|length| bytes[..length].to_vec());
+    let changed = (0..8 * bytes.len()).map(|bit| {
+        let mut changed = bytes.to_vec();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        changed
+    });
+    cut.chain(changed)
+}
+
+/// The frames of one call, and the reply to it.
+fn record_shapes() -> (Vec<u8>, Vec<u8>) {
+    let network = Network::default();
+    let (executor, mut stepper) = pool_with(&network, CommonOptions::default());
+    let future = executor.submit(same_shapes::ID, shapes());
+    let mut worker = new_worker();
+    while !future.done() {
+        exchange(&mut stepper, &network, &mut worker);
+    }
+    assert_eq!(future.result().expect("it succeeds"), shapes());
+    let frames = network.lock();
+    let call = frames.all_down.iter().max_by_key(|frame| frame.len()).expect("there is one").clone();
+    let reply = frames.all_up.iter().max_by_key(|frame| frame.len()).expect("there is one").clone();
+    drop(frames);
+    end(&executor, &mut stepper, &network);
+    (call, reply)
+}
+
+/// Gives a damaged reply to a pool that waits for it; whether it is taken for a value.
+fn give_reply(reply: &[u8]) -> bool {
+    let network = Network::default();
+    let (executor, mut stepper) = pool_with(&network, CommonOptions::default());
+    let future = executor.submit(same_shapes::ID, shapes());
+    let mut worker = new_worker();
+    while network.lock().all_down.iter().map(Vec::len).max().unwrap_or(0) < reply.len() / 2 {
+        exchange(&mut stepper, &network, &mut worker);
+    }
+    network.lock().arrivals.clear();
+    network.lock().arrivals.push_back(Arrival::Frame(WorkerNumber(0), reply.to_vec().into()));
+    within_bounds(reply.len(), || _ = stepper.step(Duration::ZERO));
+    end(&executor, &mut stepper, &network);
+    let mut result = None;
+    within_bounds(reply.len(), || result = Some(future.result()));
+    match result.expect("it has been asked for") {
+        Ok(shapes) => {
+            assert!(shapes.0.iter().all(is_sound) && shapes.1.iter().all(|value| depth_of(value) < 300));
+            true
+        }
+        Err(error) => {
+            assert!(!error.message().is_empty(), "an error has a message");
+            false
+        }
+    }
+}
+
+/// Ends a pool, whose only worker is lost.
+fn end(executor: &Executor, stepper: &mut Stepper, network: &Network) {
+    executor.shutdown(false, false);
+    network.lock().arrivals.push_back(Arrival::Lost(WorkerNumber(0), "the test is over".to_owned()));
+    stepper.step(Duration::ZERO);
+    assert!(stepper.is_finished(), "the pool comes to its end");
+}
+
 fn damaged_frames_do_no_harm() {
     let recorded = record();
     assert!(recorded.down.len() > 3 && recorded.up.len() > 3, "all kinds of frames were exchanged");
@@ -156,17 +300,21 @@ fn arguments() -> (Vec<String>, Option<(u64, Vec<u8>)>) {
 }
 
 fn pool(network: &Network) -> (Executor, Stepper) {
+    pool_with(network, options())
+}
+
+fn pool_with(network: &Network, options: CommonOptions) -> (Executor, Stepper) {
     let (manager, mut stepper) = Stepper::detached(PoolOptions::default()).expect("the task functions agree");
     stepper.attach(Ok(Box::new(network.clone())));
-    (Executor::owning(manager, options()), stepper)
+    (Executor::owning(manager, options.decide().expect("they are good")), stepper)
 }
 
 /// Options that are sent to the workers.
-fn options() -> Decided {
+fn options() -> CommonOptions {
     let mut options = CommonOptions::default();
     options.global("name".to_owned(), "value");
     options.initializer(measure::ID, arguments());
-    options.decide().expect("they are good")
+    options
 }
 
 /// Lets manager and worker deal with what has come; whether the worker stops.
