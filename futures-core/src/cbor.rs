@@ -118,7 +118,10 @@ impl<T: Serialize> Serialize for Cbor<T> {
             return self.0.serialize(serializer);
         }
         let bytes = write::to_bytes(&self.0).map_err(|failure| {
-            ser::Error::custom(format_args!("a {} cannot be written as CBOR: {failure}", std::any::type_name::<T>()))
+            ser::Error::custom(format_args!(
+                "a value of type {} cannot be written as CBOR: {failure}",
+                std::any::type_name::<T>()
+            ))
         })?;
         serializer.serialize_bytes(&bytes)
     }
@@ -145,7 +148,10 @@ impl<T: DeserializeOwned> Visitor<'_> for BytesVisitor<T> {
 
     fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Cbor<T>, E> {
         read::from_bytes(bytes).map(Cbor).map_err(|failure| {
-            E::custom(format_args!("a {} cannot be read from its CBOR: {failure}", std::any::type_name::<T>()))
+            E::custom(format_args!(
+                "a value of type {} cannot be read from its CBOR: {failure}",
+                std::any::type_name::<T>()
+            ))
         })
     }
 }

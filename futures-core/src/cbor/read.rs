@@ -261,6 +261,25 @@ impl<'a> Deserializer<'a> for &mut Reader<'a> {
         }
     }
 
+    /// Elements that are left out would make others change places.
+    fn deserialize_tuple<V: Visitor<'a>>(self, length: usize, visitor: V) -> Result<V::Value> {
+        match self.take_head()? {
+            Head::Array(Some(count)) if count != length => {
+                Err(Failure::new(format!("a tuple or an array of {length} elements was written with {count} of them")))
+            }
+            head => self.visit_head(head, visitor),
+        }
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'a>>(
+        self,
+        _name: &'static str,
+        length: usize,
+        visitor: V,
+    ) -> Result<V::Value> {
+        self.deserialize_tuple(length, visitor)
+    }
+
     fn deserialize_ignored_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value> {
         self.skip()?;
         visitor.visit_unit()
@@ -268,7 +287,7 @@ impl<'a> Deserializer<'a> for &mut Reader<'a> {
 
     serde::forward_to_deserialize_any! {
         <W: Visitor<'a>>
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf seq tuple tuple_struct map
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf seq map
         struct identifier
     }
 }
