@@ -12,8 +12,8 @@ use std::ops::Deref;
 /// Arguments and results are encoded and decoded as they would be for MPI processes, and the scheduler is the same, so
 /// that a program tested with it behaves the same with `MpiPoolExecutor`. It needs no MPI.
 ///
-/// Each thread has a stack of 8 MiB, as the main thread of a process has by default; of more, if the variable
-/// `RUST_MIN_STACK` says so, in bytes.
+/// Each thread has a stack of 8 MiB, as the main thread of a process has by default, unless
+/// [`stack_size`](ThreadPoolBuilder::stack_size) or the variable `RUST_MIN_STACK` says something else.
 ///
 /// # Examples
 ///
@@ -40,6 +40,7 @@ pub struct ThreadPoolExecutor {
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ThreadPoolBuilder {
     max_workers: Option<usize>,
+    stack_bytes: Option<usize>,
     common: CommonOptions,
 }
 
@@ -66,6 +67,33 @@ impl ThreadPoolBuilder {
         self
     }
 
+    /// The size of each thread's stack in bytes, from 2 MiB to 64 GiB; if not set 8 MiB, or what the variable
+    /// `RUST_MIN_STACK` says, in bytes, if that is more.
+    ///
+    /// Tasks that call themselves deeply, or hold large arrays by value, need more. The system gives memory to a stack
+    /// only as far as it is used. The threads that encode arguments and decode results are the program's own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{ThreadPoolExecutor, remote_task};
+    ///
+    /// #[remote_task]
+    /// fn depth(levels: u32) -> u32 {
+    ///     let room = std::hint::black_box([levels; 1000]);
+    ///     if levels == 0 { 0 } else { depth(levels - 1) + 1 + room[0] - levels }
+    /// }
+    ///
+    /// let executor = ThreadPoolExecutor::builder().max_workers(1).stack_size(64 << 20).build()?;
+    /// assert_eq!(executor.submit(depth::ID, 5000).result()?, 5000);
+    /// # Ok::<(), futures_mpi::Error>(())
+    /// ```
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_bytes = Some(bytes);
+        self
+    }
+
     crate::__executor_options!();
 
     /// Makes the executor; its threads are started at first use.
@@ -77,8 +105,10 @@ impl ThreadPoolBuilder {
     /// task functions contradict one another.
     pub fn build(self) -> Result<ThreadPoolExecutor> {
         let count = options::max_workers(self.max_workers)?.unwrap_or_else(options::own_cores);
+        let stack_bytes = self.stack_bytes.map(options::stack_size).transpose()?;
         let options = self.common.decide()?;
-        let recipe = Box::new(move |notify: &_| transport::threads(count, notify, |work| work()));
+        let recipe =
+            Box::new(move |notify: &_| transport::threads_with_stacks(count, stack_bytes, notify, |work| work()));
         let manager = Manager::new(Plan {
             recipe,
             backoff: None,

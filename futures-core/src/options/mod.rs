@@ -8,6 +8,7 @@ mod methods;
 mod read;
 
 pub use cores::{is_crowded, is_crowded_by_threads, own_cores};
+pub(crate) use read::stack_size;
 pub use read::{BACKOFF, BOOT_LIMIT, DEFAULT_BACKOFF, DEFAULT_BOOT_LIMIT, DEFAULT_SHUTDOWN_LIMIT};
 pub use read::{MAX_WORKERS, OUT_OF_BAND, PREFETCH, REPLACE_LOST_WORKERS, SHUTDOWN_LIMIT, WATCHDOG};
 pub use read::{backoff, max_workers, refuse};

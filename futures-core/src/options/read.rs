@@ -43,6 +43,10 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// The most workers that can be asked for.
 const MOST_WORKERS: usize = 1 << 24;
 
+/// The smallest and the largest stack that can be asked for.
+const SMALLEST_STACK_BYTES: usize = 2 << 20;
+const LARGEST_STACK_BYTES: usize = 64 << 30;
+
 /// The number of workers that the program asks for, else the one in the environment, else none.
 ///
 /// # Errors
@@ -54,6 +58,21 @@ pub fn max_workers(given: Option<usize>) -> Result<Option<usize>> {
         None => variable(MAX_WORKERS)?
             .map(|text| accept_workers(text.trim().parse().unwrap_or(0), &text, MAX_WORKERS))
             .transpose(),
+    }
+}
+
+/// The size of a stack in bytes.
+///
+/// # Errors
+///
+/// If nested values, as deep as they may be, have no room in it, or if it is absurdly large.
+pub(crate) fn stack_size(bytes: usize) -> Result<usize> {
+    if (SMALLEST_STACK_BYTES..=LARGEST_STACK_BYTES).contains(&bytes) {
+        Ok(bytes)
+    } else {
+        let accepted =
+            format!("a number of bytes from {SMALLEST_STACK_BYTES} (2 MiB) to {LARGEST_STACK_BYTES} (64 GiB)");
+        Err(refuse("stack_size", &bytes.to_string(), &accepted))
     }
 }
 
@@ -190,6 +209,18 @@ mod tests {
             assert_eq!(seconds(text), None, "{text}");
         }
         assert_eq!(limit(Some(Duration::MAX), "a", "b", Duration::ZERO).expect("it is accepted"), LONGEST);
+    }
+
+    #[test]
+    fn a_stack_is_neither_too_small_nor_absurdly_large() {
+        for bytes in [2 << 20, 8 << 20, 64 << 30] {
+            assert_eq!(stack_size(bytes).expect("it is accepted"), bytes);
+        }
+        for bytes in [0, 8, (2 << 20) - 1, (64 << 30) + 1, usize::MAX] {
+            let error = stack_size(bytes).expect_err("it is refused");
+            assert!(error.is_configuration(), "{error}");
+            assert!(error.message().starts_with(&format!("stack_size is \"{bytes}\"")), "{error}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub use claims::{Claimer, Claims};
 pub use held::Held;
 use std::time::Duration;
 pub use thread::threads;
+pub(crate) use thread::threads_with_stacks;
 
 /// One message between the manager and a worker: bytes, and buffers that travel beside them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -17,7 +17,7 @@ const PLACE: Place<'_> = Place { host: "this host", set_variable: None };
 const STACK_BYTES: usize = 8 << 20;
 
 /// The stack of a worker thread: more than the least if the variable by which Rust sizes the stacks of threads says so.
-fn stack_bytes() -> usize {
+fn default_stack_bytes() -> usize {
     let wanted = std::env::var("RUST_MIN_STACK").ok().and_then(|bytes| bytes.trim().parse().ok());
     wanted.unwrap_or(0).max(STACK_BYTES)
 }
@@ -28,6 +28,17 @@ pub fn threads(
     notify: &Notify,
     around: impl Fn(&mut dyn FnMut()) + Clone + Send + 'static,
 ) -> Result<Box<dyn Transport>> {
+    threads_with_stacks(count, None, notify, around)
+}
+
+/// Starts worker threads with stacks of a given size, if one is given.
+pub(crate) fn threads_with_stacks(
+    count: usize,
+    stack_bytes: Option<usize>,
+    notify: &Notify,
+    around: impl Fn(&mut dyn FnMut()) + Clone + Send + 'static,
+) -> Result<Box<dyn Transport>> {
+    let stack_bytes = stack_bytes.unwrap_or_else(default_stack_bytes);
     let (arrivals, from_workers) = mpsc::channel();
     let (mut workers, mut handles) = (Vec::new(), Vec::new());
     for number in 0..count as u32 {
@@ -44,7 +55,7 @@ pub fn threads(
         let around = around.clone();
         let handle = thread::Builder::new()
             .name(format!("futures-mpi-worker-{number}"))
-            .stack_size(stack_bytes())
+            .stack_size(stack_bytes)
             .spawn(move || around(&mut || _ = worker::serve(&mut link, PLACE)))
             .map_err(|error| Error::new(Kind::Broken, format!("worker thread {number} cannot be started: {error}")))?;
         workers.push((sender, claims));
