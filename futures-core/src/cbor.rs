@@ -19,22 +19,23 @@ use std::ops::{Deref, DerefMut};
 /// arguments, results, errors and globals.
 ///
 /// The value comes back as it was. More is carried than in JSON: integers of 128 bits, NaN and the infinities, keys
-/// that are no texts, bytes, `Some(None)` and `Some(())`. Types that ask are told that the format can be read by humans,
-/// as in JSON; `untagged`, `tag` and `flatten` rely on that. What the attributes themselves lose is lost, as in every
-/// format: an `untagged` value becomes the first variant that fits, and a field that is skipped or renamed on one side
-/// only becomes its default.
+/// that are no texts, bytes, `Some(None)` and `Some(())`. Types that ask are told that the format can be read by
+/// humans, as in JSON; `untagged`, `tag` and `flatten` rely on that. What the attributes themselves lose is lost, as in
+/// every format: an `untagged` value becomes the first variant that fits, and a field that is skipped or renamed on one
+/// side only becomes its default.
 ///
 /// # Errors
 ///
 /// The call fails, and [`Error::is_codec`](crate::Error::is_codec) holds,
 /// - if options, enums, structs, tuples, sequences and maps are nested more than 256 deep in the value,
-/// - if its type cannot be read from what it has written, with the reason, such as a field that is missing. serde itself
-///   has no place for integers of 128 bits in what is `untagged`, `tag`ged without `content`, or flattened.
+/// - if its type cannot be read from what it has written, with the reason, such as a field that is missing. serde
+///   itself has no place for integers of 128 bits in what is `untagged`, `tag`ged without `content`, or flattened.
 ///
 /// # Other formats
 ///
-/// A format for humans, such as JSON, and CBOR around it are given the value as if it were not wrapped; others are given
-/// the bytes of its CBOR. A [`Buffer`](crate::Buffer) inside is an ordinary sequence; pass it beside the wrapped value.
+/// A format for humans, such as JSON, and CBOR around it are given the value as if it were not wrapped; others are
+/// given the bytes of its CBOR. A [`Buffer`](crate::Buffer) inside is an ordinary sequence; pass it beside the wrapped
+/// value.
 ///
 /// # Examples
 ///

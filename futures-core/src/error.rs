@@ -264,9 +264,10 @@ impl Error {
     ///
     /// # Errors
     ///
-    /// [`is_codec`](Self::is_codec) holds for the new error, and its message says what is the matter: the value could not
-    /// be encoded, for a reason that [`Debug`](fmt::Debug) of this error names, too; it cannot be decoded; it is of another
-    /// type; or there is none, because no task has returned it or because its type does not implement serde's traits.
+    /// [`is_codec`](Self::is_codec) holds for the new error, and its message says what is the matter: the value could
+    /// not be encoded, for a reason that [`Debug`](fmt::Debug) of this error names, too; it cannot be decoded; it is of
+    /// another type; or there is none, because no task has returned it or because its type does not implement serde's
+    /// traits.
     ///
     /// # Examples
     ///

@@ -381,5 +381,6 @@ fn formats_for_humans_and_itself_do_not_see_the_wrapper() {
 
 #[test]
 fn references_encode_like_values() {
-    assert_eq!(written(&inner()), written(inner()));
+    let value = inner();
+    assert_eq!(written(&value), written(inner()));
 }

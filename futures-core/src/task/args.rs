@@ -40,8 +40,8 @@ impl Lent for Path {
 /// task.
 ///
 /// Accepted are the tuple, with references where copying would be a waste (`&T` for a `T`, `&str` for a `String`,
-/// `&[T]` for a `Vec<T>`, `&Path` for a `PathBuf`, `Cbor<&T>` for a `Cbor<T>`), and for a task of one argument also that
-/// argument without the tuple.
+/// `&[T]` for a `Vec<T>`, `&Path` for a `PathBuf`, `Cbor<&T>` for a `Cbor<T>`), and for a task of one argument also
+/// that argument without the tuple.
 ///
 /// # Examples
 ///
@@ -120,7 +120,7 @@ impl<'a> IntoArgs<(PathBuf,)> for &'a Path {
     }
 }
 
-impl<'a, T: Serialize> IntoArgs<(Cbor<T>,)> for Cbor<&'a T> {
+impl<T: Serialize> IntoArgs<(Cbor<T>,)> for Cbor<&T> {
     type Encoded = Self;
 
     fn into_args(self) -> Self {
