@@ -53,7 +53,12 @@ enum Mixed {
 fn job(id: u32) -> Job {
     let list = Mixed::List(vec![Mixed::Nothing, Mixed::Integer(1), Mixed::Float(1.0), Mixed::Text("1".to_owned())]);
     let tags = vec!["tag".to_owned(); id as usize % 2];
-    Job { id, tags, limit: (id % 3 == 0).then_some(f64::INFINITY), rest: BTreeMap::from([("list".to_owned(), list)]) }
+    Job {
+        id,
+        tags,
+        limit: id.is_multiple_of(3).then_some(f64::INFINITY),
+        rest: BTreeMap::from([("list".to_owned(), list)]),
+    }
 }
 
 fn wishes() -> Vec<Wish> {
