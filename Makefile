@@ -51,7 +51,7 @@ test: setup
 	FUTURES_MPI_TEST_REQUIRE_MPI=1 cargo test --workspace
 
 test-core: setup-core
-	cargo test --package futures-mpi-core --package futures-mpi-macros
+	cargo test --package futures-mpi-core --package futures-mpi-macros --features futures-mpi-core/cbor
 
 # Without those of test-core, for a second MPI beside the first.
 test-mpi: setup

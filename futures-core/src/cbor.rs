@@ -1,10 +1,15 @@
 //! Values in a format that describes itself, for types that the library's own format refuses.
+//!
+//! Reader and writer are our own, because the well-known ones change values: with `ciborium` 0.2.2 and `serde_json`
+//! `Some(None)` and `Some(())` come back as `None`, and neither reads a tagged enum with an `IpAddr` inside, or flattened
+//! keys that are numbers. A test reads the bytes with `ciborium`, and its bytes here.
 
 mod read;
 #[cfg(test)]
 mod tests;
 mod write;
 
+use crate::task::{Argument, IntoArgs};
 use serde::de::{self, DeserializeOwned, Deserializer, Visitor};
 use serde::ser::{self, Serializer};
 use serde::{Deserialize, Serialize};
@@ -110,6 +115,24 @@ impl<T: Display> Display for Cbor<T> {
 impl<T: std::error::Error> std::error::Error for Cbor<T> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source()
+    }
+}
+
+impl<T: Serialize> Argument<Cbor<T>> for Cbor<&T> {}
+
+impl<T: Serialize> IntoArgs<(Cbor<T>,)> for Cbor<&T> {
+    type Encoded = Self;
+
+    fn into_args(self) -> Self {
+        self
+    }
+}
+
+impl<T: Serialize> IntoArgs<(Cbor<T>,)> for (Cbor<&T>,) {
+    type Encoded = Self;
+
+    fn into_args(self) -> Self {
+        self
     }
 }
 

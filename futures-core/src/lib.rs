@@ -33,6 +33,7 @@ mod boot;
 mod buffer;
 mod call;
 mod callbacks;
+#[cfg(feature = "cbor")]
 mod cbor;
 mod codec;
 mod collections;
@@ -71,6 +72,7 @@ pub use buffer::Buffer;
 #[doc(no_inline)]
 pub use bytemuck::Pod;
 pub use call::Call;
+#[cfg(feature = "cbor")]
 pub use cbor::Cbor;
 pub use error::{Error, Result};
 pub use executor::Executor;

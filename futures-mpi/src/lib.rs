@@ -81,10 +81,12 @@ mod transport;
 
 pub use comm_executor::{MpiCommBuilder, MpiCommExecutor};
 pub use comm_workers::{WorkersCommunicator, get_comm_workers};
+#[cfg(feature = "cbor")]
+pub use futures_mpi_core::Cbor;
 pub use futures_mpi_core::{
-    AsCompleted, AsCompletedInTime, Buffer, Call, Cbor, Error, Executor, Future, GlobalValue, IntoArgs, Map, MapIter,
-    Pod, Resolve, Result, ReturnWhen, TaskId, ThreadPoolBuilder, ThreadPoolExecutor, Waited, as_completed, catch,
-    collect, compose, global, then, wait,
+    AsCompleted, AsCompletedInTime, Buffer, Call, Error, Executor, Future, GlobalValue, IntoArgs, Map, MapIter, Pod,
+    Resolve, Result, ReturnWhen, TaskId, ThreadPoolBuilder, ThreadPoolExecutor, Waited, as_completed, catch, collect,
+    compose, global, then, wait,
 };
 pub use futures_mpi_macros::main;
 #[doc(inline)]

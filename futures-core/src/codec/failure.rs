@@ -74,8 +74,8 @@ impl Display for Reason {
 }
 
 /// How a type travels that this format cannot carry.
-pub(super) const WAY_OUT: &str = "wrap the value in `Cbor`, which writes names and types, or give the type that travels no \
-                                  such attributes (see docs/what-can-travel.md)";
+pub(super) const WAY_OUT: &str = "wrap the value in `Cbor`, which writes names and types (with the feature `cbor`), or give the \
+                                  type that travels no such attributes (see docs/what-can-travel.md)";
 
 impl std::error::Error for Failure {}
 

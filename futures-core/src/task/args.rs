@@ -1,12 +1,11 @@
 //! What may be passed for the arguments of a task: the tuple itself, a lone argument, or references to the values.
 
-use crate::cbor::Cbor;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// A value that can be passed for one argument of type `A`: an `A`, a reference to one, a `&str` for a [`String`], a
-/// slice for a [`Vec`], a `&Path` for a [`PathBuf`], a `Cbor<&T>` for a [`Cbor<T>`](Cbor). It encodes to the same bytes
-/// as the `A`.
+/// slice for a [`Vec`], a `&Path` for a [`PathBuf`], a `Cbor<&T>` for a `Cbor<T>`. It encodes to the same bytes as the
+/// `A`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed for an argument of type `{A}`",
     label = "the task takes `{A}` here"
@@ -18,7 +17,6 @@ impl<A: Serialize> Argument<A> for &A {}
 impl Argument<String> for &str {}
 impl<T: Serialize> Argument<Vec<T>> for &[T] {}
 impl Argument<PathBuf> for &Path {}
-impl<T: Serialize> Argument<Cbor<T>> for Cbor<&T> {}
 
 /// What a worker owns in order to lend a `&Self` to a task function that takes one.
 ///
@@ -120,14 +118,6 @@ impl<'a> IntoArgs<(PathBuf,)> for &'a Path {
     }
 }
 
-impl<T: Serialize> IntoArgs<(Cbor<T>,)> for Cbor<&T> {
-    type Encoded = Self;
-
-    fn into_args(self) -> Self {
-        self
-    }
-}
-
 macro_rules! tuple_of_one {
     ($([$($generics:tt)*] $given:ty => $argument:ty;)*) => {$(
         impl<$($generics)*> IntoArgs<($argument,)> for ($given,) {
@@ -146,7 +136,6 @@ tuple_of_one! {
     ['a] &'a str => String;
     ['a, T: Serialize] &'a [T] => Vec<T>;
     ['a] &'a Path => PathBuf;
-    ['a, T: Serialize] Cbor<&'a T> => Cbor<T>;
 }
 
 macro_rules! tuples {

@@ -9,6 +9,8 @@ mod panic;
 
 pub use alone::take_worker_alone;
 pub(crate) use alone::{ALONE_NANOS, has_taken_worker_alone};
+#[cfg(feature = "cbor")]
+pub(crate) use args::Argument;
 pub use args::{IntoArgs, Lent};
 pub use entry::{Call, Input, Output, ResultOutput, TaskEntry, signature};
 pub(crate) use failure::FailureKind;
