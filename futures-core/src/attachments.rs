@@ -42,7 +42,40 @@ pub(crate) enum Place {
 }
 
 /// Attachments to what is being decoded, each until it is taken.
-pub(crate) type Incoming = Vec<Option<Attachment>>;
+///
+/// It is one word, because most values have none, and three words for each of millions of small ones take their time.
+#[derive(Debug, Default)]
+pub(crate) struct Incoming(Option<Box<Vec<Option<Attachment>>>>);
+
+impl Incoming {
+    /// None at all.
+    pub(crate) const NONE: Incoming = Incoming(None);
+
+    #[inline]
+    fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// How many have not been taken.
+    #[inline]
+    pub(crate) fn left(&self) -> usize {
+        self.0.as_ref().map_or(0, |attachments| attachments.iter().flatten().count())
+    }
+
+    fn take(&mut self, place: usize) -> Option<Attachment> {
+        self.0.as_mut()?.get_mut(place)?.take()
+    }
+}
+
+impl From<Vec<Attachment>> for Incoming {
+    #[inline]
+    fn from(attachments: Vec<Attachment>) -> Self {
+        if attachments.is_empty() {
+            return Incoming::NONE;
+        }
+        Incoming(Some(Box::new(attachments.into_iter().map(Some).collect())))
+    }
+}
 
 /// The channel to what is being decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +98,7 @@ thread_local! {
     /// What has been attached, by encodings that nest: those of the innermost last.
     static ATTACHED: RefCell<Vec<Attachment>> = const { RefCell::new(Vec::new()) };
     static DECODING: Cell<Decoding> = const { Cell::new(Decoding::Closed) };
-    static INCOMING: RefCell<Incoming> = const { RefCell::new(Vec::new()) };
+    static INCOMING: RefCell<Incoming> = const { RefCell::new(Incoming::NONE) };
 }
 
 /// Runs `encode` with the channel open: buffers of `inline_bytes` and more are added to `attachments`, and their places
@@ -128,7 +161,7 @@ fn discard(count: usize) {
 
 /// Runs `decode` with the channel open: buffers are taken from `attachments`.
 pub(crate) fn while_decoding<R>(attachments: &mut Incoming, decode: impl FnOnce() -> R) -> R {
-    if attachments.is_empty() {
+    if attachments.is_none() {
         let _restore = Restore { variable: &DECODING, before: DECODING.replace(Decoding::Without) };
         return decode();
     }
@@ -181,7 +214,7 @@ pub(crate) fn take(place: u32) -> Option<Attachment> {
     if DECODING.get() != Decoding::With {
         return None;
     }
-    INCOMING.with_borrow_mut(|incoming| incoming.get_mut(place as usize)?.take())
+    INCOMING.with_borrow_mut(|incoming| incoming.take(place as usize))
 }
 
 /// Gives a thread's variable its former value at the end: encoding nests, where a `Serialize` submits a task, and may

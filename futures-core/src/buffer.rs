@@ -250,14 +250,14 @@ impl Visitor<'_> for RawVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachments::Encoded;
+    use crate::attachments::{Encoded, Incoming};
     use crate::codec::{self, Limits};
 
     fn there_and_back<T: Serialize + DeserializeOwned>(value: &T, inline_bytes: usize) -> (T, Encoded) {
         let mut encoded = Encoded::default();
         let limits = Limits { inline_bytes, ..Limits::default() };
         codec::encode_with_attachments(value, &mut encoded, &limits).expect("it encodes");
-        let decoded = codec::decode_with_attachments(&encoded.bytes, encoded.attachments.clone());
+        let decoded = codec::decode_with_attachments(&encoded.bytes, encoded.attachments.clone().into());
         (decoded.expect("it decodes"), encoded)
     }
 
@@ -331,10 +331,10 @@ mod tests {
         let limits = Limits { inline_bytes: 1, ..Limits::default() };
         codec::encode_with_attachments(&buffer, &mut encoded, &limits).expect("it encodes");
         let Encoded { bytes, attachments } = &encoded;
-        assert!(codec::decode_with_attachments::<Buffer<u8>>(bytes, Vec::new()).is_err());
-        assert!(codec::decode_with_attachments::<Buffer<u64>>(bytes, attachments.clone()).is_err());
+        assert!(codec::decode_with_attachments::<Buffer<u8>>(bytes, Incoming::NONE).is_err());
+        assert!(codec::decode_with_attachments::<Buffer<u64>>(bytes, attachments.clone().into()).is_err());
         let one_more = [attachments.as_slice(), attachments].concat();
-        assert!(codec::decode_with_attachments::<Buffer<u8>>(bytes, one_more).is_err());
+        assert!(codec::decode_with_attachments::<Buffer<u8>>(bytes, one_more.into()).is_err());
     }
 
     #[test]

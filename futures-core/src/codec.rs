@@ -14,7 +14,6 @@ mod variant;
 mod write;
 
 use crate::attachments::{self, Encoded, Incoming};
-use crate::memory::Attachment;
 use bincode::config::{Configuration, Fixint, LittleEndian};
 use failure::{Failure, Reason};
 use read::Reader;
@@ -133,8 +132,8 @@ pub(crate) struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    pub(crate) fn new(bytes: &'a [u8], attachments: Vec<Attachment>) -> Self {
-        let attachments = if attachments.is_empty() { Vec::new() } else { attachments.into_iter().map(Some).collect() };
+    #[inline]
+    pub(crate) fn new(bytes: &'a [u8], attachments: Incoming) -> Self {
         Values { reader: Reader::new(bytes), attachments }
     }
 
@@ -145,9 +144,10 @@ impl<'a> Values<'a> {
     }
 
     /// Says that there are no more values, and requires that nothing is left.
-    pub(crate) fn end(self) -> Result<(), DecodeFailure> {
+    #[inline]
+    pub(crate) fn end(&self) -> Result<(), DecodeFailure> {
         self.reader.end()?;
-        match self.attachments.iter().flatten().count() {
+        match self.attachments.left() {
             0 => Ok(()),
             left => Err(DecodeFailure(format!("{left} buffers are left over that nothing names"))),
         }
@@ -157,7 +157,7 @@ impl<'a> Values<'a> {
 /// The only value that `bytes` and `attachments` hold; see [`decode`].
 pub(crate) fn decode_with_attachments<T: DeserializeOwned>(
     bytes: &[u8],
-    attachments: Vec<Attachment>,
+    attachments: Incoming,
 ) -> Result<T, DecodeFailure> {
     let mut values = Values::new(bytes, attachments);
     let value = values.next()?;

@@ -390,6 +390,10 @@ where
     fn make_chunk(&mut self) -> (Option<(Chunk, Option<Task>)>, Option<Panic>) {
         let mut arguments = Encoded::default();
         let mut chunk = Chunk::default();
+        if self.chunksize > 1 {
+            // As many as the last one had.
+            arguments.bytes.reserve(self.ahead.last_key_value().map_or(0, |(_, last)| last.bytes));
+        }
         // What belongs to whole items; a panic in the middle of one may leave more.
         let (mut whole_bytes, mut whole_attachments) = (0, 0);
         let filled = panic::catch_unwind(AssertUnwindSafe(|| {

@@ -65,11 +65,11 @@ fn fill_in(header: &mut [u8], length: usize, attachments: u32) {
 /// Takes the next part off the front of `bytes`, and its buffers off the front of `attachments`.
 ///
 /// On failure nobody knows where the next one begins.
+#[inline(always)]
 pub(crate) fn take<'a>(
     bytes: &mut &'a [u8],
     attachments: &mut impl ExactSizeIterator<Item = Attachment>,
 ) -> Result<Part<'a>, DecodeFailure> {
-    let cut_short = || DecodeFailure("the part of a call is cut short".to_owned());
     let (header, rest) = bytes.split_first_chunk::<HEADER>().ok_or_else(cut_short)?;
     let (length, count) = header.split_at(8);
     let length = u64::from_le_bytes(length.try_into().expect("it is of eight bytes"));
@@ -77,10 +77,26 @@ pub(crate) fn take<'a>(
     let (part, rest) =
         usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length)).ok_or_else(cut_short)?;
     *bytes = rest;
+    // Most parts are this: what is written in pieces and read as a whole makes the processor wait.
+    if count == 0 { Ok(Part::Value(part, Vec::new())) } else { with_more(part, count, attachments) }
+}
+
+/// A part with attachments, or a failure.
+#[inline(never)]
+fn with_more<'a>(
+    part: &'a [u8],
+    count: u32,
+    attachments: &mut impl ExactSizeIterator<Item = Attachment>,
+) -> Result<Part<'a>, DecodeFailure> {
     if count == FAILURE {
         return codec::decode(part).map(Part::Failure);
     }
     Ok(Part::Value(part, message::take_attachments(attachments, count)?))
+}
+
+#[cold]
+fn cut_short() -> DecodeFailure {
+    DecodeFailure("the part of a call is cut short".to_owned())
 }
 
 #[cfg(test)]

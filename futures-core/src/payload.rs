@@ -1,6 +1,6 @@
 //! Encoded arguments and results on this side of the wire.
 
-use crate::attachments::Encoded;
+use crate::attachments::{Encoded, Incoming};
 use crate::codec::{self, DecodeFailure, EncodeFailure, Limits};
 use crate::error::{Error, Kind};
 use crate::memory::Attachment;
@@ -82,6 +82,11 @@ impl Payload {
             Form::Short { .. } | Form::Long(_) => &[],
         }
     }
+
+    /// The attachments, to be decoded.
+    fn incoming(&self) -> Incoming {
+        self.attachments().to_vec().into()
+    }
 }
 
 impl Default for Payload {
@@ -107,7 +112,7 @@ impl Outcome {
     /// The value of a task of one call.
     pub(crate) fn value<T: DeserializeOwned>(&self) -> Result<T, Error> {
         match self {
-            Outcome::Values(payload) => decode_result(payload.bytes(), payload.attachments().to_vec()),
+            Outcome::Values(payload) => decode_result(payload.bytes(), payload.incoming()),
             Outcome::Failed(error) => Err(error.clone()),
             Outcome::Items(_) | Outcome::Local(_) => {
                 Err(Error::new(Kind::Codec, "the worker's reply holds several results instead of one"))
@@ -149,7 +154,7 @@ impl<'a> Results<'a> {
         match self {
             Results::One(outcome) => outcome.value(),
             Results::Parts(bytes, attachments) => match parts::take(bytes, attachments) {
-                Ok(Part::Value(bytes, attachments)) => decode_result(bytes, attachments),
+                Ok(Part::Value(bytes, attachments)) => decode_result(bytes, attachments.into()),
                 Ok(Part::Failure(failure)) => Err(Error::new(Kind::Codec, failure.message.clone())),
                 Err(DecodeFailure(reason)) => {
                     Err(Error::new(Kind::Codec, format!("the worker's reply cannot be read: {reason}")))
@@ -159,7 +164,7 @@ impl<'a> Results<'a> {
                 let item = items.next().expect("every call has a result");
                 item.as_ref()
                     .map_err(Error::clone)
-                    .and_then(|value| decode_result(value.bytes(), value.attachments().to_vec()))
+                    .and_then(|value| decode_result(value.bytes(), value.incoming()))
             }
             Results::Failed(error) => Err(error.clone()),
         }
@@ -167,7 +172,8 @@ impl<'a> Results<'a> {
 }
 
 /// The result that `bytes` and `attachments` hold.
-fn decode_result<T: DeserializeOwned>(bytes: &[u8], attachments: Vec<Attachment>) -> Result<T, Error> {
+#[inline]
+fn decode_result<T: DeserializeOwned>(bytes: &[u8], attachments: Incoming) -> Result<T, Error> {
     codec::decode_with_attachments(bytes, attachments).map_err(|DecodeFailure(reason)| {
         let type_name = std::any::type_name::<T>();
         Error::new(Kind::Codec, format!("the result of type {type_name} cannot be decoded: {reason}"))

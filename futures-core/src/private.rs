@@ -1,6 +1,6 @@
 //! What generated code names, and how its tests run it; not part of the public interface.
 
-use crate::attachments::Encoded;
+use crate::attachments::{Encoded, Incoming};
 use crate::codec::{self, Limits};
 use crate::error::{Error, Kind, Origin};
 use crate::payload;
@@ -38,7 +38,7 @@ pub fn call<Args, Output: DeserializeOwned>(
     args: impl crate::IntoArgs<Args>,
 ) -> Result<Output, Error> {
     let reply = call_with_bytes(id, &arguments(id, args)?)?;
-    codec::decode_with_attachments(&reply, Vec::new()).map_err(|failure| Error::new(Kind::Codec, failure.0))
+    codec::decode_with_attachments(&reply, Incoming::NONE).map_err(|failure| Error::new(Kind::Codec, failure.0))
 }
 
 /// The same with encoded arguments, giving the encoded result.
@@ -46,7 +46,7 @@ pub fn call_with_bytes<Args, Output>(id: TaskId<Args, Output>, bytes: &[u8]) -> 
     let entry = entry(id).ok_or_else(|| Error::new(Kind::Registry, format!("no function is registered as {id}")))?;
     let mut reply = Encoded::default();
     let limits = Limits { inline_bytes: usize::MAX, ..Limits::default() };
-    (entry.call())(Input::new(bytes, Vec::new()), &mut crate::task::Output::new(&mut reply, limits)).map_err(
+    (entry.call())(Input::new(bytes, Incoming::NONE), &mut crate::task::Output::new(&mut reply, limits)).map_err(
         |failure| {
             let origin = Origin { worker: 0, host: String::from("here"), task: String::from(id.name()) };
             Error::from_failure(failure, origin)

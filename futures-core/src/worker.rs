@@ -4,7 +4,7 @@ mod clients;
 mod outbox;
 mod pace;
 
-use crate::attachments::Encoded;
+use crate::attachments::{Encoded, Incoming};
 use crate::codec::{DecodeFailure, Limits};
 use crate::error::Result;
 use crate::globals::Window;
@@ -20,6 +20,7 @@ use crate::transport::{Frame, Link};
 use clients::Clients;
 use outbox::Outbox;
 use pace::Paces;
+use std::mem;
 use std::time::{Duration, Instant};
 
 /// Replies are held back for at most this long while more tasks are at hand, as long as these keep to the pace that
@@ -252,7 +253,7 @@ fn run(
     };
     let function = function.entry().call();
     if call.count == 1 {
-        let input = Input::new(call.arguments, attachments);
+        let input = Input::new(call.arguments, attachments.into());
         let result = task::catch(|| function(input, &mut Output::new(encoded, limits)));
         return Ok(result.is_err_and(|failure| {
             encoded.clear();
@@ -266,10 +267,14 @@ fn run(
         let Part::Value(bytes, attachments) = parts::take(&mut arguments, &mut attachments)? else {
             return Err(DecodeFailure("a call has a failure for arguments".to_owned()));
         };
-        let input = Input::new(bytes, attachments);
+        let mut attachments = Incoming::from(attachments);
         let (start, attached) = (encoded.bytes.len(), encoded.attachments.len());
-        let result =
-            task::catch(|| parts::append(encoded, |encoded| function(input, &mut Output::new(encoded, limits))));
+        let result = task::catch(|| {
+            parts::append(encoded, |encoded| {
+                let input = Input::new(bytes, mem::take(&mut attachments));
+                function(input, &mut Output::new(encoded, limits))
+            })
+        });
         if let Err(failure) = result {
             encoded.bytes.truncate(start);
             encoded.attachments.truncate(attached);

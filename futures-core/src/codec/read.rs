@@ -11,8 +11,8 @@ use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
 /// Takes values off the front of a slice.
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
-    /// Whether there were none from the beginning.
-    is_empty: bool,
+    /// How many there were at the beginning.
+    length: usize,
     shape: Shape,
     /// How many options, enums, sequences and maps the value at hand is in.
     depth: usize,
@@ -24,16 +24,16 @@ type Result<T = ()> = std::result::Result<T, Failure>;
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Reader { bytes, is_empty: bytes.is_empty(), shape: Shape::default(), depth: 0, last: (&[], Fields::NONE) }
+        Reader { bytes, length: bytes.len(), shape: Shape::NONE, depth: 0, last: (&[], Fields::NONE) }
     }
 
     /// Says that there are no more values, and requires that nothing is left but the check, and that it is right.
     #[inline]
-    pub(super) fn end(self) -> Result {
+    pub(super) fn end(&self) -> Result {
         match self.bytes.try_into().map(u32::from_le_bytes) {
             Ok(check) => self.shape.compare(check).map_err(differs),
             // Nothing stands behind what has no bytes.
-            Err(_) if self.is_empty => Ok(()),
+            Err(_) if self.length == 0 => Ok(()),
             Err(_) => Err(left_over(self.bytes.len())),
         }
     }

@@ -7,14 +7,13 @@
 pub(super) const CHECK_BYTES: usize = 4;
 
 /// What has been met so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
     /// The sum of the kinds of all numbers, texts, options, enums, sequences and maps.
     kinds: u32,
-    /// The sum of the structs, each by the names of its fields.
-    names: u32,
-    /// Whether a struct may be read by other names than it was written by, because it has aliases.
-    any_names: bool,
+    /// The sum of the structs, each by the names of its fields; none if a struct may be read by other names than it was
+    /// written by, because it has aliases.
+    names: Option<u32>,
 }
 
 /// How what was written differs from what is read.
@@ -58,6 +57,9 @@ impl Kind {
 }
 
 impl Shape {
+    /// Of nothing.
+    pub(super) const NONE: Shape = Shape { kinds: 0, names: Some(0) };
+
     #[inline(always)]
     pub(super) fn add(&mut self, kind: Kind) {
         self.kinds = self.kinds.wrapping_add(kind.weight());
@@ -72,32 +74,32 @@ impl Shape {
 
     #[inline(always)]
     pub(super) fn add_struct(&mut self, fields: Fields) {
-        self.names = self.names.wrapping_add(fields.0);
+        self.names = self.names.map(|names| names.wrapping_add(fields.0));
     }
 
     /// A struct that is read with aliases.
     pub(super) fn allow_any_names(&mut self) {
-        self.any_names = true;
+        self.names = None;
     }
 
     /// What stands behind the bytes: all about the kinds, or half of it and half about the names.
     #[inline]
     pub(super) fn check(self) -> u32 {
-        if self.names == 0 { self.kinds } else { half(self.kinds) | half(self.names) << 16 }
+        match self.names {
+            None | Some(0) => self.kinds,
+            Some(names) => half(self.kinds) | half(names) << 16,
+        }
     }
 
     /// Compares with the check of the writer's shape.
     #[inline]
     pub(super) fn compare(self, written: u32) -> Result<(), Difference> {
-        if self.check() == written && !self.any_names {
-            return Ok(());
-        }
-        if half(self.kinds) != written & 0xffff || (self.names == 0 && !self.any_names) {
-            Err(Difference::Kinds)
-        } else if self.any_names {
-            Ok(())
-        } else {
-            Err(Difference::Names)
+        let same_kinds = half(self.kinds) == written & 0xffff;
+        match self.names {
+            Some(_) if self.check() == written => Ok(()),
+            None if same_kinds => Ok(()),
+            Some(names) if same_kinds && names != 0 => Err(Difference::Names),
+            _ => Err(Difference::Kinds),
         }
     }
 }

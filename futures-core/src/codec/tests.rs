@@ -28,11 +28,11 @@ fn refusal<T: Serialize>(value: &T) -> String {
 #[test]
 fn values_follow_one_another() {
     let bytes = encoded(&(1u8, "two", 3.0f64));
-    let mut values = Values::new(&bytes, Vec::new());
+    let mut values = Values::new(&bytes, Incoming::NONE);
     assert_eq!(values.next::<(u8, String)>(), Ok((1, "two".to_owned())));
     assert_eq!(values.next::<f64>(), Ok(3.0));
     assert!(values.end().is_ok());
-    let mut values = Values::new(&bytes, Vec::new());
+    let mut values = Values::new(&bytes, Incoming::NONE);
     assert!(values.next::<(u8, String)>().is_ok() && values.end().is_err(), "the last one is left");
 }
 

@@ -22,7 +22,7 @@ type Result<T = ()> = std::result::Result<T, Failure>;
 
 impl<'a> Writer<'a> {
     pub(super) fn new(bytes: &'a mut Vec<u8>, limit_bytes: usize) -> Self {
-        Writer { bytes, limit_bytes, shape: Shape::default(), depth: 0 }
+        Writer { bytes, limit_bytes, shape: Shape::NONE, depth: 0 }
     }
 
     /// Appends what the reader compares; not behind a value without bytes.

@@ -38,10 +38,15 @@ impl Chunk {
         while !places.is_empty() {
             let decoded = panic::catch_unwind(AssertUnwindSafe(|| {
                 for place in places.by_ref() {
-                    results.push_back(Ok(match self.unencodable.pop_if(|(unencodable, _)| *unencodable == place) {
+                    let result = match self.unencodable.pop_if(|(unencodable, _)| *unencodable == place) {
                         Some((_, error)) => Err(error),
                         None => submitted.as_mut().expect("a chunk with a submitted item has a task").next(),
-                    }));
+                    };
+                    // What is written in pieces and read as a whole makes the processor wait.
+                    match result {
+                        Ok(value) => results.push_back(Ok(Ok(value))),
+                        Err(error) => results.push_back(Ok(Err(error))),
+                    }
                 }
             }));
             if let Err(panic) = decoded {

@@ -1,9 +1,8 @@
 //! A task function as the inventory holds it: a name, a signature, a call that takes and gives bytes.
 
 use super::{Failure, FailureKind, TaskId, TaskKey};
-use crate::attachments::Encoded;
+use crate::attachments::{Encoded, Incoming};
 use crate::codec::{self, EncodeFailure, Limits, Values};
-use crate::memory::Attachment;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -89,7 +88,8 @@ pub fn signature<Args, Output>() -> String {
 pub struct Input<'a>(Values<'a>);
 
 impl<'a> Input<'a> {
-    pub(crate) fn new(bytes: &'a [u8], attachments: Vec<Attachment>) -> Self {
+    #[inline]
+    pub(crate) fn new(bytes: &'a [u8], attachments: Incoming) -> Self {
         Input(Values::new(bytes, attachments))
     }
 
@@ -103,7 +103,8 @@ impl<'a> Input<'a> {
     }
 
     /// Says that all arguments have been taken, and requires that nothing is left.
-    pub fn end(self) -> Result<(), Failure> {
+    #[inline]
+    pub fn end(&self) -> Result<(), Failure> {
         self.0.end().map_err(|failure| {
             Failure::new(FailureKind::Codec, format!("the arguments cannot be decoded: {}", failure.0))
         })

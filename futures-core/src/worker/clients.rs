@@ -1,7 +1,7 @@
 //! The executors that a worker has been prepared for.
 
 use super::Place;
-use crate::attachments::Encoded;
+use crate::attachments::{Encoded, Incoming};
 use crate::codec::Limits;
 use crate::globals::Window;
 use crate::ids::ClientNumber;
@@ -74,7 +74,7 @@ fn initialize(call: &Initializer, registry: &Registry, limits: Limits) -> Result
     let Some(function) = registry.get(TaskKey::of(&call.name)) else {
         return Err(Failure::new(FailureKind::Unknown, registry.unknown(&format!("`{}`", call.name))));
     };
-    let input = Input::new(&call.arguments, Vec::new());
+    let input = Input::new(&call.arguments, Incoming::NONE);
     let mut dropped = Encoded::default();
     task::catch(|| (function.entry().call())(input, &mut Output::new(&mut dropped, limits)))
 }
