@@ -16,6 +16,7 @@ use chunk::{Chunk, Panic, too_late};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, VecDeque};
 use std::iter::Fuse;
+use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -167,6 +168,7 @@ where
             chunks_since_look: 0,
             dry: false,
             quick: 0,
+            arguments: Encoded::default(),
             tasks: Vec::new(),
         };
         if !iter.over {
@@ -218,6 +220,8 @@ pub struct MapIter<Args, T, I> {
     dry: bool,
     /// How many times in a row the input was asked and was not slow.
     quick: usize,
+    /// Scratch for the arguments of a chunk.
+    arguments: Encoded,
     /// Scratch for what is submitted at once.
     tasks: Vec<Task>,
     /// How many chunks have been made or taken out since the pool was last looked after.
@@ -388,13 +392,9 @@ where
     /// Encodes the next items, with the task of those that could be encoded, and the panic that has ended the chunk, if
     /// one has.
     fn make_chunk(&mut self) -> (Option<(Chunk, Option<Task>)>, Option<Panic>) {
-        let mut arguments = Encoded::default();
-        let mut chunk = Chunk::default();
-        if self.chunksize > 1 {
-            // As many as the last one had.
-            arguments.bytes.reserve(self.ahead.last_key_value().map_or(0, |(_, last)| last.bytes));
-        }
-        // What belongs to whole items; a panic in the middle of one may leave more.
+        // After a panic in the middle of an item more may be there than belongs to whole ones.
+        let (mut arguments, mut chunk) = (mem::take(&mut self.arguments), Chunk::default());
+        arguments.clear();
         let (mut whole_bytes, mut whole_attachments) = (0, 0);
         let filled = panic::catch_unwind(AssertUnwindSafe(|| {
             let limits = self.client.limits();
@@ -425,8 +425,9 @@ where
             let function = self.function.key();
             let trial = self.terms.as_ref().and_then(Trial::of);
             let (client, count) = (self.client.number(), submitted as u32);
-            Task { state, client, function, count, arguments: arguments.into(), trial }
+            Task { state, client, function, count, arguments: arguments.pack(), trial }
         });
+        self.arguments = arguments;
         ((chunk.count > 0).then_some((chunk, task)), filled.err())
     }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::cell::RefCell;
-use std::{iter, slice};
+use std::{iter, mem, slice};
 
 /// Encoded values with the buffers that they name.
 ///
@@ -95,16 +95,18 @@ impl Default for Payload {
     }
 }
 
-impl From<Encoded> for Payload {
-    /// Few bytes go into the payload itself, many are handed over.
-    fn from(encoded: Encoded) -> Self {
-        if !encoded.attachments.is_empty() {
-            Payload(Form::WithAttachments(Box::new(encoded)))
-        } else if encoded.bytes.len() > HAND_OVER_BYTES {
-            Payload(Form::Long(encoded.bytes.into()))
-        } else {
-            Self::copied(&encoded.bytes)
+impl Encoded {
+    /// Packs all of it and leaves nothing but memory: few bytes are copied, so that it serves again, many handed over.
+    pub(crate) fn pack(&mut self) -> Payload {
+        if !self.attachments.is_empty() {
+            return Payload(Form::WithAttachments(Box::new(mem::take(self))));
         }
+        if self.bytes.len() > HAND_OVER_BYTES {
+            return Payload(Form::Long(mem::take(&mut self.bytes).into()));
+        }
+        let payload = Payload::copied(&self.bytes);
+        self.bytes.clear();
+        payload
     }
 }
 
@@ -162,9 +164,7 @@ impl<'a> Results<'a> {
             },
             Results::Items(items) => {
                 let item = items.next().expect("every call has a result");
-                item.as_ref()
-                    .map_err(Error::clone)
-                    .and_then(|value| decode_result(value.bytes(), value.incoming()))
+                item.as_ref().map_err(Error::clone).and_then(|value| decode_result(value.bytes(), value.incoming()))
             }
             Results::Failed(error) => Err(error.clone()),
         }
@@ -189,10 +189,7 @@ pub(crate) fn encode_arguments<T: Serialize>(name: &str, arguments: &T, limits: 
     let mut encoded = Encoded { bytes: SCRATCH.try_with(RefCell::take).unwrap_or_default(), attachments: Vec::new() };
     encoded.bytes.clear();
     append_arguments(name, arguments, &mut encoded, limits)?;
-    if encoded.bytes.len() > HAND_OVER_BYTES || !encoded.attachments.is_empty() {
-        return Ok(encoded.into());
-    }
-    let payload = Payload::copied(&encoded.bytes);
+    let payload = encoded.pack();
     let _ = SCRATCH.try_with(|scratch| scratch.replace(encoded.bytes));
     Ok(payload)
 }
@@ -232,8 +229,8 @@ mod tests {
             let bytes: Vec<u8> = (0..length).map(|n| n as u8).collect();
             let attachments = vec![Attachment::new(Memory::Align1(vec![7]))];
             for attachments in [Vec::new(), attachments] {
-                let encoded = Encoded { bytes: bytes.clone(), attachments: attachments.clone() };
-                for payload in [Payload::from(encoded), Payload::received(&bytes, attachments.clone())] {
+                let mut encoded = Encoded { bytes: bytes.clone(), attachments: attachments.clone() };
+                for payload in [encoded.pack(), Payload::received(&bytes, attachments.clone())] {
                     assert_eq!((payload.bytes(), payload.attachments()), (bytes.as_slice(), attachments.as_slice()));
                 }
             }
@@ -250,7 +247,7 @@ mod tests {
             parts::append(&mut encoded, |encoded| append_arguments("test", &buffer, encoded, &limits))
                 .expect("it fits");
         }
-        Outcome::Values(Payload::from(encoded))
+        Outcome::Values(encoded.pack())
     }
 
     #[test]
@@ -284,7 +281,7 @@ mod tests {
 
     #[test]
     fn calls_that_have_failed_take_nothing_from_the_others() {
-        let item = |n: u8| Payload::from(Encoded { bytes: encoded(&n), attachments: Vec::new() });
+        let item = |n: u8| Payload::copied(&encoded(&n));
         let results = [Ok(item(1)), Err(Error::new(Kind::Cancelled, "no")), Ok(item(3))];
         let outcome = Outcome::Items(Box::new(results));
         let mut results = Results::new(Ok(&outcome), 3);
