@@ -1,7 +1,7 @@
 //! The one public error type: opaque, cheap to clone, asked by predicates.
 
-use crate::codec;
 use crate::task::{Failure, FailureKind};
+use crate::wire::codec;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::sync::Arc;

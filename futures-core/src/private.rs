@@ -1,9 +1,9 @@
 //! What generated code names, and how its tests run it; not part of the public interface.
 
-use crate::attachments::Encoded;
-use crate::codec::{self, Limits};
 use crate::error::{Error, Kind, Origin};
-use crate::payload;
+use crate::wire::attachments::Encoded;
+use crate::wire::codec::{self, Limits};
+use crate::wire::payload;
 use serde::de::DeserializeOwned;
 
 pub use crate::task::{

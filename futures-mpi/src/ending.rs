@@ -1,10 +1,10 @@
 //! The end of MPI in this process, and what stands in its way.
 
-use crate::comm_executor;
-use crate::environment;
+use crate::executor::comm_executor;
+use crate::launch::environment;
+use crate::launch::start::Started;
 use crate::lifeline::Departure;
-use crate::spawn;
-use crate::start::Started;
+use crate::spawning;
 use crate::sys::{self, Communicator, ThreadLevel};
 use futures_mpi_core::engine::say;
 use futures_mpi_core::options::DEFAULT_SHUTDOWN_LIMIT;
@@ -122,7 +122,7 @@ pub(crate) fn finalize(started: &Started, failure: Option<u8>, limit: Option<Dur
         let _ = io::stdout().flush();
         sys::abort(i32::from(status));
     }
-    let may_finalize = started.owned && !maimed && spawn::can_finalize() && !sys::is_finalized();
+    let may_finalize = started.owned && !maimed && spawning::can_finalize() && !sys::is_finalized();
     if !may_finalize {
         return;
     }
@@ -135,7 +135,7 @@ pub(crate) fn finalize(started: &Started, failure: Option<u8>, limit: Option<Dur
         ));
         leave_at_once(1);
     };
-    let limit = limit.map(|limit| limit + spawn::time_to_finalize());
+    let limit = limit.map(|limit| limit + spawning::time_to_finalize());
     // Before the call in which MPI would have them ended, and in which other threads may not call it at every level.
     comm_executor::end_open_pools();
     if let Err(error) = within(limit, sys::finalize, late) {

@@ -4,16 +4,16 @@
 
 use crate::comm_workers;
 use crate::ending;
-use crate::environment;
-use crate::input;
+use crate::launch::environment;
+use crate::launch::input;
+use crate::launch::role::{self, WorkerArgument};
+use crate::launch::start::{self, Started};
 use crate::lifeline::{Reach, Setting, Watch};
-use crate::link::{self, MpiLink, Parting};
-use crate::role::{self, WorkerArgument};
 use crate::service::{self, Address};
-use crate::spawn;
-use crate::start::{self, Started};
+use crate::spawning;
 use crate::sys::{self, Communicator, ThreadLevel};
 use crate::transport::MpiTransport;
+use crate::transport::link::{self, MpiLink, Parting};
 use futures_mpi_core::engine::{self, Kind, Manager, Notify, Place, Plan, Transport, say};
 use futures_mpi_core::options::{self, CommonOptions};
 use futures_mpi_core::{Error, Result};
@@ -316,7 +316,7 @@ fn run_master<R: Termination>(runtime: &'static Runtime, body: fn() -> R) -> Exi
     };
     ending::prepare();
     ending::finalize(&runtime.started, failure, Some(runtime.limit));
-    if spawn::launcher_waits() {
+    if spawning::launcher_waits() {
         say(
             "MPI has refused to spawn workers; mpiexec would now wait for ever for a program that succeeds, so the exit \
              status is 1",

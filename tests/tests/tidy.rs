@@ -128,7 +128,7 @@ fn samples_of_the_scheduler() {
         "#[cfg(test)]\nmod tests { use std::fs; }",
     ];
     refuses(scheduler::is_pure, file, &bad);
-    accepts(scheduler::is_pure, "futures-core/src/driver.rs", &bad);
+    accepts(scheduler::is_pure, "futures-core/src/driver/mod.rs", &bad);
     accepts(scheduler::is_pure, file, &["// an Instant", "let operand = Instantly;", "\"println!\"", "use std::fmt;"]);
 }
 
@@ -139,20 +139,20 @@ fn samples_of_imports_of_the_scheduler() {
         "use serde::Serialize;",
         "use std::{fmt, any::Any};",
         "use crate::driver::Driver;",
-        "use crate::{ids::TaskNumber, {driver}};",
+        "use crate::{base::ids::TaskNumber, {driver}};",
         "use super::super::driver;",
         "pub(crate) use\n    crate::error::Error;",
         "fn a(a: crate::error::Error) {}",
-        "use crate::ids_of_others;",
+        "use crate::base::ids_of_others;",
     ];
     let good = [
         "use std::{collections::{BTreeMap, VecDeque}, fmt::{self, Display}};",
         "use super::{Action, queue::Queue as Other};",
-        "use crate::{scheduler::Action, ids::TaskNumber, collections::Slab};",
-        "use super::super::ids::TaskNumber;",
+        "use crate::{scheduler::Action, base::ids::TaskNumber};",
+        "use super::super::base::ids::TaskNumber;",
         "use self::inner::Inner;",
         "use Phase::*;",
-        "fn a(a: crate::ids::TaskNumber) -> impl Iterator + use<'_> {}",
+        "fn a(a: crate::base::ids::TaskNumber) -> impl Iterator + use<'_> {}",
         "#[cfg(test)]\nmod tests { use proptest::prelude::*; use super::super::Scheduler; }",
         "// use serde::Serialize;",
     ];
@@ -161,7 +161,7 @@ fn samples_of_imports_of_the_scheduler() {
     accepts(rule, "futures-core/src/scheduler/tests.rs", &bad);
     accepts(rule, "futures-core/src/driver/mod.rs", &bad);
     refuses(rule, "futures-core/src/scheduler/mod.rs", &["use super::driver;"]);
-    accepts(rule, "futures-core/src/scheduler/mod.rs", &["use super::ids;"]);
+    accepts(rule, "futures-core/src/scheduler/mod.rs", &["use super::base::ids;"]);
     refuses(rule, "futures-core/src/scheduler.rs", &["use super::driver;"]);
 }
 

@@ -7,13 +7,13 @@
 //! there is no other worker, the error says whose initializer stands in the way.
 
 use super::Driver;
-use super::workers::Presence;
-use crate::codec::DecodeFailure;
+use super::joining::Presence;
+use crate::base::ids::{ClientNumber, TaskNumber, WorkerNumber};
 use crate::error::{Error, Kind};
-use crate::ids::{ClientNumber, TaskNumber, WorkerNumber};
-use crate::inbox::{Preparations, shut_down};
-use crate::message::{self, Prepared};
+use crate::pool::inbox::{Preparations, shut_down};
 use crate::scheduler::Event;
+use crate::wire::codec::DecodeFailure;
+use crate::wire::message::{self, Prepared};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

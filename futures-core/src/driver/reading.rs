@@ -1,18 +1,18 @@
 //! What workers have sent: frames to events of the scheduler and outcomes of futures.
 
 use super::Driver;
-use super::workers::Presence;
-use crate::codec::DecodeFailure;
+use super::joining::Presence;
+use crate::base::ids::WorkerNumber;
 use crate::error::Error;
-use crate::ids::WorkerNumber;
-use crate::inbox::Task;
-use crate::memory::Attachment;
-use crate::message::{self, Refused, Reply, Results, ToManager};
-use crate::parts::{self, Part};
-use crate::payload::{Outcome, Payload};
-use crate::registry;
+use crate::pool::inbox::Task;
 use crate::scheduler::Event;
-use crate::transport::Frame;
+use crate::task::registry;
+use crate::wire::codec::DecodeFailure;
+use crate::wire::memory::Attachment;
+use crate::wire::message::{self, Refused, Reply, Results, ToManager};
+use crate::wire::parts::{self, Part};
+use crate::wire::payload::{Outcome, Payload};
+use crate::wire::transport::Frame;
 
 impl Driver {
     /// Takes in a frame of a worker.

@@ -7,10 +7,10 @@
 //! again, as if it had never been sent: this counts as no try.
 
 use super::Driver;
-use super::workers::Worker;
-use crate::codec::DecodeFailure;
-use crate::ids::{TaskNumber, WorkerNumber};
+use super::joining::Worker;
+use crate::base::ids::{TaskNumber, WorkerNumber};
 use crate::scheduler::Event;
+use crate::wire::codec::DecodeFailure;
 use std::collections::VecDeque;
 use std::time::Duration;
 

@@ -2,11 +2,11 @@
 
 use super::cancel::cancel_all;
 use super::{Future, State};
-use crate::callbacks::Calling;
+use crate::base::ids::ClientNumber;
 use crate::error::Result;
-use crate::ids::ClientNumber;
-use crate::inbox::Inbox;
-use crate::payload::Outcome;
+use crate::pool::callbacks::Calling;
+use crate::pool::inbox::Inbox;
+use crate::wire::payload::Outcome;
 use std::borrow::Borrow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

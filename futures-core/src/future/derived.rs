@@ -3,12 +3,12 @@
 use super::cancel::cancel_all;
 use super::listeners::Link;
 use super::{Extract, Future, State};
-use crate::callbacks::Calling;
+use crate::base::ids::ClientNumber;
 use crate::error::{Error, Kind, Result};
-use crate::ids::ClientNumber;
-use crate::inbox::Inbox;
-use crate::payload::Outcome;
+use crate::pool::callbacks::Calling;
+use crate::pool::inbox::Inbox;
 use crate::task;
+use crate::wire::payload::Outcome;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 

@@ -3,7 +3,7 @@
 use super::watch::Watch;
 use super::{Future, Listening, deadline};
 use crate::error::{Error, Kind, Result};
-use crate::inbox::Inbox;
+use crate::pool::inbox::Inbox;
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::fmt;

@@ -3,12 +3,12 @@
 use super::roster::{Key, Roster};
 use super::state::State;
 use super::watch::Watch;
-use crate::callbacks::{self, Calling};
-use crate::gate::Gate;
-use crate::ids::ClientNumber;
-use crate::inbox::Inbox;
-use crate::parker::Sleepers;
-use crate::say::say;
+use crate::base::ids::ClientNumber;
+use crate::base::latch::Gate;
+use crate::base::parker::Sleepers;
+use crate::base::say::say;
+use crate::pool::callbacks::{self, Calling};
+use crate::pool::inbox::Inbox;
 use crate::task;
 use std::sync::{Arc, Weak};
 use std::task::Waker;

@@ -10,9 +10,9 @@ mod roster;
 mod state;
 mod watch;
 
-use crate::callbacks::{self, Calling};
 use crate::error::{Error, Result};
-use crate::payload::Outcome;
+use crate::pool::callbacks::{self, Calling};
+use crate::wire::payload::Outcome;
 pub use collect::collect;
 pub use compose::{catch, compose, then};
 pub use derived::Resolve;
@@ -81,7 +81,7 @@ impl<T> Future<T> {
 
     /// The door to the pool by whose threads this future is brought forward.
     #[cfg(test)]
-    pub(crate) fn inbox(&self) -> &crate::inbox::Inbox {
+    pub(crate) fn inbox(&self) -> &crate::pool::inbox::Inbox {
         self.state().inbox()
     }
 

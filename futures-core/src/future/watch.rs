@@ -1,8 +1,8 @@
 //! Learns which of many futures are done, in the order in which they are.
 
-use crate::callbacks;
-use crate::inbox::Inbox;
-use crate::parker::{Awaited, Parker, Sleepers};
+use crate::base::parker::{Awaited, Parker, Sleepers};
+use crate::pool::callbacks;
+use crate::pool::inbox::Inbox;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;

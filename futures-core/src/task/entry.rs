@@ -1,9 +1,9 @@
 //! A task function as the inventory holds it: a name, a signature, a call that takes and gives bytes.
 
 use super::{Failure, FailureKind, TaskId, TaskKey};
-use crate::attachments::Encoded;
-use crate::codec::{self, EncodeFailure, Limits, Values};
-use crate::memory::Attachment;
+use crate::wire::attachments::Encoded;
+use crate::wire::codec::{self, EncodeFailure, Limits, Values};
+use crate::wire::memory::Attachment;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

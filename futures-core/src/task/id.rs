@@ -1,7 +1,7 @@
 //! Ids of task functions: a name for people, its hash for the wire, the signature in the type.
 
 use crate::error::{Error, Kind, Result};
-use crate::registry::Registry;
+use crate::task::registry::Registry;
 use std::fmt;
 use std::marker::PhantomData;
 

@@ -1,7 +1,7 @@
 //! Which task functions have shown themselves to be short, in this worker.
 
 use super::REPLY_DELAY;
-use crate::ids::FunctionNumber;
+use crate::base::ids::FunctionNumber;
 use std::time::Duration;
 
 /// After so many short tasks the next one of a new function is taken to be short as well.

@@ -4,7 +4,7 @@ use super::address::{Address, Place};
 use super::line::{self, Answer, Wish};
 use crate::lifeline::{Reach, Setting};
 use crate::runtime;
-use crate::spawn;
+use crate::spawning;
 use crate::sys::{self, Communicator};
 use crate::transport::MpiTransport;
 use futures_mpi_core::engine::{Arrival, Frame, Kind, Notify, Transport, WorkerNumber};
@@ -61,7 +61,7 @@ pub(crate) fn transport(
         other => return Err(broken(format!("the service at {address} answers: {}", other.line()))),
     };
     let time = deadline.saturating_duration_since(Instant::now());
-    let met = spawn::bounded("futures-mpi connect", time, move || {
+    let met = spawning::bounded("futures-mpi connect", time, move || {
         let own = Communicator::this_process().duplicate()?;
         let connected = own.connect(&port);
         // Not worth losing the workers for.

@@ -1,8 +1,8 @@
 //! Workers that come later, and what the others are told when one is lost.
 
 use super::{Channel, MpiTransport, Peer, Reception, Worker};
-use crate::stream::Control;
 use crate::sys::{Communicator, MpiError};
+use crate::transport::stream::Control;
 use futures_mpi_core::engine::WorkerNumber;
 
 impl MpiTransport {

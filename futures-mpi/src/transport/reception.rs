@@ -1,8 +1,8 @@
 //! How letters are received: from all workers of a communicator at once, and after an error from each apart.
 
 use super::MpiTransport;
-use crate::stream;
 use crate::sys::{Mailbox, Source};
+use crate::transport::stream;
 use futures_mpi_core::engine::{Arrival, WorkerNumber};
 
 /// How letters are received over a communicator.

@@ -1,0 +1,90 @@
+//! The executors of a pool, until they are drained or broken.
+
+use super::Driver;
+use super::joining::Presence;
+use super::preparing::Progress;
+use crate::base::ids::{ClientNumber, WorkerNumber};
+use crate::base::latch::Gate;
+use crate::error::Error;
+use crate::future::Notice;
+use crate::pool::inbox::shut_down;
+use crate::scheduler::Event;
+use crate::wire::message;
+use std::sync::Arc;
+
+/// What the driver knows of a client.
+pub(super) struct Client {
+    gate: Arc<Gate>,
+    pub(super) drained: bool,
+    /// Why nothing more of it can be executed, although the pool is not broken.
+    broken: Option<Error>,
+    /// How far the workers are prepared for it. Boxed, because most clients want no preparations.
+    pub(super) progress: Option<Box<Progress>>,
+}
+
+impl Client {
+    pub(super) fn new(gate: Arc<Gate>) -> Self {
+        Client { gate, drained: false, broken: None, progress: None }
+    }
+
+    /// Why its tasks are not executed.
+    pub(super) fn reason(&self) -> Error {
+        self.broken.clone().unwrap_or_else(shut_down)
+    }
+
+    /// Nobody waits for it any more.
+    pub(super) fn release(&self, reason: &Error) {
+        self.fail_boot(reason);
+        self.gate.open();
+    }
+
+    /// Tells who waits for the preparations why they will not be made; of no effect if they were.
+    pub(super) fn fail_boot(&self, reason: &Error) {
+        if let Some(progress) = &self.progress {
+            progress.fail(reason);
+        }
+    }
+
+    /// What is to be prepared, if anything is, and not in vain.
+    pub(super) fn wanted(&mut self) -> Option<&mut Progress> {
+        let vain = self.drained || self.broken.is_some();
+        self.progress.as_deref_mut().filter(|_| !vain)
+    }
+}
+
+impl Driver {
+    /// Fails everything that is pending of a client, and all that comes, for one reason.
+    pub(super) fn break_client(&mut self, number: ClientNumber, reason: Error) {
+        let client = &mut self.clients[number.index()];
+        client.fail_boot(&reason);
+        client.broken.get_or_insert(reason);
+        self.handle(Event::BreakClient(number));
+    }
+
+    /// Closes every client; when all are drained, the pool has come to its end.
+    pub(super) fn end(&mut self) {
+        self.ending = true;
+        for number in 0..self.clients.len() as u32 {
+            self.handle(Event::Close(ClientNumber(number)));
+        }
+    }
+
+    /// The last task of a closed client is done.
+    pub(super) fn drained(&mut self, number: ClientNumber) {
+        self.clients_left -= 1;
+        let client = &mut self.clients[number.index()];
+        client.drained = true;
+        client.fail_boot(&shut_down());
+        // After the callbacks of its last task have been handed over.
+        self.notices.push(Notice::Open(Arc::clone(&client.gate)));
+        let Some(progress) = &mut client.progress else { return };
+        progress.strip();
+        if self.ending {
+            return;
+        }
+        if let Some(transport) = self.transport.as_mut() {
+            let ready = self.workers.iter().enumerate().filter(|(_, worker)| worker.phase == Presence::Ready);
+            ready.for_each(|(worker, _)| transport.send(WorkerNumber(worker as u32), message::forget(number)));
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The pool's own thread: it drives when nobody else does, and ends the pool.
+
+use super::driving::Looked;
+use super::progress::{ATTENDANCE, Driven, Manner, Station, lock};
+use crate::base::backoff::{Backoff, Pause};
+use crate::base::doze::Doze;
+use crate::pool::inbox::Inbox;
+use crate::pool::stepper::Stepper;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The attendant: drives a pool when nobody else does, and ends it.
+pub(crate) struct Attendant<'a> {
+    inbox: &'a Inbox,
+    manner: Manner,
+    /// The others' drives that had been seen at the last look.
+    seen: u64,
+}
+
+impl<'a> Attendant<'a> {
+    /// Opens the seat to all.
+    pub(crate) fn open(inbox: &'a Inbox, stepper: Stepper, begin: Instant, manner: Manner) -> Self {
+        let seat = inbox.seat();
+        let _ = seat.manner.set(manner.clone());
+        let _ = seat.attendant_thread.set(thread::current().id());
+        let driven = Driven { stepper, begin, heard: 0, submissions: 0 };
+        *lock(&seat.station) = Station::Open(Box::new(driven));
+        seat.open.store(true, Ordering::SeqCst);
+        seat.call_next();
+        Attendant { inbox, manner, seen: 0 }
+    }
+
+    /// Attends to the pool until it has come to its end, and gives it back then; `None` if its driver has panicked.
+    pub(crate) fn attend(&mut self) -> Option<Stepper> {
+        let seat = self.inbox.seat();
+        let mut pace = Backoff::new(self.manner.backoff.unwrap_or(ATTENDANCE.1), self.manner.crowded);
+        let notified = self.manner.backoff.is_none();
+        loop {
+            if !seat.open.load(Ordering::SeqCst) {
+                return None;
+            }
+            let drives = seat.drives.load(Ordering::Relaxed);
+            let alone = std::mem::replace(&mut self.seen, drives) == drives;
+            let relied = seat.relying.load(Ordering::SeqCst) > 0;
+            let rings = seat.rings.load(Ordering::SeqCst);
+            if !alone && !notified {
+                // What others have sent may be answered soon.
+                pace.reset();
+            }
+            let sitting = if alone || relied || notified { self.inbox.sit(true) } else { None };
+            let Some(mut sitting) = sitting else {
+                match (notified, alone) {
+                    (true, _) => self.rest(None),
+                    (false, true) => self.rest_until_others_drive(Doze::rule().length),
+                    (false, false) => self.rest(Some(self.attendance())),
+                }
+                continue;
+            };
+            let Looked { moved, rung } = sitting.look();
+            if sitting.driven().stepper.is_finished() {
+                return sitting.finish();
+            }
+            let calm = notified && sitting.driven().stepper.is_calm();
+            if moved || (rung && !notified) {
+                pace.reset();
+            }
+            if moved {
+                continue;
+            }
+            let pause = sitting.driven().pause(&mut pace, notified);
+            drop(sitting);
+            match pause {
+                Pause::Spin => std::hint::spin_loop(),
+                Pause::Yield => thread::yield_now(),
+                Pause::Sleep(_) if seat.rings.load(Ordering::SeqCst) != rings => {}
+                Pause::Sleep(_) if calm => self.rest(None),
+                Pause::Sleep(longest) if longest > self.attendance() => self.rest_until_others_drive(longest),
+                Pause::Sleep(longest) => self.rest(Some(longest)),
+            }
+        }
+    }
+
+    /// Sleeps until somebody gets up from the seat, or for this long.
+    fn rest_until_others_drive(&self, longest: Duration) {
+        let seat = self.inbox.seat();
+        seat.succession.store(true, Ordering::SeqCst);
+        // Who got up before that has not called. The first look makes what the second one reads visible.
+        let _taken = seat.taken.load(Ordering::SeqCst);
+        let undisturbed = seat.drives.load(Ordering::Relaxed) == self.seen;
+        self.rest(Some(if undisturbed { longest } else { self.attendance() }));
+        seat.succession.store(false, Ordering::SeqCst);
+    }
+
+    /// Sleeps until called, or for this long.
+    fn rest(&self, longest: Option<Duration>) {
+        self.inbox.seat().attendant.park(longest);
+    }
+
+    fn attendance(&self) -> Duration {
+        self.manner.backoff.unwrap_or(ATTENDANCE.1).clamp(ATTENDANCE.0, ATTENDANCE.1)
+    }
+}

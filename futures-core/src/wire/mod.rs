@@ -1,0 +1,12 @@
+//! What travels between manager and workers: values as bytes, the memory beside them, messages, and the transport's seam.
+
+pub(crate) mod attachments;
+pub(crate) mod buffer;
+pub(crate) mod claims;
+pub(crate) mod codec;
+pub(crate) mod memory;
+pub(crate) mod message;
+pub(crate) mod parts;
+pub(crate) mod payload;
+pub(crate) mod setup;
+pub(crate) mod transport;
