@@ -1,7 +1,7 @@
 //! Style as tests: every rule on every file, and on samples that it must refuse and accept.
 
 use futures_mpi_tests::conformance;
-use futures_mpi_tests::tidy::{Violation, files, layout, reference, scheduler, sources};
+use futures_mpi_tests::tidy::{Violation, files, houses, imports, layout, reference, scheduler, sources};
 
 type Rule = fn(&str, &str) -> Vec<Violation>;
 
@@ -28,6 +28,16 @@ fn the_scheduler_is_pure() {
 #[test]
 fn the_scheduler_imports_little() {
     check(".rs", scheduler::imports_are_few);
+}
+
+#[test]
+fn files_import_each_other_in_no_circle() {
+    of_houses(imports::no_circles);
+}
+
+#[test]
+fn imports_run_down_from_room_to_room() {
+    of_houses(imports::runs_down);
 }
 
 #[test]
@@ -239,6 +249,17 @@ fn violations_name_file_and_line() {
 fn check(ending: &str, rule: Rule) {
     let texts = files::texts(ending);
     report(texts.iter().flat_map(|file| rule(&file.path, &file.text)).collect());
+}
+
+/// Applies a rule about imports to each crate.
+fn of_houses(rule: fn(&imports::House, &[imports::Arrow]) -> Vec<Violation>) {
+    let texts = files::texts(".rs");
+    let of_house = |house: &imports::House| {
+        let arrows = imports::arrows(&texts, house.root).expect("the crate's files can be read");
+        assert!(!arrows.is_empty(), "{} has files that import from others", house.root);
+        rule(house, &arrows)
+    };
+    report(houses::HOUSES.iter().flat_map(of_house).collect());
 }
 
 fn report(violations: Vec<Violation>) {

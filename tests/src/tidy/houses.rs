@@ -1,0 +1,132 @@
+//! The rooms of each crate, from the top down, and the circles of imports that are left in it.
+
+use super::imports::House;
+
+/// All crates of the library.
+pub const HOUSES: [House; 3] = [
+    House {
+        root: "futures-core/src/lib.rs",
+        rooms: &["lib", "executor", "future", "pool", "worker", "driver", "task", "error", "wire", "scheduler", "base"],
+        circles: &[
+            (
+                &[
+                    "futures-core/src/driver/boot.rs",
+                    "futures-core/src/driver/checking.rs",
+                    "futures-core/src/driver/closing.rs",
+                    "futures-core/src/driver/joining.rs",
+                    "futures-core/src/driver/mod.rs",
+                    "futures-core/src/driver/preparing.rs",
+                    "futures-core/src/driver/recall.rs",
+                    "futures-core/src/driver/replacing.rs",
+                    "futures-core/src/driver/reporting.rs",
+                    "futures-core/src/driver/retrying.rs",
+                    "futures-core/src/future/cancel.rs",
+                    "futures-core/src/future/listeners.rs",
+                    "futures-core/src/future/state.rs",
+                    "futures-core/src/future/watch.rs",
+                    "futures-core/src/pool/callbacks.rs",
+                    "futures-core/src/pool/driving.rs",
+                    "futures-core/src/pool/inbox.rs",
+                    "futures-core/src/pool/manager.rs",
+                    "futures-core/src/pool/progress.rs",
+                    "futures-core/src/pool/progress_thread.rs",
+                    "futures-core/src/pool/stepper.rs",
+                    "futures-core/src/pool/watchdog.rs",
+                ],
+                "not untied yet",
+            ),
+            (&["futures-core/src/error.rs", "futures-core/src/task/returned.rs"], "not untied yet"),
+            (
+                &[
+                    "futures-core/src/executor/call.rs",
+                    "futures-core/src/executor/map.rs",
+                    "futures-core/src/executor/mod.rs",
+                ],
+                "not untied yet",
+            ),
+            (
+                &["futures-core/src/task/entry.rs", "futures-core/src/task/id.rs", "futures-core/src/task/registry.rs"],
+                "not untied yet",
+            ),
+            (
+                &[
+                    "futures-core/src/wire/codec.rs",
+                    "futures-core/src/wire/codec/read.rs",
+                    "futures-core/src/wire/codec/write.rs",
+                ],
+                "not untied yet",
+            ),
+            (
+                &[
+                    "futures-core/src/worker/clients.rs",
+                    "futures-core/src/worker/mod.rs",
+                    "futures-core/src/worker/pace.rs",
+                ],
+                "not untied yet",
+            ),
+        ],
+        up: &[
+            ("futures-core/src/driver/boot.rs", "futures-core/src/pool/inbox.rs"),
+            ("futures-core/src/driver/closing.rs", "futures-core/src/future/listeners.rs"),
+            ("futures-core/src/driver/closing.rs", "futures-core/src/pool/inbox.rs"),
+            ("futures-core/src/driver/joining.rs", "futures-core/src/future/listeners.rs"),
+            ("futures-core/src/driver/mod.rs", "futures-core/src/executor/options/mod.rs"),
+            ("futures-core/src/driver/mod.rs", "futures-core/src/future/listeners.rs"),
+            ("futures-core/src/driver/mod.rs", "futures-core/src/pool/inbox.rs"),
+            ("futures-core/src/driver/preparing.rs", "futures-core/src/pool/inbox.rs"),
+            ("futures-core/src/driver/reading.rs", "futures-core/src/pool/inbox.rs"),
+            ("futures-core/src/driver/replacing.rs", "futures-core/src/future/listeners.rs"),
+            ("futures-core/src/error.rs", "futures-core/src/task/returned.rs"),
+            ("futures-core/src/pool/callbacks.rs", "futures-core/src/future/listeners.rs"),
+            ("futures-core/src/pool/driving.rs", "futures-core/src/future/listeners.rs"),
+            ("futures-core/src/pool/inbox.rs", "futures-core/src/future/listeners.rs"),
+            ("futures-core/src/pool/inbox.rs", "futures-core/src/future/state.rs"),
+            ("futures-core/src/pool/manager.rs", "futures-core/src/executor/options/mod.rs"),
+            ("futures-core/src/pool/stepper.rs", "futures-core/src/executor/options/mod.rs"),
+            ("futures-core/src/pool/stepper.rs", "futures-core/src/future/listeners.rs"),
+            ("futures-core/src/wire/message.rs", "futures-core/src/task/id.rs"),
+            ("futures-core/src/wire/message.rs", "futures-core/src/task/registry.rs"),
+            ("futures-core/src/wire/message.rs", "futures-core/src/task/returned.rs"),
+            ("futures-core/src/wire/parts.rs", "futures-core/src/task/returned.rs"),
+            ("futures-core/src/wire/payload.rs", "futures-core/src/error.rs"),
+            ("futures-core/src/worker/mod.rs", "futures-core/src/executor/options/read.rs"),
+        ],
+    },
+    House { root: "futures-macros/src/lib.rs", rooms: &["lib"], circles: &[], up: &[] },
+    House {
+        root: "futures-mpi/src/lib.rs",
+        rooms: &[
+            "lib",
+            "executor",
+            "runtime",
+            "service",
+            "spawning",
+            "transport",
+            "ending",
+            "launch",
+            "comm_workers",
+            "lifeline",
+            "sys",
+        ],
+        circles: &[
+            (
+                &[
+                    "futures-mpi/src/ending.rs",
+                    "futures-mpi/src/executor/comm_executor.rs",
+                    "futures-mpi/src/runtime.rs",
+                    "futures-mpi/src/spawning/mod.rs",
+                    "futures-mpi/src/transport/mod.rs",
+                    "futures-mpi/src/transport/reception.rs",
+                ],
+                "not untied yet",
+            ),
+            (&["futures-mpi/src/sys/messages.rs", "futures-mpi/src/sys/mod.rs"], "not untied yet"),
+        ],
+        up: &[
+            ("futures-mpi/src/ending.rs", "futures-mpi/src/executor/comm_executor.rs"),
+            ("futures-mpi/src/ending.rs", "futures-mpi/src/spawning/mod.rs"),
+            ("futures-mpi/src/launch/role.rs", "futures-mpi/src/transport/stream.rs"),
+            ("futures-mpi/src/service/client.rs", "futures-mpi/src/runtime.rs"),
+        ],
+    },
+];
