@@ -72,8 +72,9 @@ pub mod engine {
     pub use crate::scheduler::{Action, Event, Prefetch, Scheduler};
     pub use crate::task::registry::check_functions;
     pub use crate::task::take_worker_alone;
+    pub use crate::wire::frame::Frame;
     pub use crate::wire::memory::{Attachment, Memory, Recycler};
     pub use crate::wire::message::calls_apart;
-    pub use crate::wire::transport::{Arrival, Claimer, Claims, Frame, Link, Transport, WorkerNumber};
+    pub use crate::wire::transport::{Arrival, Claimer, Claims, Link, Transport, WorkerNumber};
     pub use crate::worker::{Clock, Next, Place, Worker, refuse, serve};
 }

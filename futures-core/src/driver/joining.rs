@@ -3,14 +3,14 @@
 use super::Driver;
 use super::preparing::Pending;
 use super::recall::Ahead;
-use crate::base::ids::{ClientNumber, WorkerNumber};
+use crate::base::ids::{ClientNumber, TaskKey, WorkerNumber};
 use crate::error::{Error, Kind, Origin};
 use crate::future::Notice;
 use crate::scheduler::Event;
-use crate::task::TaskKey;
 use crate::wire::codec::Limits;
+use crate::wire::frame::Frame;
 use crate::wire::message::{self, Hello, PROTOCOL, Ready};
-use crate::wire::transport::{Frame, Transport};
+use crate::wire::transport::Transport;
 use std::collections::VecDeque;
 
 /// What the driver knows of a worker.

@@ -3,16 +3,17 @@
 use super::Driver;
 use super::joining::Presence;
 use crate::base::ids::WorkerNumber;
+use crate::driver::outcome::Outcome;
 use crate::error::Error;
 use crate::pool::inbox::Task;
 use crate::scheduler::Event;
 use crate::task::registry;
 use crate::wire::codec::DecodeFailure;
+use crate::wire::frame::Frame;
 use crate::wire::memory::Attachment;
 use crate::wire::message::{self, Refused, Reply, Results, ToManager};
 use crate::wire::parts::{self, Part};
-use crate::wire::payload::{Outcome, Payload};
-use crate::wire::transport::Frame;
+use crate::wire::payload::Payload;
 
 impl Driver {
     /// Takes in a frame of a worker.

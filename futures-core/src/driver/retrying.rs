@@ -2,10 +2,11 @@
 
 use super::Driver;
 use crate::base::ids::{TaskNumber, WorkerNumber};
+use crate::driver::outcome::Outcome;
 use crate::error::{Error, Kind};
 use crate::scheduler::Event;
 use crate::wire::message::{self, ToWorker};
-use crate::wire::payload::{Outcome, Payload};
+use crate::wire::payload::Payload;
 use std::time::Duration;
 
 /// What is to be done about a task when its time has come.

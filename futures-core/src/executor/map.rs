@@ -8,10 +8,9 @@ use crate::error::{Error, Kind, Result};
 use crate::executor::Client;
 use crate::future::Watch;
 use crate::pool::inbox::Task;
-use crate::task::{IntoArgs, TaskId};
+use crate::task::{IntoArgs, TaskId, encode};
 use crate::wire::attachments::Encoded;
 use crate::wire::parts;
-use crate::wire::payload::{self};
 use chunk::{Chunk, Panic, too_late};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, VecDeque};
@@ -397,7 +396,7 @@ where
             for item in self.items.by_ref().take(self.chunksize) {
                 let name = self.function.name();
                 let append =
-                    |arguments: &mut Encoded| payload::append_arguments(name, &item.into_args(), arguments, &limits);
+                    |arguments: &mut Encoded| encode::append_arguments(name, &item.into_args(), arguments, &limits);
                 let appended =
                     if self.chunksize == 1 { append(&mut arguments) } else { parts::append(&mut arguments, append) };
                 if let Err(error) = appended {

@@ -9,6 +9,7 @@ pub(crate) mod thread_transport;
 use crate::base::ids::ClientNumber;
 use crate::base::latch::Gate;
 use crate::driver::boot::Boot;
+use crate::driver::outcome::Outcome;
 use crate::driver::policy::{Terms, Trial};
 use crate::error::{Error, Result};
 use crate::executor::call::Call;
@@ -18,9 +19,8 @@ use crate::future::Future;
 use crate::pool::inbox::{Command, Preparations, Task, shut_down};
 use crate::pool::manager::Manager;
 use crate::scheduler::Prefetch;
-use crate::task::{IntoArgs, TaskId};
+use crate::task::{IntoArgs, TaskId, encode};
 use crate::wire::codec::Limits;
-use crate::wire::payload::{self, Outcome};
 use crate::wire::setup::Setup;
 use serde::de::DeserializeOwned;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -306,7 +306,7 @@ impl Client {
         T: DeserializeOwned,
     {
         let state = self.manager.inbox().new_state(self.number);
-        match payload::encode_arguments(function.name(), &args.into_args(), &self.limits) {
+        match encode::encode_arguments(function.name(), &args.into_args(), &self.limits) {
             Ok(arguments) => {
                 let trial = terms.and_then(Trial::of);
                 let (client, function) = (self.number, function.key());

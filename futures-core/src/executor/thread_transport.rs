@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::pool::manager::Notify;
-use crate::wire::transport::{Arrival, Claimer, Claims, Frame, Link, Transport, WorkerNumber};
+use crate::wire::frame::Frame;
+use crate::wire::transport::{Arrival, Claimer, Claims, Link, Transport, WorkerNumber};
 use crate::worker::{self, Place};
 use std::collections::VecDeque;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};

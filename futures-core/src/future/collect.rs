@@ -3,10 +3,10 @@
 use super::cancel::cancel_all;
 use super::{Future, State};
 use crate::base::ids::ClientNumber;
+use crate::driver::outcome::Outcome;
 use crate::error::Result;
 use crate::pool::callbacks::Calling;
 use crate::pool::inbox::Inbox;
-use crate::wire::payload::Outcome;
 use std::borrow::Borrow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -4,11 +4,11 @@ use super::cancel::cancel_all;
 use super::listeners::Link;
 use super::{Extract, Future, State};
 use crate::base::ids::ClientNumber;
+use crate::driver::outcome::Outcome;
 use crate::error::{Error, Kind, Result};
 use crate::pool::callbacks::Calling;
 use crate::pool::inbox::Inbox;
 use crate::task;
-use crate::wire::payload::Outcome;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 

@@ -10,9 +10,9 @@ mod roster;
 mod state;
 mod watch;
 
+use crate::driver::outcome::Outcome;
 use crate::error::{Error, Result};
 use crate::pool::callbacks::{self, Calling};
-use crate::wire::payload::Outcome;
 pub use collect::collect;
 pub use compose::{catch, compose, then};
 pub use derived::Resolve;

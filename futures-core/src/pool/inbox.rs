@@ -1,8 +1,9 @@
 //! The door to a manager: whoever holds an executor or a future leaves commands here.
 
-use crate::base::ids::{ClientNumber, TaskNumber};
+use crate::base::ids::{ClientNumber, TaskKey, TaskNumber};
 use crate::base::latch::Gate;
 use crate::driver::boot::Boot;
+use crate::driver::outcome::Outcome;
 use crate::driver::policy::Trial;
 use crate::error::{Error, Kind};
 use crate::future::{Callback, State};
@@ -10,8 +11,7 @@ use crate::pool::callbacks::ClientCallbacks;
 use crate::pool::progress::Seat;
 use crate::pool::watchdog::Question;
 use crate::scheduler::Prefetch;
-use crate::task::TaskKey;
-use crate::wire::payload::{Outcome, Payload};
+use crate::wire::payload::Payload;
 use crate::wire::setup::Setup;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

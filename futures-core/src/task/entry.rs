@@ -1,8 +1,10 @@
 //! A task function as the inventory holds it: a name, a signature, a call that takes and gives bytes.
 
-use super::{Failure, FailureKind, TaskId, TaskKey};
+use super::TaskId;
+use crate::base::ids::TaskKey;
 use crate::wire::attachments::Encoded;
 use crate::wire::codec::{self, EncodeFailure, Limits, Values};
+use crate::wire::failure::{Failure, FailureKind};
 use crate::wire::memory::Attachment;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

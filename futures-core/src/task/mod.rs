@@ -1,6 +1,7 @@
 //! What `#[remote_task]` makes of a function: a typed id, an entry in the inventory, a call over bytes.
 
 mod args;
+pub(crate) mod encode;
 mod entry;
 mod exclusive;
 mod id;
@@ -13,7 +14,5 @@ pub use entry::{Call, Input, Output, ResultOutput, TaskEntry, signature};
 pub use exclusive::take_worker_alone;
 pub(crate) use exclusive::{ALONE_NANOS, has_taken_worker_alone};
 pub use id::TaskId;
-pub(crate) use id::TaskKey;
 pub(crate) use panic::{catch, contain};
-pub(crate) use returned::FailureKind;
-pub use returned::{Failure, Returned, causes, typed};
+pub use returned::{Returned, causes, typed};

@@ -1,9 +1,10 @@
 //! The task functions of this program, collected from the static inventory, sorted and checked at first use.
 
-use crate::base::ids::FunctionNumber;
+use crate::base::ids::{FunctionNumber, TaskKey};
 use crate::error::{Error, Kind, Result};
-use crate::task::{TaskEntry, TaskKey};
-use serde::{Deserialize, Serialize};
+use crate::task::entry::{TaskEntry, signature};
+use crate::task::id::TaskId;
+use crate::wire::message::Description;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::OnceLock;
@@ -27,13 +28,6 @@ pub(crate) struct Registry {
 #[derive(Clone, Copy)]
 pub(crate) struct Registered {
     entry: &'static TaskEntry,
-}
-
-/// What processes compare about a task function.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Description {
-    pub(crate) name: String,
-    pub(crate) signature: String,
 }
 
 /// Whether the program's task functions are in order.
@@ -104,6 +98,43 @@ impl Registry {
             count => format!("registered here: {}", shorten(&names, count)),
         };
         format!("no task function {wanted} is registered; {known}; {LINK_HINT}")
+    }
+}
+
+impl<Args, Output> TaskId<Args, Output> {
+    /// The id of the function that is registered as `name`, for programs that choose functions at run time.
+    ///
+    /// # Errors
+    ///
+    /// If no function of this name is registered here, with the names that are; if its signature is another one than
+    /// `Args` and `Output`, with both.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{TaskId, remote_task};
+    ///
+    /// #[remote_task(id = "filters/sharpen")]
+    /// fn sharpen(radius: f64) -> f64 {
+    ///     radius * 2.0
+    /// }
+    ///
+    /// assert!(TaskId::<(f64,), f64>::find("filters/sharpen").is_ok());
+    /// let error = TaskId::<(f64,), f64>::find("filters/blur").unwrap_err();
+    /// assert!(error.is_registry() && error.message().contains("no task function `filters/blur` is registered"));
+    /// ```
+    pub fn find(name: &str) -> Result<Self> {
+        let registry = Registry::global()?;
+        let Some(function) = registry.get(TaskKey::of(name)).filter(|function| function.name() == name) else {
+            return Err(Error::new(Kind::Registry, registry.unknown(&format!("`{name}`"))));
+        };
+        let (wanted, found) = (signature::<Args, Output>(), function.description().signature);
+        if wanted != found {
+            let message = format!("the task function `{name}` is `{found}` and not `{wanted}`");
+            return Err(Error::new(Kind::Registry, message));
+        }
+        Ok(TaskId::new(function.name()))
     }
 }
 
@@ -186,7 +217,8 @@ fn fingerprint<'a>(tasks: impl Iterator<Item = &'a Registered>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::{Failure, Input, Output, signature};
+    use crate::task::{Input, Output, signature};
+    use crate::wire::failure::Failure;
 
     fn nothing(_: Input<'_>, _: &mut Output<'_>) -> Result<(), Failure> {
         Ok(())

@@ -1,96 +1,9 @@
-//! What a worker reports of a task that failed, and how much of a returned `Err` it can capture.
+//! How much of a returned `Err` can be captured, by what its type can do.
 
-use crate::error::Kind;
 use crate::wire::codec;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::error::Error as StdError;
-use std::fmt::Display;
 use std::ops::Deref;
-
-/// Why a task failed, in a form that travels.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure(Box<Details>);
-
-/// What is known of a failure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Details {
-    /// What went wrong.
-    pub(crate) kind: FailureKind,
-    /// The error's or the panic's own message.
-    pub(crate) message: String,
-    /// The messages of the error's sources, outermost first.
-    pub(crate) causes: Vec<String>,
-    /// The error's type name and encoded value, if serde can carry it.
-    pub(crate) typed: Option<(String, Vec<u8>)>,
-    /// The place of a panic.
-    pub(crate) location: Option<String>,
-    /// The backtrace of a panic, if enabled.
-    pub(crate) backtrace: Option<String>,
-}
-
-/// The kinds of failures that a worker can report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum FailureKind {
-    /// The function returned `Err`.
-    Returned,
-    /// The function panicked.
-    Panicked,
-    /// Arguments or result did not pass the codec.
-    Codec,
-    /// The worker knows no function of this id.
-    Unknown,
-    /// The worker could not be prepared for an executor.
-    Setup,
-}
-
-impl From<FailureKind> for Kind {
-    fn from(kind: FailureKind) -> Self {
-        match kind {
-            FailureKind::Returned => Kind::TaskError,
-            FailureKind::Panicked => Kind::Panic,
-            FailureKind::Codec => Kind::Codec,
-            FailureKind::Unknown => Kind::Registry,
-            FailureKind::Setup => Kind::Broken,
-        }
-    }
-}
-
-impl Failure {
-    /// A failure that has a message and nothing else.
-    pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Failure::of(Details::new(kind, message))
-    }
-
-    pub(crate) fn of(details: Details) -> Self {
-        Failure(Box::new(details))
-    }
-
-    pub(crate) fn into_details(self) -> Details {
-        *self.0
-    }
-
-    /// A returned `Err`: its message, the chain of its sources, and its encoded value where its type allows.
-    ///
-    /// For code that `#[remote_task]` generates, which finds `causes` and `typed` by method resolution on the concrete
-    /// error type; see [`causes`] and [`mod@typed`].
-    pub fn returned(error: &impl Display, causes: Vec<String>, typed: Option<(String, Vec<u8>)>) -> Self {
-        Failure::of(Details { causes, typed, ..Details::new(FailureKind::Returned, error.to_string()) })
-    }
-}
-
-impl Deref for Failure {
-    type Target = Details;
-
-    fn deref(&self) -> &Details {
-        &self.0
-    }
-}
-
-impl Details {
-    pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Details { kind, message: message.into(), causes: Vec::new(), typed: None, location: None, backtrace: None }
-    }
-}
 
 /// A returned error, wrapped so that methods of [`causes`] and [`mod@typed`] are found by how much its type can do.
 ///
@@ -101,7 +14,7 @@ pub struct Returned<'a, E>(pub &'a E);
 /// The messages of an error's sources.
 pub mod causes {
     use super::{Deref, Returned, StdError};
-    use crate::error::messages;
+    use crate::wire::failure::messages;
 
     /// For errors that implement [`std::error::Error`].
     pub trait OfError {

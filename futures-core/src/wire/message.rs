@@ -7,13 +7,12 @@
 #[cfg(test)]
 mod tests;
 
-use crate::base::ids::{ClientNumber, TaskNumber};
-use crate::task::registry::Description;
-use crate::task::{Failure, TaskKey};
+use crate::base::ids::{ClientNumber, TaskKey, TaskNumber};
 use crate::wire::codec::{self, DecodeFailure};
+use crate::wire::failure::Failure;
+use crate::wire::frame::Frame;
 use crate::wire::memory::Attachment;
 use crate::wire::setup::Setup;
-use crate::wire::transport::Frame;
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol; processes of different versions refuse each other.
@@ -28,6 +27,13 @@ const REPLIES: u8 = 6;
 const SETUP: u8 = 7;
 const FORGET: u8 = 8;
 const PREPARED: u8 = 9;
+
+/// What processes compare about a task function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Description {
+    pub(crate) name: String,
+    pub(crate) signature: String,
+}
 
 /// The manager's first word to a worker.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,8 @@ pub(crate) mod attachments;
 pub(crate) mod buffer;
 pub(crate) mod claims;
 pub(crate) mod codec;
+pub(crate) mod failure;
+pub(crate) mod frame;
 pub(crate) mod memory;
 pub(crate) mod message;
 pub(crate) mod parts;

@@ -4,9 +4,9 @@
 //! each call reads what is its own and nothing else, whatever becomes of the calls before it. A task of one call has no
 //! parts: its payload is that of the call.
 
-use crate::task::Failure;
 use crate::wire::attachments::Encoded;
 use crate::wire::codec::{self, DecodeFailure};
+use crate::wire::failure::Failure;
 use crate::wire::memory::Attachment;
 use crate::wire::message;
 
@@ -86,7 +86,7 @@ pub(crate) fn take<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::FailureKind;
+    use crate::wire::failure::FailureKind;
     use crate::wire::memory::Memory;
     use proptest::prelude::*;
 

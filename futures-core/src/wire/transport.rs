@@ -2,35 +2,8 @@
 
 pub use crate::base::ids::WorkerNumber;
 pub use crate::wire::claims::{Claimer, Claims};
-use crate::wire::memory::Attachment;
+use crate::wire::frame::Frame;
 use std::time::Duration;
-
-/// One message between the manager and a worker: bytes, and buffers that travel beside them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Frame {
-    /// What the frame says.
-    pub bytes: Vec<u8>,
-    /// Memory that the bytes speak of, in this order; to be sent from where it lies and received in aligned memory.
-    pub attachments: Vec<Attachment>,
-}
-
-impl Frame {
-    /// Whether there is nothing in it.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty() && self.attachments.is_empty()
-    }
-
-    /// The length of all together, in bytes.
-    pub fn len_bytes(&self) -> usize {
-        self.bytes.len() + self.attachments.iter().map(Attachment::len_bytes).sum::<usize>()
-    }
-}
-
-impl From<Vec<u8>> for Frame {
-    fn from(bytes: Vec<u8>) -> Self {
-        Frame { bytes, attachments: Vec::new() }
-    }
-}
 
 /// What a transport has to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]

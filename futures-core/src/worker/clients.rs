@@ -1,11 +1,12 @@
 //! The executors that a worker has been prepared for.
 
 use super::Place;
-use crate::base::ids::ClientNumber;
+use crate::base::ids::{ClientNumber, TaskKey};
 use crate::task::registry::Registry;
-use crate::task::{self, Failure, FailureKind, Input, Output, TaskKey};
+use crate::task::{self, Input, Output};
 use crate::wire::attachments::Encoded;
 use crate::wire::codec::Limits;
+use crate::wire::failure::{Failure, FailureKind};
 use crate::wire::setup::{Globals, Initializer, Setup};
 use crate::worker::globals::Window;
 use std::collections::BTreeMap;

@@ -8,16 +8,18 @@ use crate::base::ids::{ClientNumber, FunctionNumber};
 use crate::error::Result;
 use crate::executor::options::DEFAULT_SHUTDOWN_LIMIT;
 use crate::task::registry::Registry;
-use crate::task::{self, Failure, FailureKind, Input, Output};
+use crate::task::{self, Input, Output};
 use crate::wire::attachments::Encoded;
 use crate::wire::codec::{DecodeFailure, Limits};
+use crate::wire::failure::{Failure, FailureKind};
+use crate::wire::frame::Frame;
 use crate::wire::memory::Attachment;
 use crate::wire::message::{
     self, Call, Envelopes, Hello, PROTOCOL, Prepared, Ready, Refused, Reply, Results, ToWorker,
 };
 use crate::wire::parts::{self, Part};
 use crate::wire::setup::Setup;
-use crate::wire::transport::{Frame, Link};
+use crate::wire::transport::Link;
 use crate::worker::globals::Window;
 use clients::Clients;
 use pace::Paces;

@@ -35,17 +35,12 @@ pub const HOUSES: [House; 3] = [
                 ],
                 "not untied yet",
             ),
-            (&["futures-core/src/error.rs", "futures-core/src/task/returned.rs"], "not untied yet"),
             (
                 &[
                     "futures-core/src/executor/call.rs",
                     "futures-core/src/executor/map.rs",
                     "futures-core/src/executor/mod.rs",
                 ],
-                "not untied yet",
-            ),
-            (
-                &["futures-core/src/task/entry.rs", "futures-core/src/task/id.rs", "futures-core/src/task/registry.rs"],
                 "not untied yet",
             ),
             (
@@ -76,7 +71,6 @@ pub const HOUSES: [House; 3] = [
             ("futures-core/src/driver/preparing.rs", "futures-core/src/pool/inbox.rs"),
             ("futures-core/src/driver/reading.rs", "futures-core/src/pool/inbox.rs"),
             ("futures-core/src/driver/replacing.rs", "futures-core/src/future/listeners.rs"),
-            ("futures-core/src/error.rs", "futures-core/src/task/returned.rs"),
             ("futures-core/src/pool/callbacks.rs", "futures-core/src/future/listeners.rs"),
             ("futures-core/src/pool/driving.rs", "futures-core/src/future/listeners.rs"),
             ("futures-core/src/pool/inbox.rs", "futures-core/src/future/listeners.rs"),
@@ -84,11 +78,6 @@ pub const HOUSES: [House; 3] = [
             ("futures-core/src/pool/manager.rs", "futures-core/src/executor/options/mod.rs"),
             ("futures-core/src/pool/stepper.rs", "futures-core/src/executor/options/mod.rs"),
             ("futures-core/src/pool/stepper.rs", "futures-core/src/future/listeners.rs"),
-            ("futures-core/src/wire/message.rs", "futures-core/src/task/id.rs"),
-            ("futures-core/src/wire/message.rs", "futures-core/src/task/registry.rs"),
-            ("futures-core/src/wire/message.rs", "futures-core/src/task/returned.rs"),
-            ("futures-core/src/wire/parts.rs", "futures-core/src/task/returned.rs"),
-            ("futures-core/src/wire/payload.rs", "futures-core/src/error.rs"),
             ("futures-core/src/worker/mod.rs", "futures-core/src/executor/options/read.rs"),
         ],
     },

@@ -1,8 +1,8 @@
 //! Consecutive items of a map, which travel as one task.
 
+use crate::driver::outcome::Results;
 use crate::error::{Error, Kind, Result};
 use crate::future::{Listening, State};
-use crate::wire::payload::Results;
 use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::collections::VecDeque;

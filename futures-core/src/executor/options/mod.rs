@@ -7,16 +7,16 @@ mod methods;
 mod read;
 
 pub use crate::base::cores::{is_crowded, is_crowded_by_threads, own_cores};
-pub use read::{BACKOFF, BOOT_LIMIT, DEFAULT_BACKOFF, DEFAULT_BOOT_LIMIT, DEFAULT_SHUTDOWN_LIMIT};
-pub use read::{MAX_WORKERS, OUT_OF_BAND, PREFETCH, REPLACE_LOST_WORKERS, SHUTDOWN_LIMIT, WATCHDOG};
-pub use read::{backoff, max_workers, refuse};
+pub use read::{
+    BACKOFF, BOOT_LIMIT, DEFAULT_BACKOFF, DEFAULT_BOOT_LIMIT, DEFAULT_SHUTDOWN_LIMIT, MAX_WORKERS, OUT_OF_BAND,
+    PREFETCH, REPLACE_LOST_WORKERS, SHUTDOWN_LIMIT, WATCHDOG, backoff, max_workers, refuse,
+};
 
 use crate::error::{Error, Kind, Result};
 use crate::task::registry::Registry;
-use crate::task::{IntoArgs, TaskId};
+use crate::task::{IntoArgs, TaskId, encode};
 use crate::wire::attachments::Encoded;
 use crate::wire::codec::{Limits, PAYLOAD_LIMIT_BYTES};
-use crate::wire::payload;
 use crate::wire::setup::{Global, GlobalValue, Initializer, Setup};
 use std::path::Path;
 use std::time::Duration;
@@ -100,7 +100,7 @@ impl CommonOptions {
             return Err(Error::new(Kind::Registry, format!("initializer: {}", registry.unknown(&format!("`{name}`")))));
         }
         let mut encoded = Encoded::default();
-        payload::append_arguments(name, &args.into_args(), &mut encoded, &Limits::of(false))
+        encode::append_arguments(name, &args.into_args(), &mut encoded, &Limits::of(false))
             .map_err(|error| Error::new(Kind::Codec, format!("initializer: {}", error.message())))?;
         Ok(Initializer { name: name.to_owned(), arguments: encoded.bytes })
     }

@@ -1,7 +1,7 @@
 //! Every message survives the wire, and no bytes make the decoder panic.
 
 use super::*;
-use crate::task::FailureKind;
+use crate::wire::failure::FailureKind;
 use proptest::prelude::*;
 
 fn call(task: u64, count: u32, arguments: &[u8]) -> Call<'_> {
