@@ -3,7 +3,6 @@
 use crate::base::latch::Gate;
 use crate::base::parker::Awaited;
 use crate::error::Error;
-use crate::pool::inbox::Inbox;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -41,14 +40,14 @@ impl Boot {
         self.decided.is_done()
     }
 
+    /// What opens when it is known whether the workers are there.
+    pub(crate) fn decided(&self) -> &Gate {
+        &self.decided
+    }
+
     /// So many of the workers do not come to this executor's setup, because of somebody else's.
     pub(crate) fn set_stuck(&self, workers: usize) {
         self.stuck.store(workers, Ordering::Release);
-    }
-
-    /// Waits until it is known whether the workers are there, and drives the pool of this inbox meanwhile.
-    pub(crate) fn wait(&self, inbox: &Inbox) {
-        inbox.wait_for(&self.decided, None);
     }
 
     /// How many workers are ready, if this is a pool's start.

@@ -6,7 +6,9 @@
 pub(crate) mod boot;
 mod checking;
 mod closing;
+pub(crate) mod command;
 mod joining;
+pub(crate) mod options;
 pub(crate) mod outcome;
 pub(crate) mod policy;
 mod preparing;
@@ -19,11 +21,11 @@ mod sending;
 
 use crate::base::ids::{TaskNumber, WorkerNumber};
 use crate::driver::boot::Boot;
+use crate::driver::command::{Command, Task, shut_down};
+use crate::driver::options::PoolOptions;
 use crate::driver::outcome::Outcome;
 use crate::error::{Error, Kind};
-use crate::executor::options::PoolOptions;
 use crate::future::Notice;
-use crate::pool::inbox::{Command, Task, shut_down};
 use crate::scheduler::paged_map::PagedMap;
 use crate::scheduler::{Action, Event, Scheduler};
 use crate::task::registry::Registry;

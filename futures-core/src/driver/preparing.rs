@@ -9,8 +9,8 @@
 use super::Driver;
 use super::joining::Presence;
 use crate::base::ids::{ClientNumber, TaskNumber, WorkerNumber};
+use crate::driver::command::{Preparations, shut_down};
 use crate::error::{Error, Kind};
-use crate::pool::inbox::{Preparations, shut_down};
 use crate::scheduler::Event;
 use crate::wire::codec::DecodeFailure;
 use crate::wire::message::{self, Prepared};

@@ -3,9 +3,9 @@
 use super::Driver;
 use super::joining::Presence;
 use crate::base::ids::WorkerNumber;
+use crate::driver::command::Task;
 use crate::driver::outcome::Outcome;
 use crate::error::Error;
-use crate::pool::inbox::Task;
 use crate::scheduler::Event;
 use crate::task::registry;
 use crate::wire::codec::DecodeFailure;

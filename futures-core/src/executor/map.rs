@@ -3,11 +3,11 @@
 mod chunk;
 
 use crate::base::parker::Awaited;
+use crate::driver::command::Task;
 use crate::driver::policy::{Terms, Trial, terms_options};
 use crate::error::{Error, Kind, Result};
 use crate::executor::Client;
 use crate::future::Watch;
-use crate::pool::inbox::Task;
 use crate::task::{IntoArgs, TaskId, encode};
 use crate::wire::attachments::Encoded;
 use crate::wire::parts;

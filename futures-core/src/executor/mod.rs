@@ -9,6 +9,7 @@ pub(crate) mod thread_transport;
 use crate::base::ids::ClientNumber;
 use crate::base::latch::Gate;
 use crate::driver::boot::Boot;
+use crate::driver::command::{Command, Preparations, Task, shut_down};
 use crate::driver::outcome::Outcome;
 use crate::driver::policy::{Terms, Trial};
 use crate::error::{Error, Result};
@@ -16,7 +17,6 @@ use crate::executor::call::Call;
 use crate::executor::map::Map;
 use crate::executor::options::Decided;
 use crate::future::Future;
-use crate::pool::inbox::{Command, Preparations, Task, shut_down};
 use crate::pool::manager::Manager;
 use crate::scheduler::Prefetch;
 use crate::task::{IntoArgs, TaskId, encode};
@@ -289,7 +289,7 @@ impl Client {
 
     fn wait_for_boot(&self) -> Result<usize> {
         let inbox = self.manager.inbox();
-        self.boot().wait(inbox);
+        inbox.wait_for(self.boot().decided(), None);
         // A worker may have been lost that nobody has missed so far.
         inbox.look_after_door();
         let (own, pool) = (self.boot(), self.manager.boot());

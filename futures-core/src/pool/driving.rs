@@ -3,9 +3,10 @@
 use super::progress::{ARRIVALS_PER_LOOK, ATTENDANCE, Driven, LOOKS_PER_CLOCK, SUBMISSIONS_PER_LOOK, Station, lock};
 use crate::base::backoff::{Backoff, Pause};
 use crate::base::parker::{Awaited, Parker};
+use crate::driver::command::Command;
 use crate::error::{Error, Kind};
 use crate::future::Notice;
-use crate::pool::inbox::{Command, Inbox};
+use crate::pool::inbox::Inbox;
 use crate::pool::stepper::Stepper;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};

@@ -1,62 +1,15 @@
 //! The door to a manager: whoever holds an executor or a future leaves commands here.
 
-use crate::base::ids::{ClientNumber, TaskKey, TaskNumber};
+use crate::base::ids::{ClientNumber, TaskNumber};
 use crate::base::latch::Gate;
-use crate::driver::boot::Boot;
+use crate::driver::command::Command;
 use crate::driver::outcome::Outcome;
-use crate::driver::policy::Trial;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::future::{Callback, State};
 use crate::pool::callbacks::ClientCallbacks;
 use crate::pool::progress::Seat;
-use crate::pool::watchdog::Question;
-use crate::scheduler::Prefetch;
-use crate::wire::payload::Payload;
-use crate::wire::setup::Setup;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-/// What a manager is asked to do.
-pub(crate) enum Command {
-    /// An executor begins to use the pool; its gate is opened when its last task is done after it was closed.
-    Open(ClientNumber, Arc<Gate>),
-    /// Every worker is to be prepared for this client; comes before its first task.
-    Prepare(ClientNumber, Preparations),
-    Submit(Task, Prefetch),
-    Cancel(TaskNumber),
-    /// The queued tasks of a client are to be cancelled; then the gate is opened.
-    CancelAll(ClientNumber, Arc<Gate>),
-    Close(ClientNumber),
-    /// All clients are closed, and the pool is to end when they are drained.
-    End,
-    /// The pool is to end, whatever is still to be done.
-    Abandon,
-    /// The watchdog asks whether anything has moved.
-    Watch(Question),
-}
-
-/// What is to be done for a client before its first task.
-pub(crate) struct Preparations {
-    pub(crate) setup: Setup,
-    /// How long it may take.
-    pub(crate) limit: Duration,
-    /// Is told how it ends.
-    pub(crate) boot: Arc<Boot>,
-}
-
-/// A task on its way into the pool.
-pub(crate) struct Task {
-    pub(crate) state: Arc<State>,
-    /// Which executor has submitted it.
-    pub(crate) client: ClientNumber,
-    pub(crate) function: TaskKey,
-    /// How many argument tuples there are.
-    pub(crate) count: u32,
-    pub(crate) arguments: Payload,
-    /// None if it is tried once and without a limit.
-    pub(crate) trial: Option<Box<Trial>>,
-}
 
 /// Commands in the order in which they came, and the means to wake the manager.
 pub(crate) struct Inbox {
@@ -237,9 +190,4 @@ fn refuse(command: Command, reason: &Error) {
         Command::CancelAll(_, gate) => gate.open(),
         _ => {}
     }
-}
-
-/// The error of a submission that comes too late.
-pub(crate) fn shut_down() -> Error {
-    Error::new(Kind::Shutdown, "the executor has been shut down and takes no more tasks")
 }

@@ -4,10 +4,11 @@
 
 use crate::driver::Driver;
 use crate::driver::boot::Boot;
+use crate::driver::command::Command;
+use crate::driver::options::PoolOptions;
 use crate::error::Result;
-use crate::executor::options::PoolOptions;
 use crate::future::Notice;
-use crate::pool::inbox::{Command, Inbox};
+use crate::pool::inbox::Inbox;
 use crate::pool::manager::Manager;
 use crate::task::registry::Registry;
 use crate::wire::transport::Transport;

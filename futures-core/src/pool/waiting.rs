@@ -3,8 +3,9 @@
 use super::driving::{Drive, Sitting};
 use super::progress::Station;
 use crate::base::parker::{self, Awaited, Parker};
+use crate::driver::command::Command;
 use crate::pool::callbacks;
-use crate::pool::inbox::{Command, Inbox};
+use crate::pool::inbox::Inbox;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::TryLockError;
 use std::sync::atomic::Ordering;

@@ -4,7 +4,8 @@
 //! clock, whoever drives the pool needs no second look at one, and a pool that does not even answer is noticed too.
 
 use crate::base::say::say;
-use crate::pool::inbox::{Command, Inbox};
+use crate::driver::command::{Command, Question};
+use crate::pool::inbox::Inbox;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -12,16 +13,6 @@ use std::time::{Duration, Instant};
 
 /// How many looks there are in each interval: a task is known to run for so long, less the time between two looks.
 const LOOKS: u32 = 4;
-
-/// The driver is asked whether anything has moved.
-pub(crate) struct Question {
-    /// How much time has passed since the watchdog was let loose.
-    pub(crate) now: Duration,
-    /// For how long nothing must have moved to be reported.
-    pub(crate) interval: Duration,
-    /// Where the report goes, or that there is none.
-    pub(crate) answer: Sender<Option<String>>,
-}
 
 /// A watchdog at work; dropped, it rests.
 pub(crate) struct Watchdog {

@@ -5,8 +5,8 @@ pub(crate) mod globals;
 mod pace;
 
 use crate::base::ids::{ClientNumber, FunctionNumber};
+use crate::driver::options::DEFAULT_SHUTDOWN_LIMIT;
 use crate::error::Result;
-use crate::executor::options::DEFAULT_SHUTDOWN_LIMIT;
 use crate::task::registry::Registry;
 use crate::task::{self, Input, Output};
 use crate::wire::attachments::Encoded;

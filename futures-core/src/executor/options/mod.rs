@@ -7,9 +7,10 @@ mod methods;
 mod read;
 
 pub use crate::base::cores::{is_crowded, is_crowded_by_threads, own_cores};
+pub use crate::driver::options::{DEFAULT_BOOT_LIMIT, DEFAULT_SHUTDOWN_LIMIT, PoolOptions};
 pub use read::{
-    BACKOFF, BOOT_LIMIT, DEFAULT_BACKOFF, DEFAULT_BOOT_LIMIT, DEFAULT_SHUTDOWN_LIMIT, MAX_WORKERS, OUT_OF_BAND,
-    PREFETCH, REPLACE_LOST_WORKERS, SHUTDOWN_LIMIT, WATCHDOG, backoff, max_workers, refuse,
+    BACKOFF, BOOT_LIMIT, DEFAULT_BACKOFF, MAX_WORKERS, OUT_OF_BAND, PREFETCH, REPLACE_LOST_WORKERS, SHUTDOWN_LIMIT,
+    WATCHDOG, backoff, max_workers, refuse,
 };
 
 use crate::error::{Error, Kind, Result};
@@ -37,23 +38,6 @@ pub struct CommonOptions {
     refusal: Option<Error>,
 }
 
-/// What a pool has to know of the options.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PoolOptions {
-    /// How long the workers may take until they are all ready.
-    pub boot_limit: Duration,
-    /// How long the workers may take to let go after they were told to stop.
-    pub shutdown_limit: Duration,
-    /// Whether buffers travel as messages of their own.
-    pub out_of_band: bool,
-    /// After how long without movement the pool is reported, if at all.
-    pub watchdog: Option<Duration>,
-    /// Whether lost workers are replaced.
-    pub replace_lost_workers: bool,
-    /// The largest encoded arguments or results of a task, buffers included, in bytes.
-    pub payload_limit_bytes: usize,
-}
-
 /// The options of an executor, checked.
 #[derive(Debug, Clone)]
 pub struct Decided {
@@ -62,19 +46,6 @@ pub struct Decided {
     pub(crate) setup: Setup,
     /// Whether its tasks may be sent to workers that have others to do before, if that was said.
     pub(crate) prefetch: Option<bool>,
-}
-
-impl Default for PoolOptions {
-    fn default() -> Self {
-        PoolOptions {
-            boot_limit: DEFAULT_BOOT_LIMIT,
-            shutdown_limit: DEFAULT_SHUTDOWN_LIMIT,
-            out_of_band: true,
-            watchdog: None,
-            replace_lost_workers: false,
-            payload_limit_bytes: PAYLOAD_LIMIT_BYTES,
-        }
-    }
 }
 
 impl Decided {

@@ -1,5 +1,6 @@
 //! Values that come from the program, else from the environment, with errors that say where a bad one came from.
 
+use crate::driver::options::{DEFAULT_BOOT_LIMIT, DEFAULT_SHUTDOWN_LIMIT};
 use crate::error::{Error, Kind, Result};
 use std::env;
 use std::time::Duration;
@@ -30,12 +31,6 @@ pub const REPLACE_LOST_WORKERS: &str = "FUTURES_MPI_REPLACE_LOST_WORKERS";
 
 /// The longest sleep of an idle process, if nobody says it: 0.001 s.
 pub const DEFAULT_BACKOFF: Duration = Duration::from_millis(1);
-
-/// How long workers may take to become ready, if nobody says it: 60 s.
-pub const DEFAULT_BOOT_LIMIT: Duration = Duration::from_secs(60);
-
-/// How long workers may take to let go, if nobody says it: 10 s.
-pub const DEFAULT_SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 
 /// Longer limits and sleeps are cut to this: a hundred years, which every clock can add to the time of day.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
