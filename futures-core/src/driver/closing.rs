@@ -6,8 +6,8 @@ use super::preparing::Progress;
 use crate::base::ids::{ClientNumber, WorkerNumber};
 use crate::base::latch::Gate;
 use crate::driver::command::shut_down;
+use crate::driver::promise::Notice;
 use crate::error::Error;
-use crate::future::Notice;
 use crate::scheduler::Event;
 use crate::wire::message;
 use std::sync::Arc;
@@ -32,10 +32,10 @@ impl Client {
         self.broken.clone().unwrap_or_else(shut_down)
     }
 
-    /// Nobody waits for it any more.
-    pub(super) fn release(&self, reason: &Error) {
+    /// Nobody waits for it any more, once this is told.
+    pub(super) fn release(&self, reason: &Error) -> Notice {
         self.fail_boot(reason);
-        self.gate.open();
+        Notice::Open(Arc::clone(&self.gate))
     }
 
     /// Tells who waits for the preparations why they will not be made; of no effect if they were.

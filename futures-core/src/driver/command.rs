@@ -4,8 +4,8 @@ use crate::base::ids::{ClientNumber, TaskKey, TaskNumber};
 use crate::base::latch::Gate;
 use crate::driver::boot::Boot;
 use crate::driver::policy::Trial;
+use crate::driver::promise::Promise;
 use crate::error::{Error, Kind};
-use crate::future::State;
 use crate::scheduler::Prefetch;
 use crate::wire::payload::Payload;
 use crate::wire::setup::Setup;
@@ -43,7 +43,7 @@ pub(crate) struct Preparations {
 
 /// A task on its way into the pool.
 pub(crate) struct Task {
-    pub(crate) state: Arc<State>,
+    pub(crate) promise: Arc<Promise>,
     /// Which executor has submitted it.
     pub(crate) client: ClientNumber,
     pub(crate) function: TaskKey,

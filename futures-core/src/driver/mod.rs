@@ -7,16 +7,19 @@ pub(crate) mod boot;
 mod checking;
 mod closing;
 pub(crate) mod command;
+pub(crate) mod completions;
 mod joining;
 pub(crate) mod options;
 pub(crate) mod outcome;
 pub(crate) mod policy;
 mod preparing;
+pub(crate) mod promise;
 mod reading;
 mod recall;
 mod replacing;
 mod reporting;
 mod retrying;
+pub(crate) mod roster;
 mod sending;
 
 use crate::base::ids::{TaskNumber, WorkerNumber};
@@ -24,8 +27,8 @@ use crate::driver::boot::Boot;
 use crate::driver::command::{Command, Task, shut_down};
 use crate::driver::options::PoolOptions;
 use crate::driver::outcome::Outcome;
+use crate::driver::promise::{Notice, Notices};
 use crate::error::{Error, Kind};
-use crate::future::Notice;
 use crate::scheduler::paged_map::PagedMap;
 use crate::scheduler::{Action, Event, Scheduler};
 use crate::task::registry::Registry;
@@ -67,7 +70,7 @@ pub(crate) struct Driver {
     /// Those of them that wait for it, or have when it was put there.
     urgent: Vec<WorkerNumber>,
     /// What is to be told, once the driver is left alone.
-    notices: Vec<Notice>,
+    notices: Notices,
     transport: Option<Box<dyn Transport>>,
     boot: Arc<Boot>,
     options: PoolOptions,
@@ -120,7 +123,7 @@ impl Driver {
             ending: false,
             watched: Watched::default(),
             checked: Checked::default(),
-            notices: Vec::new(),
+            notices: Notices::default(),
         }
     }
 
@@ -141,9 +144,9 @@ impl Driver {
                 let Some(function) = self.registry.number(task.function) else {
                     let message = self.registry.unknown(&format!("with the key {:x}", task.function.0));
                     let outcome = Outcome::Failed(Error::new(Kind::Registry, message));
-                    return task.state.finish_quietly(outcome, &mut self.notices);
+                    return task.promise.finish(outcome, &mut self.notices);
                 };
-                let (number, client) = (task.state.task(), task.client);
+                let (number, client) = (task.promise.task(), task.client);
                 self.trials += usize::from(task.trial.is_some());
                 self.tasks.insert(number.0, task);
                 self.handle(Event::Submit(client, number, function, prefetch));
@@ -197,7 +200,7 @@ impl Driver {
     }
 
     /// Whom to tell that their futures are done.
-    pub(crate) fn notices(&mut self) -> &mut Vec<Notice> {
+    pub(crate) fn notices(&mut self) -> &mut Notices {
         &mut self.notices
     }
 
@@ -235,7 +238,7 @@ impl Driver {
     }
 
     /// Stops the workers; returns why later submissions fail, and what was wrong with the end.
-    pub(crate) fn finish(mut self) -> (Error, Result<(), String>) {
+    pub(crate) fn finish(&mut self) -> (Error, Result<(), String>) {
         let mut closed = Ok(());
         if let Some(mut transport) = self.transport.take() {
             for (number, worker) in self.workers.iter().enumerate() {
@@ -267,7 +270,7 @@ impl Driver {
             Action::Returned(task) => self.note_returned(task),
             Action::Cancelled(task) => {
                 if let Some(task) = self.take_task(task) {
-                    task.state.cancelled_by_pool(&mut self.notices);
+                    task.promise.cancelled_by_pool(&mut self.notices);
                 }
             }
             Action::Unfit(client, task) => {
@@ -290,7 +293,7 @@ impl Driver {
 
     fn dispatch(&mut self, number: WorkerNumber, task_number: TaskNumber, more: &mut Vec<Action>) {
         let task = self.tasks.get_mut(task_number.0).expect("the scheduler dispatches tasks that are here");
-        if !task.state.start() {
+        if !task.promise.start() {
             self.take_task(task_number);
             return self.schedule(Event::Withdraw(number, task_number), more);
         }
@@ -346,17 +349,20 @@ impl Driver {
 
     fn resolve(&mut self, task: TaskNumber, outcome: Outcome) {
         if let Some(task) = self.take_task(task) {
-            task.state.finish_quietly(outcome, &mut self.notices);
+            task.promise.finish(outcome, &mut self.notices);
         }
     }
 }
 
-impl Drop for Driver {
-    /// Nobody waits for ever, even if the manager's thread panics.
-    fn drop(&mut self) {
+impl Driver {
+    /// Fails all futures that are left, and lets nobody wait any more; whom to tell of it.
+    pub(crate) fn fail_all(&mut self) -> Notices {
+        let mut notices = Notices::default();
         let reason = self.broken.clone().unwrap_or_else(shut_down);
         self.boot.fail(&reason);
-        self.tasks.drain().for_each(|(_, task)| task.state.finish(Outcome::Failed(reason.clone())));
-        self.clients.iter().for_each(|client| client.release(&reason));
+        self.tasks.drain().for_each(|(_, task)| task.promise.finish(Outcome::Failed(reason.clone()), &mut notices));
+        // After the callbacks of their last tasks have been handed over.
+        self.clients.iter().for_each(|client| notices.push(client.release(&reason)));
+        notices
     }
 }

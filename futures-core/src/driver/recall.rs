@@ -241,7 +241,7 @@ impl Driver {
     pub(super) fn note_returned(&mut self, number: TaskNumber) {
         self.stop_timer(number);
         if let Some(task) = self.tasks.get(number.0) {
-            task.state.rest();
+            task.promise.rest();
         }
     }
 }

@@ -6,8 +6,8 @@
 
 use super::Driver;
 use crate::base::ids::WorkerNumber;
+use crate::driver::promise::Notice;
 use crate::error::{Error, Kind};
-use crate::future::Notice;
 use std::time::Duration;
 
 /// So many attempts in a row may fail: the worker does not come, or is lost before it has finished a task.

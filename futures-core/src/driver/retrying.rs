@@ -87,7 +87,7 @@ impl Driver {
         let Some(trial) = &mut task.trial else { return false };
         let Some(wait) = trial.next_try(error) else { return false };
         trial.retries += 1;
-        task.state.rest();
+        task.promise.rest();
         // The limit of this try, if it has not passed, means nothing for the next.
         self.stop_timer(number);
         self.handle(Event::Postpone(worker, number));
@@ -188,7 +188,7 @@ impl Driver {
             let Ok(attachments) = message::take_attachments(&mut attachments, call.attachments) else { return };
             let Some(task) = self.tasks.get_mut(call.task.0) else { continue };
             task.arguments = Payload::received(call.arguments, attachments);
-            task.state.rest();
+            task.promise.rest();
             self.stop_timer(call.task);
             self.handle(Event::Postpone(worker, call.task));
             self.handle(Event::Resume(call.task));

@@ -4,10 +4,12 @@ mod chunk;
 
 use crate::base::parker::Awaited;
 use crate::driver::command::Task;
+use crate::driver::completions::Watch;
 use crate::driver::policy::{Terms, Trial, terms_options};
 use crate::error::{Error, Kind, Result};
 use crate::executor::Client;
-use crate::future::Watch;
+use crate::future::Handle;
+use crate::pool::waiting::next_report;
 use crate::task::{IntoArgs, TaskId, encode};
 use crate::wire::attachments::Encoded;
 use crate::wire::parts;
@@ -286,11 +288,11 @@ where
     /// Takes out the chunk whose results come next, when it is done; `None` if it is not in time.
     fn next_done(&mut self) -> Option<Chunk> {
         if let Some(watch) = &self.watch {
-            return self.ahead.remove(&watch.next(Some(self.client.manager().inbox()), self.deadline)?);
+            return self.ahead.remove(&next_report(watch, Some(self.client.manager().pool()), self.deadline)?);
         }
         let first = self.ahead.first_entry()?;
-        if let Some(state) = &first.get().state
-            && matches!(state.wait(self.deadline), Err(error) if error.is_timeout())
+        if let Some(future) = &first.get().future
+            && matches!(future.wait(self.deadline), Err(error) if error.is_timeout())
         {
             return None;
         }
@@ -304,7 +306,7 @@ where
         let looks = self.chunks_since_look >= self.chunks_per_look();
         if looks {
             self.chunks_since_look = 0;
-            self.client.manager().inbox().look_after_door();
+            self.client.manager().pool().look_after_door();
         }
         looks
     }
@@ -337,7 +339,7 @@ where
             let (made, now) = self.submit_some(before);
             let Some(now) = now else {
                 self.quick = 0;
-                self.client.manager().inbox().look_after_door();
+                self.client.manager().pool().look_after_door();
                 return;
             };
             self.quick += 1;
@@ -375,8 +377,8 @@ where
 
     fn keep(&mut self, mut chunk: Chunk) {
         self.bytes_ahead += chunk.bytes;
-        match (&self.watch, &chunk.state) {
-            (Some(watch), Some(state)) => chunk.listening = Some(state.watch(watch, self.next_chunk, false)),
+        match (&self.watch, &chunk.future) {
+            (Some(watch), Some(future)) => chunk.listening = Some(future.watch(watch, self.next_chunk, false)),
             (Some(watch), None) => watch.report(self.next_chunk),
             (None, _) => {}
         }
@@ -415,12 +417,13 @@ where
         chunk.bytes = arguments.len_bytes();
         chunk.unencodable.reverse();
         let task = (submitted > 0).then(|| {
-            let state = self.client.manager().inbox().new_state(self.client.number());
-            chunk.state = Some(Arc::clone(&state));
+            let pool = self.client.manager().pool();
+            let promise = pool.new_promise(self.client.number());
+            chunk.future = Some(Handle::new(Arc::clone(&promise), Arc::clone(pool)));
             let function = self.function.key();
             let trial = self.terms.as_ref().and_then(Trial::of);
             let (client, count) = (self.client.number(), submitted as u32);
-            Task { state, client, function, count, arguments: arguments.into(), trial }
+            Task { promise, client, function, count, arguments: arguments.into(), trial }
         });
         ((chunk.count > 0).then_some((chunk, task)), filled.err())
     }
@@ -435,8 +438,8 @@ where
 impl<Args, T, I> MapIter<Args, T, I> {
     /// Cancels what has not been sent to a worker.
     fn cancel(&self) {
-        for state in self.ahead.values().filter_map(|chunk| chunk.state.as_ref()) {
-            state.cancel();
+        for future in self.ahead.values().filter_map(|chunk| chunk.future.as_ref()) {
+            future.cancel();
         }
     }
 }

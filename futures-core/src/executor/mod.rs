@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::executor::call::Call;
 use crate::executor::map::Map;
 use crate::executor::options::Decided;
-use crate::future::Future;
+use crate::future::{Future, Handle};
 use crate::pool::manager::Manager;
 use crate::scheduler::Prefetch;
 use crate::task::{IntoArgs, TaskId, encode};
@@ -87,7 +87,7 @@ impl Executor {
             boot: Arc::default(),
         });
         let drained = Arc::new(Gate::default());
-        let number = manager.inbox().open(Arc::clone(&drained));
+        let number = manager.pool().open(Arc::clone(&drained));
         let closed = AtomicBool::new(false);
         let limits = Limits { payload_bytes: pool.payload_limit_bytes, ..Limits::of(pool.out_of_band) };
         Executor {
@@ -232,7 +232,7 @@ impl Executor {
     /// Does some work while nobody looks for messages of the pool, which must have been booted; for measurements.
     #[doc(hidden)]
     pub fn undisturbed<R>(&self, work: impl FnOnce() -> R) -> R {
-        self.client.manager.inbox().undisturbed(work)
+        self.client.manager.pool().undisturbed(work)
     }
 
     /// Ends the executor: it takes no more tasks, and its part of the pool is freed when its futures are done.
@@ -250,7 +250,7 @@ impl Drop for Executor {
         let panicking = std::thread::panicking();
         self.client.shutdown(!panicking, panicking);
         if panicking {
-            self.client.manager.inbox().end_callbacks(self.client.number);
+            self.client.manager.pool().end_callbacks(self.client.number);
         }
     }
 }
@@ -277,7 +277,7 @@ impl Client {
                 let setup = std::mem::take(&mut *preparation.setup.lock().unwrap_or_else(PoisonError::into_inner));
                 let preparations =
                     Preparations { setup, limit: preparation.limit, boot: Arc::clone(&preparation.boot) };
-                self.manager.inbox().push(Command::Prepare(self.number, preparations));
+                self.manager.pool().push(Command::Prepare(self.number, preparations));
             });
         }
     }
@@ -288,10 +288,10 @@ impl Client {
     }
 
     fn wait_for_boot(&self) -> Result<usize> {
-        let inbox = self.manager.inbox();
-        inbox.wait_for(self.boot().decided(), None);
+        let pool = self.manager.pool();
+        pool.wait_for(self.boot().decided(), None);
         // A worker may have been lost that nobody has missed so far.
-        inbox.look_after_door();
+        pool.look_after_door();
         let (own, pool) = (self.boot(), self.manager.boot());
         match own.breakage().or_else(|| pool.breakage()) {
             Some(reason) => Err(reason),
@@ -305,17 +305,18 @@ impl Client {
         A: IntoArgs<Args>,
         T: DeserializeOwned,
     {
-        let state = self.manager.inbox().new_state(self.number);
+        let pool = self.manager.pool();
+        let promise = pool.new_promise(self.number);
         match encode::encode_arguments(function.name(), &args.into_args(), &self.limits) {
             Ok(arguments) => {
                 let trial = terms.and_then(Trial::of);
                 let (client, function) = (self.number, function.key());
-                let task = Task { state: Arc::clone(&state), client, function, count: 1, arguments, trial };
+                let task = Task { promise: Arc::clone(&promise), client, function, count: 1, arguments, trial };
                 self.submit_all([task], terms, shut_down);
             }
-            Err(error) => state.finish(Outcome::Failed(error)),
+            Err(error) => pool.finish(&promise, Outcome::Failed(error)),
         }
-        Future::new(state, Outcome::value)
+        Future::new(Handle::new(promise, Arc::clone(pool)), Outcome::value)
     }
 
     /// Submits tasks, or fails their futures by `refusal` if the executor has been shut down.
@@ -326,12 +327,13 @@ impl Client {
         refusal: fn() -> Error,
     ) {
         if self.closed.load(Ordering::Acquire) {
-            tasks.into_iter().for_each(|task| task.state.finish(Outcome::Failed(refusal())));
+            let pool = self.manager.pool();
+            tasks.into_iter().for_each(|task| pool.finish(&task.promise, Outcome::Failed(refusal())));
             return;
         }
         self.start();
         let prefetch = Prefetch::from(terms.and_then(|terms| terms.prefetch).or(self.prefetch));
-        self.manager.inbox().push_all(tasks.into_iter().map(|task| Command::Submit(task, prefetch)));
+        self.manager.pool().push_all(tasks.into_iter().map(|task| Command::Submit(task, prefetch)));
     }
 
     fn shutdown(&self, wait: bool, cancel_futures: bool) {
@@ -339,22 +341,22 @@ impl Client {
             return;
         }
         let first = !self.closed.swap(true, Ordering::AcqRel);
-        let inbox = self.manager.inbox();
+        let pool = self.manager.pool();
         if cancel_futures {
-            inbox.cancel_all(self.number);
+            pool.cancel_all(self.number);
         }
         if first {
-            inbox.push(Command::Close(self.number));
+            pool.push(Command::Close(self.number));
             if self.owns_pool {
                 self.manager.end();
             }
         }
         if wait {
-            inbox.wait_for(&*self.drained, None);
+            pool.wait_for(&*self.drained, None);
             if self.owns_pool {
                 self.manager.join();
             } else {
-                inbox.finish_callbacks(self.number);
+                pool.finish_callbacks(self.number);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The threads in which a pool calls done-callbacks, so that they may wait without holding up the manager.
 
 use crate::base::ids::ClientNumber;
-use crate::future::Callback;
+use crate::driver::promise::Callback;
 use crate::task;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

@@ -4,20 +4,20 @@ use super::progress::{ARRIVALS_PER_LOOK, ATTENDANCE, Driven, LOOKS_PER_CLOCK, SU
 use crate::base::backoff::{Backoff, Pause};
 use crate::base::parker::{Awaited, Parker};
 use crate::driver::command::Command;
+use crate::driver::promise::Notices;
 use crate::error::{Error, Kind};
-use crate::future::Notice;
-use crate::pool::inbox::Inbox;
+use crate::pool::shared::Pool;
 use crate::pool::stepper::Stepper;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{mem, thread};
 
 /// The seat, taken.
 pub(super) struct Sitting<'a> {
-    pub(super) inbox: &'a Inbox,
+    pub(super) pool: &'a Pool,
     /// None while it is left for a moment, and at the end.
     pub(super) guard: Option<MutexGuard<'a, Station>>,
     /// A panic that was under way before is not one of the pool.
@@ -61,9 +61,9 @@ impl Sitting<'_> {
 
     /// Deals with what has come, until it is `enough`.
     fn look_until(&mut self, enough: impl Fn() -> bool) -> Looked {
-        let rings = self.inbox.seat().rings.load(Ordering::SeqCst);
+        let rings = self.pool.seat().rings.load(Ordering::SeqCst);
         let driven = self.driven();
-        let rung = std::mem::replace(&mut driven.heard, rings) != rings;
+        let rung = mem::replace(&mut driven.heard, rings) != rings;
         let begin = driven.begin;
         Looked { moved: driven.stepper.advance(|| begin.elapsed(), enough), rung }
     }
@@ -80,7 +80,7 @@ impl Sitting<'_> {
     }
 
     pub(super) fn drive(mut self, target: &dyn Awaited, deadline: Option<Instant>) -> Drive {
-        let Some(manner) = self.inbox.seat().manner.get() else { return Drive::Finished };
+        let Some(manner) = self.pool.seat().manner.get() else { return Drive::Finished };
         let mut pace = Backoff::new(manner.backoff.unwrap_or(ATTENDANCE.1), manner.crowded);
         let notified = manner.backoff.is_none();
         let mut looks = 0;
@@ -129,7 +129,7 @@ impl Sitting<'_> {
 
     /// Sleeps on the seat until something has come, or `target` has happened.
     fn sleep(&mut self, target: &dyn Awaited, longest: Option<Duration>) {
-        let seat = self.inbox.seat();
+        let seat = self.pool.seat();
         let parker = Parker::of_this_thread();
         if !target.enroll(&parker) {
             return;
@@ -146,33 +146,34 @@ impl Sitting<'_> {
 
     /// Whether somebody has rung since the last look.
     fn is_rung(&mut self) -> bool {
-        self.inbox.seat().rings.load(Ordering::SeqCst) != self.driven().heard
+        self.pool.seat().rings.load(Ordering::SeqCst) != self.driven().heard
     }
 
     /// Leaves the seat for as long as wakers and callbacks are called; afterwards somebody else may sit there.
     fn tell(&mut self) {
-        let (inbox, attendant) = (self.inbox, self.attendant);
+        let (pool, attendant) = (self.pool, self.attendant);
         self.leave();
-        if let Some(mut again) = inbox.sit(attendant) {
+        if let Some(mut again) = pool.sit(attendant) {
             self.guard = again.guard.take();
         }
     }
 
     /// Gets up, and sees to it that nothing is forgotten.
     fn leave(&mut self) {
-        let mut notices = Vec::new();
+        let mut notices = Notices::default();
         if panic::catch_unwind(AssertUnwindSafe(|| self.get_up(&mut notices))).is_err() {
             self.break_down();
         }
-        notices.into_iter().for_each(Notice::tell);
+        self.pool.tell(notices);
     }
 
-    fn get_up(&mut self, notices: &mut Vec<Notice>) {
-        let seat = self.inbox.seat();
+    fn get_up(&mut self, notices: &mut Notices) {
+        let seat = self.pool.seat();
         while let Some(mut guard) = self.guard.take() {
             let Station::Open(driven) = &mut *guard else { return };
             driven.stepper.send_urgent();
             notices.append(driven.stepper.notices());
+            seat.relieve(mem::take(&mut notices.relieved));
             let (heard, finished) = (driven.heard, driven.stepper.is_finished());
             let timed = driven.stepper.has_timers();
             if !self.attendant {
@@ -182,8 +183,8 @@ impl Sitting<'_> {
             seat.taken.store(false, Ordering::SeqCst);
             drop(guard);
             // What was left at the door meanwhile had no chance to find the seat free.
-            if self.inbox.has_commands()
-                && let Some(mut again) = self.inbox.sit(self.attendant)
+            if self.pool.inbox().has_commands()
+                && let Some(mut again) = self.pool.sit(self.attendant)
             {
                 again.look();
                 self.guard = again.guard.take();
@@ -213,35 +214,35 @@ impl Drop for Sitting<'_> {
 impl Sitting<'_> {
     /// Ends a pool whose driver has panicked.
     fn break_down(&mut self) {
-        let seat = self.inbox.seat();
+        let seat = self.pool.seat();
         seat.open.store(false, Ordering::SeqCst);
         // The panic may have come while the seat was being left.
         let mut guard = self.guard.take().unwrap_or_else(|| lock(&seat.station));
-        let mut station = std::mem::replace(&mut *guard, Station::Over);
+        let mut station = mem::replace(&mut *guard, Station::Over);
         seat.taken.store(false, Ordering::SeqCst);
         drop(guard);
         let notices = match &mut station {
-            Station::Open(driven) => std::mem::take(driven.stepper.notices()),
-            Station::Closed | Station::Over => Vec::new(),
+            Station::Open(driven) => mem::take(driven.stepper.notices()),
+            Station::Closed | Station::Over => Notices::default(),
         };
-        // Its futures are failed by the driver's destructor.
+        // Its futures are failed by the stepper's destructor.
         drop(station);
-        self.inbox.end(Error::new(Kind::Broken, "the pool's driver panicked; this is a fault of futures-mpi"));
+        self.pool.end(Error::new(Kind::Broken, "the pool's driver panicked; this is a fault of futures-mpi"));
         while seat.call_next() {}
         seat.call_attendant();
-        notices.into_iter().for_each(Notice::tell);
+        self.pool.tell(notices);
     }
 
     /// Takes the pool off the seat for good.
     pub(super) fn finish(mut self) -> Option<Stepper> {
-        let seat = self.inbox.seat();
+        let seat = self.pool.seat();
         seat.open.store(false, Ordering::SeqCst);
         let mut guard = self.guard.take()?;
-        let station = std::mem::replace(&mut *guard, Station::Over);
+        let station = mem::replace(&mut *guard, Station::Over);
         seat.taken.store(false, Ordering::SeqCst);
         drop(guard);
         let Station::Open(mut driven) = station else { return None };
-        std::mem::take(driven.stepper.notices()).into_iter().for_each(Notice::tell);
+        self.pool.tell(mem::take(driven.stepper.notices()));
         Some(driven.stepper)
     }
 }

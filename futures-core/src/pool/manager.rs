@@ -8,9 +8,9 @@ use crate::driver::command::{Command, shut_down};
 use crate::driver::options::PoolOptions;
 use crate::error::{Error, Kind, Result};
 use crate::pool::callbacks;
-use crate::pool::inbox::Inbox;
 use crate::pool::progress::Manner;
 use crate::pool::progress_thread::Attendant;
+use crate::pool::shared::Pool;
 use crate::pool::stepper::Stepper;
 use crate::pool::watchdog::Watchdog;
 use crate::task::registry::Registry;
@@ -40,7 +40,7 @@ pub struct Plan {
 
 /// Wakes a manager: for transports to which something has come.
 #[derive(Clone)]
-pub struct Notify(Arc<Inbox>);
+pub struct Notify(Arc<Pool>);
 
 impl Notify {
     /// Makes the manager look at its transport.
@@ -51,7 +51,7 @@ impl Notify {
 
 /// The handle of a pool, shared by its executors.
 pub struct Manager {
-    inbox: Arc<Inbox>,
+    pool: Arc<Pool>,
     boot: Arc<Boot>,
     registry: &'static Registry,
     options: PoolOptions,
@@ -94,13 +94,13 @@ impl Manager {
         if matches!(phase, Phase::Over) {
             ended.open();
         }
-        let (inbox, boot, phase) = (Inbox::new(), Arc::new(Boot::default()), Mutex::new(phase));
+        let (pool, boot, phase) = (Pool::new(), Arc::new(Boot::default()), Mutex::new(phase));
         let process = std::process::id();
-        Ok(Arc::new(Manager { inbox, boot, registry, options, process, phase, started, ended }))
+        Ok(Arc::new(Manager { pool, boot, registry, options, process, phase, started, ended }))
     }
 
-    pub(crate) fn inbox(&self) -> &Arc<Inbox> {
-        &self.inbox
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
     }
 
     /// Whether this is a process that was forked from the pool's own, where nobody can work for it or end it.
@@ -112,8 +112,10 @@ impl Manager {
         &self.boot
     }
 
-    pub(crate) fn shared_boot(&self) -> Arc<Boot> {
-        Arc::clone(&self.boot)
+    /// What drives the pool.
+    fn new_stepper(&self) -> Stepper {
+        let (inbox, boot) = (Arc::clone(self.pool.inbox()), Arc::clone(&self.boot));
+        Stepper::new(inbox, self.registry, boot, self.options, self.pool.teller())
     }
 
     pub(crate) fn options(&self) -> &PoolOptions {
@@ -133,18 +135,18 @@ impl Manager {
         let Phase::Planned(plan) = std::mem::replace(&mut *phase, Phase::Over) else {
             return;
         };
-        let (inbox, boot, registry) = (Arc::clone(&self.inbox), Arc::clone(&self.boot), self.registry);
+        let (pool, boot, registry) = (Arc::clone(&self.pool), Arc::clone(&self.boot), self.registry);
         let opener = Opener(Arc::clone(&self.ended));
         let body = move || {
             let _opener = opener;
-            run(plan, &inbox, boot, registry);
+            run(plan, &pool, boot, registry);
         };
         match thread::Builder::new().name("futures-mpi-manager".to_owned()).spawn(body) {
             Ok(handle) => *phase = Phase::Running(handle.thread().id(), Some(handle)),
             Err(error) => {
                 let reason = Error::new(Kind::Broken, format!("the pool's thread cannot be started: {error}"));
                 self.boot.fail(&reason);
-                self.inbox.end(reason);
+                self.pool.end(reason);
             }
         }
     }
@@ -155,22 +157,22 @@ impl Manager {
         if matches!(*phase, Phase::Planned(_)) {
             *phase = Phase::Over;
             self.boot.fail(&shut_down());
-            self.inbox.end(shut_down());
+            self.pool.end(shut_down());
             self.ended.open();
         }
     }
 
     /// Lets a pool end when its futures are done; its executors take no more tasks.
     pub fn end(&self) {
-        self.inbox.push(Command::End);
-        self.inbox.seat().call_attendant();
+        self.pool.push(Command::End);
+        self.pool.seat().call_attendant();
         self.end_unstarted();
     }
 
     /// Ends a pool whatever is still to be done: its futures fail, and tasks that are running are not waited for.
     pub fn abandon(&self) {
-        self.inbox.push(Command::Abandon);
-        self.inbox.seat().call_attendant();
+        self.pool.push(Command::Abandon);
+        self.pool.seat().call_attendant();
         self.end_unstarted();
     }
 
@@ -189,7 +191,7 @@ impl Manager {
         if let Some(handle) = handle {
             let _ = handle.join();
         }
-        self.inbox.finish_all_callbacks();
+        self.pool.finish_all_callbacks();
     }
 
     /// Waits until the thread of the pool, which was told to, has ended, but not for callbacks; whether it has by the
@@ -218,22 +220,38 @@ impl Drop for Opener {
     }
 }
 
+impl Stepper {
+    /// A pool without a thread, whose executors are made with the manager that is returned beside it.
+    ///
+    /// Until somebody steps it nothing happens: its futures must be polled, not waited for, and its executors shut
+    /// down without waiting.
+    ///
+    /// # Errors
+    ///
+    /// If the program's task functions contradict one another.
+    pub fn detached(options: PoolOptions) -> Result<(Arc<Manager>, Self)> {
+        let manager = Manager::detached(options)?;
+        let stepper = manager.new_stepper();
+        Ok((manager, stepper))
+    }
+}
+
 /// The manager's thread: starts the pool, attends to it, and ends it.
-fn run(plan: Plan, inbox: &Arc<Inbox>, boot: Arc<Boot>, registry: &'static Registry) {
-    let _guard = EndOnPanic(inbox);
+fn run(plan: Plan, pool: &Arc<Pool>, boot: Arc<Boot>, registry: &'static Registry) {
+    let _guard = EndOnPanic(pool);
     let begin = Instant::now();
-    let _watchdog = plan.options.watchdog.map(|interval| Watchdog::start(interval, inbox));
-    let mut stepper = Stepper::new(Arc::clone(inbox), registry, boot, plan.options);
-    stepper.attach((plan.recipe)(&Notify(Arc::clone(inbox))));
+    let _watchdog = plan.options.watchdog.map(|interval| Watchdog::start(interval, pool));
+    let mut stepper = Stepper::new(Arc::clone(pool.inbox()), registry, boot, plan.options, pool.teller());
+    stepper.attach((plan.recipe)(&Notify(Arc::clone(pool))));
     let manner = Manner { backoff: plan.backoff, crowded: plan.crowded, only: plan.only_driver };
-    let stepper = Attendant::open(inbox, stepper, begin, manner).attend();
+    let stepper = Attendant::open(pool, stepper, begin, manner).attend();
     if let Some(Err(missing)) = stepper.map(Stepper::finish) {
         say(&format!("a pool did not end cleanly: {missing}"));
     }
 }
 
-/// Ends the inbox if the manager's thread panics, so that nobody waits for what will never come.
-struct EndOnPanic<'a>(&'a Inbox);
+/// Closes the door of the pool if the manager's thread panics, so that nobody waits for what will never come.
+struct EndOnPanic<'a>(&'a Pool);
 
 impl Drop for EndOnPanic<'_> {
     fn drop(&mut self) {

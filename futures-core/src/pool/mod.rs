@@ -6,8 +6,9 @@ pub(crate) mod inbox;
 pub(crate) mod manager;
 pub(crate) mod progress;
 pub(crate) mod progress_thread;
+pub(crate) mod shared;
 pub(crate) mod stepper;
 #[cfg(test)]
 mod tests;
-mod waiting;
+pub(crate) mod waiting;
 mod watchdog;

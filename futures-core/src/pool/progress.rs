@@ -157,9 +157,11 @@ impl Seat {
         self.call_attendant();
     }
 
-    /// Somebody has been told.
-    pub(crate) fn relieve(&self) {
-        self.relying.fetch_sub(1, Ordering::SeqCst);
+    /// For so many futures nobody relies on others any more: somebody has been told, or does not want to know.
+    pub(crate) fn relieve(&self, count: usize) {
+        if count > 0 {
+            self.relying.fetch_sub(count, Ordering::SeqCst);
+        }
     }
 
     /// Whether this thread may drive the pool.

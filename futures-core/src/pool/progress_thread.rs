@@ -4,7 +4,7 @@ use super::driving::Looked;
 use super::progress::{ATTENDANCE, Driven, Manner, Station, lock};
 use crate::base::backoff::{Backoff, Pause};
 use crate::base::doze::Doze;
-use crate::pool::inbox::Inbox;
+use crate::pool::shared::Pool;
 use crate::pool::stepper::Stepper;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// The attendant: drives a pool when nobody else does, and ends it.
 pub(crate) struct Attendant<'a> {
-    inbox: &'a Inbox,
+    pool: &'a Pool,
     manner: Manner,
     /// The others' drives that had been seen at the last look.
     seen: u64,
@@ -20,20 +20,20 @@ pub(crate) struct Attendant<'a> {
 
 impl<'a> Attendant<'a> {
     /// Opens the seat to all.
-    pub(crate) fn open(inbox: &'a Inbox, stepper: Stepper, begin: Instant, manner: Manner) -> Self {
-        let seat = inbox.seat();
+    pub(crate) fn open(pool: &'a Pool, stepper: Stepper, begin: Instant, manner: Manner) -> Self {
+        let seat = pool.seat();
         let _ = seat.manner.set(manner.clone());
         let _ = seat.attendant_thread.set(thread::current().id());
         let driven = Driven { stepper, begin, heard: 0, submissions: 0 };
         *lock(&seat.station) = Station::Open(Box::new(driven));
         seat.open.store(true, Ordering::SeqCst);
         seat.call_next();
-        Attendant { inbox, manner, seen: 0 }
+        Attendant { pool, manner, seen: 0 }
     }
 
     /// Attends to the pool until it has come to its end, and gives it back then; `None` if its driver has panicked.
     pub(crate) fn attend(&mut self) -> Option<Stepper> {
-        let seat = self.inbox.seat();
+        let seat = self.pool.seat();
         let mut pace = Backoff::new(self.manner.backoff.unwrap_or(ATTENDANCE.1), self.manner.crowded);
         let notified = self.manner.backoff.is_none();
         loop {
@@ -48,7 +48,7 @@ impl<'a> Attendant<'a> {
                 // What others have sent may be answered soon.
                 pace.reset();
             }
-            let sitting = if alone || relied || notified { self.inbox.sit(true) } else { None };
+            let sitting = if alone || relied || notified { self.pool.sit(true) } else { None };
             let Some(mut sitting) = sitting else {
                 match (notified, alone) {
                     (true, _) => self.rest(None),
@@ -83,7 +83,7 @@ impl<'a> Attendant<'a> {
 
     /// Sleeps until somebody gets up from the seat, or for this long.
     fn rest_until_others_drive(&self, longest: Duration) {
-        let seat = self.inbox.seat();
+        let seat = self.pool.seat();
         seat.succession.store(true, Ordering::SeqCst);
         // Who got up before that has not called. The first look makes what the second one reads visible.
         let _taken = seat.taken.load(Ordering::SeqCst);
@@ -94,7 +94,7 @@ impl<'a> Attendant<'a> {
 
     /// Sleeps until called, or for this long.
     fn rest(&self, longest: Option<Duration>) {
-        self.inbox.seat().attendant.park(longest);
+        self.pool.seat().attendant.park(longest);
     }
 
     fn attendance(&self) -> Duration {

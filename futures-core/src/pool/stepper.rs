@@ -6,10 +6,9 @@ use crate::driver::Driver;
 use crate::driver::boot::Boot;
 use crate::driver::command::Command;
 use crate::driver::options::PoolOptions;
+use crate::driver::promise::{Notice, Notices};
 use crate::error::Result;
-use crate::future::Notice;
 use crate::pool::inbox::Inbox;
-use crate::pool::manager::Manager;
 use crate::task::registry::Registry;
 use crate::wire::transport::Transport;
 use std::fmt;
@@ -25,25 +24,21 @@ pub struct Stepper {
     inbox: Arc<Inbox>,
     /// Scratch for what was taken from the inbox.
     commands: Vec<Command>,
+    tell: Teller,
 }
 
-impl Stepper {
-    pub(crate) fn new(inbox: Arc<Inbox>, registry: &'static Registry, boot: Arc<Boot>, options: PoolOptions) -> Self {
-        Stepper { driver: Driver::new(registry, boot, options), inbox, commands: Vec::new() }
-    }
+/// Tells what has happened to whom it concerns.
+pub(crate) type Teller = Box<dyn Fn(Notices) + Send>;
 
-    /// A pool without a thread, whose executors are made with the manager that is returned beside it.
-    ///
-    /// Until somebody steps it nothing happens: its futures must be polled, not waited for, and its executors shut
-    /// down without waiting.
-    ///
-    /// # Errors
-    ///
-    /// If the program's task functions contradict one another.
-    pub fn detached(options: PoolOptions) -> Result<(Arc<Manager>, Self)> {
-        let manager = Manager::detached(options)?;
-        let stepper = Stepper::new(Arc::clone(manager.inbox()), Registry::global()?, manager.shared_boot(), options);
-        Ok((manager, stepper))
+impl Stepper {
+    pub(crate) fn new(
+        inbox: Arc<Inbox>,
+        registry: &'static Registry,
+        boot: Arc<Boot>,
+        options: PoolOptions,
+        tell: Teller,
+    ) -> Self {
+        Stepper { driver: Driver::new(registry, boot, options), inbox, commands: Vec::new(), tell }
     }
 
     /// Begins to work with what the recipe for the workers has given: a transport, or a reason why there is none.
@@ -58,8 +53,9 @@ impl Stepper {
     /// nothing on standard error.
     pub fn step(&mut self, elapsed: Duration) -> bool {
         let moved = self.advance(|| elapsed, || false);
-        let notices = std::mem::take(self.notices()).into_iter();
-        notices.filter(|notice| !matches!(notice, Notice::Say(_))).for_each(Notice::tell);
+        let mut notices = std::mem::take(self.notices());
+        notices.list.retain(|notice| !matches!(notice, Notice::Say(_)));
+        (self.tell)(notices);
         moved
     }
 
@@ -118,7 +114,7 @@ impl Stepper {
     }
 
     /// Whom to tell that their futures are done.
-    pub(crate) fn notices(&mut self) -> &mut Vec<Notice> {
+    pub(crate) fn notices(&mut self) -> &mut Notices {
         self.driver.notices()
     }
 
@@ -162,9 +158,12 @@ impl Stepper {
     /// # Errors
     ///
     /// What the transport missed when it was closed.
-    pub fn finish(self) -> Result<(), String> {
+    pub fn finish(mut self) -> Result<(), String> {
         let (reason, closed) = self.driver.finish();
-        self.inbox.end(reason);
+        (self.tell)(self.driver.fail_all());
+        let mut notices = Notices::default();
+        self.inbox.end(reason, &mut notices);
+        (self.tell)(notices);
         closed
     }
 
@@ -175,6 +174,13 @@ impl Stepper {
     /// If one does not hold.
     pub fn check(&self) {
         self.driver.check();
+    }
+}
+
+impl Drop for Stepper {
+    /// Nobody waits for ever, even if the manager's thread panics.
+    fn drop(&mut self) {
+        (self.tell)(self.driver.fail_all());
     }
 }
 

@@ -239,7 +239,7 @@ fn who_submits_has_the_pools_own_thread_look() {
 fn who_loses_interest_relies_on_nobody_any_more() {
     let ((executor, fuse), (other, other_fuse)) = (executor(), executor());
     let futures = [executor.submit(NEVER, ()), other.submit(NEVER, ()), executor.submit(NEVER, ())];
-    let relied = |nth: usize| futures[nth].inbox().seat().relying.load(Ordering::SeqCst);
+    let relied = |nth: usize| futures[nth].pool().seat().relying.load(Ordering::SeqCst);
     let poll = |future: crate::future::Future<()>| {
         assert!(pin!(future).poll(&mut Context::from_waker(Waker::noop())).is_pending())
     };

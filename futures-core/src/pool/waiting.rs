@@ -4,15 +4,16 @@ use super::driving::{Drive, Sitting};
 use super::progress::Station;
 use crate::base::parker::{self, Awaited, Parker};
 use crate::driver::command::Command;
+use crate::driver::completions::Watch;
 use crate::pool::callbacks;
-use crate::pool::inbox::Inbox;
+use crate::pool::shared::Pool;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::TryLockError;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Instant;
 
-impl Inbox {
+impl Pool {
     /// Waits until `target` has happened, or until the deadline, and drives the pool meanwhile if nobody else does;
     /// whether it has happened.
     pub(crate) fn wait_for(&self, target: &dyn Awaited, deadline: Option<Instant>) -> bool {
@@ -135,7 +136,31 @@ impl Inbox {
         }
         // Who does not see it yet does no more than to try in vain.
         seat.taken.store(true, Ordering::Release);
-        Some(Sitting { inbox: self, guard: Some(guard), panicking: thread::panicking(), attendant })
+        Some(Sitting { pool: self, guard: Some(guard), panicking: thread::panicking(), attendant })
+    }
+}
+
+/// The token of the next future that reports to `watch`; `None` if the deadline passes before.
+///
+/// The thread drives this pool while it waits; without one it only sleeps, and the futures rely on others to drive.
+pub(crate) fn next_report(watch: &Watch, pool: Option<&Pool>, deadline: Option<Instant>) -> Option<usize> {
+    loop {
+        if let Some(token) = watch.take() {
+            return Some(token);
+        }
+        if let Some(pool) = pool {
+            pool.wait_for(watch, deadline);
+        } else {
+            callbacks::may_block();
+            let parker = Parker::of_this_thread();
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_none_or(|left| !left.is_zero()) && watch.enroll(&parker) {
+                parker.park(left);
+            }
+        }
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return watch.take();
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::base::say::say;
 use crate::driver::command::{Command, Question};
-use crate::pool::inbox::Inbox;
+use crate::pool::shared::Pool;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -21,10 +21,10 @@ pub(crate) struct Watchdog {
 
 impl Watchdog {
     /// Lets a watchdog loose on a pool.
-    pub(crate) fn start(interval: Duration, inbox: &Arc<Inbox>) -> Self {
+    pub(crate) fn start(interval: Duration, pool: &Arc<Pool>) -> Self {
         let (stop, stopped) = mpsc::channel();
-        let inbox = Arc::downgrade(inbox);
-        let body = move || watch(interval, &inbox, &stopped);
+        let pool = Arc::downgrade(pool);
+        let body = move || watch(interval, &pool, &stopped);
         if let Err(error) = thread::Builder::new().name("futures-mpi-watchdog".to_owned()).spawn(body) {
             say(&format!("the watchdog's thread cannot be started: {error}"));
         }
@@ -32,14 +32,14 @@ impl Watchdog {
     }
 }
 
-fn watch(interval: Duration, inbox: &Weak<Inbox>, stopped: &Receiver<()>) {
+fn watch(interval: Duration, pool: &Weak<Pool>, stopped: &Receiver<()>) {
     let begin = Instant::now();
     while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(interval / LOOKS) {
-        let Some(inbox) = inbox.upgrade() else { return };
+        let Some(pool) = pool.upgrade() else { return };
         let (answer, answered) = mpsc::channel();
-        inbox.push(Command::Watch(Question { now: begin.elapsed(), interval, answer }));
-        inbox.seat().call_attendant();
-        drop(inbox);
+        pool.push(Command::Watch(Question { now: begin.elapsed(), interval, answer }));
+        pool.seat().call_attendant();
+        drop(pool);
         match answered.recv_timeout(interval) {
             Ok(Some(report)) => say(&report),
             Ok(None) => {}

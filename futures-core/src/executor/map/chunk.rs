@@ -2,12 +2,11 @@
 
 use crate::driver::outcome::Results;
 use crate::error::{Error, Kind, Result};
-use crate::future::{Listening, State};
+use crate::future::{Handle, Listening};
 use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Arc;
 
 /// What a panic carries.
 pub(super) type Panic = Box<dyn Any + Send>;
@@ -16,7 +15,7 @@ pub(super) type Panic = Box<dyn Any + Send>;
 #[derive(Default)]
 pub(super) struct Chunk {
     /// None if no item of the chunk could be encoded.
-    pub(super) state: Option<Arc<State>>,
+    pub(super) future: Option<Handle>,
     /// Says when it is done, if the order of the chunks does not matter.
     pub(super) listening: Option<Listening>,
     pub(super) count: usize,
@@ -27,12 +26,12 @@ pub(super) struct Chunk {
 
 impl Chunk {
     pub(super) fn is_done(&self) -> bool {
-        self.state.as_ref().is_none_or(|state| state.is_done())
+        self.future.as_ref().is_none_or(Handle::is_done)
     }
 
     /// Appends the results of all items, in their order.
     pub(super) fn take_results<T: DeserializeOwned>(mut self, results: &mut VecDeque<Result<Result<T>, Panic>>) {
-        let outcome = self.state.as_ref().map(|state| state.wait(None));
+        let outcome = self.future.as_ref().map(|future| future.wait(None));
         let mut submitted = outcome.map(|outcome| Results::new(outcome, self.count - self.unencodable.len()));
         let mut places = 0..self.count;
         while !places.is_empty() {

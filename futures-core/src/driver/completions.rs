@@ -1,11 +1,8 @@
 //! Learns which of many futures are done, in the order in which they are.
 
 use crate::base::parker::{Awaited, Parker, Sleepers};
-use crate::pool::callbacks;
-use crate::pool::inbox::Inbox;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 /// A queue to which futures report that they are done, each by the token that it was given.
 ///
@@ -29,29 +26,9 @@ impl Watch {
         reports.sleepers.call();
     }
 
-    /// The token of the next future that is done; `None` if the deadline passes before.
-    ///
-    /// The thread drives the pool of this inbox while it waits; without one it only sleeps, and the futures rely on
-    /// others to drive.
-    pub(crate) fn next(&self, inbox: Option<&Inbox>, deadline: Option<Instant>) -> Option<usize> {
-        loop {
-            if let Some(token) = self.lock().done.pop_front() {
-                return Some(token);
-            }
-            if let Some(inbox) = inbox {
-                inbox.wait_for(self, deadline);
-            } else {
-                callbacks::may_block();
-                let parker = Parker::of_this_thread();
-                let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-                if left.is_none_or(|left| !left.is_zero()) && self.enroll(&parker) {
-                    parker.park(left);
-                }
-            }
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return self.lock().done.pop_front();
-            }
-        }
+    /// The token of the next future that is done, if there is one.
+    pub(crate) fn take(&self) -> Option<usize> {
+        self.lock().done.pop_front()
     }
 
     fn lock(&self) -> MutexGuard<'_, Reports> {

@@ -13,7 +13,7 @@ const ROOM_KEPT: usize = 8;
 /// A place whose entry is gone is given back when half of the places are such, so that the room that is taken follows
 /// the number of entries.
 #[derive(Debug)]
-pub(super) struct Roster<T> {
+pub(crate) struct Roster<T> {
     /// In the order of their keys.
     places: Vec<(Key, Option<T>)>,
     gone: usize,
@@ -27,7 +27,7 @@ impl<T> Default for Roster<T> {
 }
 
 impl<T> Roster<T> {
-    pub(super) fn add(&mut self, entry: T) -> Key {
+    pub(crate) fn add(&mut self, entry: T) -> Key {
         if self.places.capacity() == 0 {
             // Most have one.
             self.places.reserve_exact(1);
@@ -38,18 +38,18 @@ impl<T> Roster<T> {
         key
     }
 
-    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let at = self.find(key)?;
         self.places[at].1.as_mut()
     }
 
     /// The entry, if there is one and no more.
-    pub(super) fn only(&mut self) -> Option<&mut T> {
+    pub(crate) fn only(&mut self) -> Option<&mut T> {
         let mut entries = self.places.iter_mut().filter_map(|(_, entry)| entry.as_mut());
         entries.next().filter(|_| entries.next().is_none())
     }
 
-    pub(super) fn remove(&mut self, key: Key) -> Option<T> {
+    pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         let at = self.find(key)?;
         let entry = self.places[at].1.take()?;
         self.gone += 1;
