@@ -1,20 +1,12 @@
 //! The invariants of driver and scheduler together, and what a simulation sees of both.
 
 use super::Driver;
-use super::joining::Attendance;
+use super::worker::Attendance;
 use crate::base::ids::{ClientNumber, TaskNumber, WorkerNumber};
-use crate::scheduler::{Action, Event, Turns};
-use std::cell::Cell;
+use crate::scheduler::{Action, Event};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
-
-/// What is seen to only from the first [`Driver::check`] on, because it would take time.
-#[derive(Default)]
-pub(super) struct Checked {
-    begun: Cell<bool>,
-    turns: Turns,
-}
 
 impl Driver {
     /// Derives the invariants of driver and scheduler anew. From the first time on, each event is looked at, too.

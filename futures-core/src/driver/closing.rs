@@ -1,56 +1,14 @@
 //! The executors of a pool, until they are drained or broken.
 
 use super::Driver;
-use super::joining::Presence;
-use super::preparing::Progress;
+use super::worker::Presence;
 use crate::base::ids::{ClientNumber, WorkerNumber};
-use crate::base::latch::Gate;
 use crate::driver::command::shut_down;
 use crate::driver::promise::Notice;
 use crate::error::Error;
 use crate::scheduler::Event;
 use crate::wire::message;
 use std::sync::Arc;
-
-/// What the driver knows of a client.
-pub(super) struct Client {
-    gate: Arc<Gate>,
-    pub(super) drained: bool,
-    /// Why nothing more of it can be executed, although the pool is not broken.
-    broken: Option<Error>,
-    /// How far the workers are prepared for it. Boxed, because most clients want no preparations.
-    pub(super) progress: Option<Box<Progress>>,
-}
-
-impl Client {
-    pub(super) fn new(gate: Arc<Gate>) -> Self {
-        Client { gate, drained: false, broken: None, progress: None }
-    }
-
-    /// Why its tasks are not executed.
-    pub(super) fn reason(&self) -> Error {
-        self.broken.clone().unwrap_or_else(shut_down)
-    }
-
-    /// Nobody waits for it any more, once this is told.
-    pub(super) fn release(&self, reason: &Error) -> Notice {
-        self.fail_boot(reason);
-        Notice::Open(Arc::clone(&self.gate))
-    }
-
-    /// Tells who waits for the preparations why they will not be made; of no effect if they were.
-    pub(super) fn fail_boot(&self, reason: &Error) {
-        if let Some(progress) = &self.progress {
-            progress.fail(reason);
-        }
-    }
-
-    /// What is to be prepared, if anything is, and not in vain.
-    pub(super) fn wanted(&mut self) -> Option<&mut Progress> {
-        let vain = self.drained || self.broken.is_some();
-        self.progress.as_deref_mut().filter(|_| !vain)
-    }
-}
 
 impl Driver {
     /// Fails everything that is pending of a client, and all that comes, for one reason.

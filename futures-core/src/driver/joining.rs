@@ -1,8 +1,8 @@
-//! The workers of a pool as the driver knows them: greeted, ready, gone.
+//! Workers come, do not come, and are lost.
 
 use super::Driver;
-use super::preparing::Pending;
-use super::recall::Ahead;
+use super::ahead::Ahead;
+use super::worker::{Presence, Worker};
 use crate::base::ids::{ClientNumber, TaskKey, WorkerNumber};
 use crate::driver::promise::Notice;
 use crate::error::{Error, Kind, Origin};
@@ -12,68 +12,6 @@ use crate::wire::frame::Frame;
 use crate::wire::message::{self, Hello, PROTOCOL, Ready};
 use crate::wire::transport::Transport;
 use std::collections::VecDeque;
-
-/// What the driver knows of a worker.
-pub(super) struct Worker {
-    pub(super) phase: Presence,
-    pub(super) host: String,
-    /// The id of its process there.
-    pub(super) process: u32,
-    /// Why it is gone.
-    pub(super) loss: String,
-    /// Calls that are about to be sent.
-    pub(super) outgoing: Frame,
-    /// How many tasks are in `outgoing`.
-    pub(super) unsent: u32,
-    /// How many tasks have been sent and not answered.
-    pub(super) unanswered: u32,
-    pub(super) ahead: Ahead,
-    /// What it is to prepare, in this order.
-    pub(super) pending: VecDeque<Pending>,
-    /// Whether it was there from the beginning, or has finished a task.
-    pub(super) proven: bool,
-}
-
-impl Worker {
-    /// Whether the start of the pool waits for it.
-    fn is_awaited(&self) -> bool {
-        self.phase == Presence::Greeted && self.proven
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Presence {
-    Greeted,
-    Ready,
-    Gone,
-}
-
-/// How many workers are awaited, ready and gone, so that nobody has to look at all of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Attendance {
-    /// Those from the beginning that have not answered; the start waits for them, and for no others.
-    pub(super) awaited: usize,
-    pub(super) ready: usize,
-    pub(super) gone: usize,
-}
-
-impl Attendance {
-    /// Counts anew.
-    pub(super) fn of(workers: &[Worker]) -> Self {
-        let count = |phase| workers.iter().filter(|worker| worker.phase == phase).count();
-        let awaited = workers.iter().filter(|worker| worker.is_awaited()).count();
-        Attendance { awaited, ready: count(Presence::Ready), gone: count(Presence::Gone) }
-    }
-
-    /// A worker changes its phase.
-    fn note(&mut self, before: Presence, now: Presence, was_awaited: bool) {
-        self.awaited -= usize::from(was_awaited);
-        for (phase, count) in [(Presence::Ready, &mut self.ready), (Presence::Gone, &mut self.gone)] {
-            *count -= usize::from(phase == before);
-            *count += usize::from(phase == now);
-        }
-    }
-}
 
 impl Driver {
     /// Greets the workers of a transport that has just come up.

@@ -3,12 +3,15 @@
 //! The driver owns what the scheduler must not know: bytes, futures and the transport. It has no thread and no clock;
 //! the manager's loop, or a simulation, calls it and says how much time has passed.
 
+mod ahead;
 pub(crate) mod boot;
 mod checking;
+mod client;
 mod closing;
 pub(crate) mod command;
 pub(crate) mod completions;
 mod joining;
+mod observed;
 pub(crate) mod options;
 pub(crate) mod outcome;
 pub(crate) mod policy;
@@ -16,11 +19,14 @@ mod preparing;
 pub(crate) mod promise;
 mod reading;
 mod recall;
+mod recalls;
+mod replacements;
 mod replacing;
 mod reporting;
 mod retrying;
 pub(crate) mod roster;
 mod sending;
+mod worker;
 
 use crate::base::ids::{TaskNumber, WorkerNumber};
 use crate::driver::boot::Boot;
@@ -35,17 +41,15 @@ use crate::task::registry::Registry;
 use crate::wire::codec::DecodeFailure;
 use crate::wire::message::{self, Call};
 use crate::wire::transport::{Arrival, Transport};
-use checking::Checked;
-use closing::Client;
-use joining::{Attendance, Presence, Worker};
-use preparing::Deadlines;
-use recall::Recalls;
-use replacing::Replacements;
-use reporting::Watched;
-use retrying::Timer;
+use client::Client;
+use observed::{Checked, Watched};
+use policy::Timer;
+use recalls::Recalls;
+use replacements::Replacements;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+use worker::{Attendance, Deadlines, Presence, Worker};
 
 /// A frame is sent when so many bytes have come together; until then more tasks may join it.
 const FRAME_BYTES: usize = 1 << 20;

@@ -134,6 +134,15 @@ macro_rules! terms_options {
 }
 pub(crate) use terms_options;
 
+/// What is to be done about a task when its time has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// It has rested for long enough.
+    Resume,
+    /// Its try has taken too long.
+    GiveUp,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

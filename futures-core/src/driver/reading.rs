@@ -1,7 +1,7 @@
 //! What workers have sent: frames to events of the scheduler and outcomes of futures.
 
 use super::Driver;
-use super::joining::Presence;
+use super::worker::Presence;
 use crate::base::ids::WorkerNumber;
 use crate::driver::command::Task;
 use crate::driver::outcome::Outcome;

@@ -5,51 +5,14 @@
 //! all.
 
 use super::Driver;
+use super::replacements::FAILURES_MAX;
 use crate::base::ids::WorkerNumber;
 use crate::driver::promise::Notice;
 use crate::error::{Error, Kind};
 use std::time::Duration;
 
-/// So many attempts in a row may fail: the worker does not come, or is lost before it has finished a task.
-const FAILURES_MAX: u32 = 5;
-
 /// The pause after a failed attempt; it doubles with each that follows.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-
-/// The attempts that are under way.
-#[derive(Debug, Default)]
-pub(super) struct Replacements {
-    /// When the next ones begin.
-    due: Vec<Duration>,
-    /// How many workers the transport is about to bring.
-    awaited: usize,
-    /// The workers that have come and have not answered, and until when they may.
-    arriving: Vec<(WorkerNumber, Duration)>,
-    /// How many attempts have failed in a row, and why the last one did.
-    failures: u32,
-    last_failure: String,
-}
-
-impl Replacements {
-    /// Whether the time matters for what comes next.
-    pub(super) fn need_time(&self) -> bool {
-        self.failures > 0 || self.awaited > 0 || self.have_timers()
-    }
-
-    /// Whether something is to be done at a certain time.
-    pub(super) fn have_timers(&self) -> bool {
-        !self.due.is_empty() || !self.arriving.is_empty()
-    }
-
-    /// How many workers are on their way.
-    pub(super) fn under_way(&self) -> usize {
-        self.due.len() + self.awaited + self.arriving.len()
-    }
-
-    fn are_given_up(&self) -> bool {
-        self.failures >= FAILURES_MAX
-    }
-}
 
 impl Driver {
     /// Whether a worker that is lost now will be replaced, as far as can be said.

@@ -1,26 +1,13 @@
 //! What the driver tells a watchdog: whether anything has moved, and who has which task.
 
 use super::Driver;
-use super::joining::Presence;
-use crate::base::ids::{TaskNumber, WorkerNumber};
+use super::worker::Presence;
+use crate::base::ids::WorkerNumber;
 use std::fmt::Write;
 use std::time::Duration;
 
 /// How many workers a report lists.
 const LISTED_MAX: usize = 20;
-
-/// What was seen at the looks so far. Nothing here is touched between two looks, but for the count.
-#[derive(Debug, Default)]
-pub(super) struct Watched {
-    /// How many tasks have come back.
-    pub(super) replies: u64,
-    /// How many there were when something was last seen to have moved, and when that was.
-    seen: u64,
-    since: Duration,
-    /// By worker: the task that it executes, and when it was first seen to have it.
-    current: Vec<Option<(TaskNumber, Duration)>>,
-    reported: Duration,
-}
 
 impl Driver {
     /// Looks around at the time `now`; reports if nothing has moved for `interval` although there is work, and says it

@@ -1,6 +1,7 @@
 //! Retries, time limits, and what becomes of tasks whose worker is lost.
 
 use super::Driver;
+use super::policy::Timer;
 use crate::base::ids::{TaskNumber, WorkerNumber};
 use crate::driver::outcome::Outcome;
 use crate::error::{Error, Kind};
@@ -8,15 +9,6 @@ use crate::scheduler::Event;
 use crate::wire::message::{self, ToWorker};
 use crate::wire::payload::Payload;
 use std::time::Duration;
-
-/// What is to be done about a task when its time has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Timer {
-    /// It has rested for long enough.
-    Resume,
-    /// Its try has taken too long.
-    GiveUp,
-}
 
 impl Driver {
     /// Whether the time may matter for what comes next.

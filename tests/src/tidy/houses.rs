@@ -10,20 +10,6 @@ pub const HOUSES: [House; 3] = [
         circles: &[
             (
                 &[
-                    "futures-core/src/driver/checking.rs",
-                    "futures-core/src/driver/closing.rs",
-                    "futures-core/src/driver/joining.rs",
-                    "futures-core/src/driver/mod.rs",
-                    "futures-core/src/driver/preparing.rs",
-                    "futures-core/src/driver/recall.rs",
-                    "futures-core/src/driver/replacing.rs",
-                    "futures-core/src/driver/reporting.rs",
-                    "futures-core/src/driver/retrying.rs",
-                ],
-                "not untied yet",
-            ),
-            (
-                &[
                     "futures-core/src/executor/call.rs",
                     "futures-core/src/executor/map.rs",
                     "futures-core/src/executor/mod.rs",
