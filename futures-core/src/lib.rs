@@ -43,7 +43,8 @@ pub use bytemuck::Pod;
 pub use error::{Error, Result};
 pub use executor::Executor;
 pub use executor::call::Call;
-pub use executor::map::{Map, MapIter};
+pub use executor::map::Map;
+pub use executor::map_iter::MapIter;
 #[doc(hidden)]
 pub use executor::options;
 pub use executor::thread_pool::{ThreadPoolBuilder, ThreadPoolExecutor};

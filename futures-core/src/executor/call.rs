@@ -1,7 +1,7 @@
 //! Calls of one task function on terms of their own: a builder for the terms, then submissions.
 
 use crate::driver::policy::{Terms, terms_options};
-use crate::executor::Client;
+use crate::executor::client::Client;
 use crate::future::Future;
 use crate::task::{IntoArgs, TaskId};
 use serde::de::DeserializeOwned;

@@ -6,6 +6,7 @@
 //! as it was, or there is an error.
 
 mod failure;
+mod format;
 mod read;
 mod shape;
 #[cfg(test)]
@@ -15,7 +16,6 @@ mod write;
 
 use crate::wire::attachments::{self, Encoded, Incoming};
 use crate::wire::memory::Attachment;
-use bincode::config::{Configuration, Fixint, LittleEndian};
 use failure::{Failure, Reason};
 use read::Reader;
 use serde::Serialize;
@@ -27,10 +27,6 @@ pub(crate) const PAYLOAD_LIMIT_BYTES: usize = 1 << 36;
 
 /// Smaller buffers than this many bytes travel among the encoded bytes.
 const INLINE_BYTES: usize = 4 << 10;
-
-/// How many options, enums, sequences and maps a value may have within one another: as many as a stack of 2 MiB has
-/// room for in a program that was built without optimisation.
-const MAX_DEPTH: usize = 512;
 
 /// What an encoder has to keep to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,18 +167,4 @@ impl From<Failure> for DecodeFailure {
     fn from(failure: Failure) -> Self {
         DecodeFailure(failure.to_string())
     }
-}
-
-#[inline(always)]
-fn format() -> Configuration<LittleEndian, Fixint> {
-    bincode::config::standard().with_fixed_int_encoding()
-}
-
-/// Why a value goes no further, on both sides.
-#[cold]
-fn too_deep() -> Failure {
-    Failure::new(format!(
-        "options, enums, sequences and maps are nested more than {MAX_DEPTH} deep, for which a stack may be too small; pass a \
-         list in the place of a chain"
-    ))
 }

@@ -1,6 +1,6 @@
 //! The executors that a worker has been prepared for.
 
-use super::Place;
+use super::place::Place;
 use crate::base::ids::{ClientNumber, TaskKey};
 use crate::task::registry::Registry;
 use crate::task::{self, Input, Output};

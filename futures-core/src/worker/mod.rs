@@ -3,6 +3,7 @@
 mod clients;
 pub(crate) mod globals;
 mod pace;
+mod place;
 
 use crate::base::ids::{ClientNumber, FunctionNumber};
 use crate::driver::options::DEFAULT_SHUTDOWN_LIMIT;
@@ -22,24 +23,12 @@ use crate::wire::setup::Setup;
 use crate::wire::transport::Link;
 use crate::worker::globals::Window;
 use clients::Clients;
-use pace::Paces;
+use pace::{Paces, REPLY_DELAY};
+pub use place::Place;
 use std::time::{Duration, Instant};
-
-/// Replies are held back for at most this long while more tasks are at hand, as long as these keep to the pace that
-/// their functions have shown.
-const REPLY_DELAY: Duration = Duration::from_micros(100);
 
 /// Replies are sent when so many bytes of them have come together.
 const REPLY_BYTES: usize = 1 << 16;
-
-/// Where a worker runs.
-#[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
-    /// The name of this machine, for error messages.
-    pub host: &'a str,
-    /// Sets an environment variable; none where the process is not the worker's own, and must not be changed for it.
-    pub set_variable: Option<fn(&str, &str)>,
-}
 
 /// Serves a manager until it says stop, refuses the worker or goes away; returns how long to wait for its farewell:
 /// longer than it waits for the slowest worker.

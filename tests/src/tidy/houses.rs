@@ -7,32 +7,7 @@ pub const HOUSES: [House; 3] = [
     House {
         root: "futures-core/src/lib.rs",
         rooms: &["lib", "executor", "future", "pool", "worker", "driver", "task", "error", "wire", "scheduler", "base"],
-        circles: &[
-            (
-                &[
-                    "futures-core/src/executor/call.rs",
-                    "futures-core/src/executor/map.rs",
-                    "futures-core/src/executor/mod.rs",
-                ],
-                "not untied yet",
-            ),
-            (
-                &[
-                    "futures-core/src/wire/codec.rs",
-                    "futures-core/src/wire/codec/read.rs",
-                    "futures-core/src/wire/codec/write.rs",
-                ],
-                "not untied yet",
-            ),
-            (
-                &[
-                    "futures-core/src/worker/clients.rs",
-                    "futures-core/src/worker/mod.rs",
-                    "futures-core/src/worker/pace.rs",
-                ],
-                "not untied yet",
-            ),
-        ],
+        circles: &[],
         up: &[],
     },
     House { root: "futures-macros/src/lib.rs", rooms: &["lib"], circles: &[], up: &[] },

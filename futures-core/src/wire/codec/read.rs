@@ -1,9 +1,9 @@
 //! The format, read: each length is believed only as far as there are bytes for it.
 
 use super::failure::Failure;
+use super::format::{MAX_DEPTH, format, too_deep};
 use super::shape::{CHECK_BYTES, Difference, Fields, Kind, Shape};
 use super::variant;
-use super::{MAX_DEPTH, format};
 use bincode::Decode;
 use bincode::error::DecodeError;
 use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     fn descend(&mut self) -> Result {
         self.depth += 1;
-        if self.depth > MAX_DEPTH { Err(super::too_deep()) } else { Ok(()) }
+        if self.depth > MAX_DEPTH { Err(too_deep()) } else { Ok(()) }
     }
 
     /// What is inside an option, a variant, a sequence or a map.

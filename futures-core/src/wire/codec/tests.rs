@@ -1,5 +1,6 @@
 //! What comes back is what was written, or there is an error.
 
+use super::format::MAX_DEPTH;
 use super::*;
 use proptest::prelude::*;
 use serde::Deserialize;

@@ -1,9 +1,9 @@
 //! The format, written: numbers as bincode writes them, of fixed width; a length before what has one.
 
 use super::failure::{Failure, WAY_OUT};
+use super::format::{MAX_DEPTH, format, too_deep};
 use super::shape::{Fields, Kind, Shape};
 use super::variant;
-use super::{MAX_DEPTH, format};
 use bincode::Encode;
 use bincode::error::EncodeError;
 use serde::ser::{self, Serialize, Serializer};
@@ -58,7 +58,7 @@ impl<'a> Writer<'a> {
     #[inline(always)]
     fn descend(&mut self) -> Result {
         self.depth += 1;
-        if self.depth > MAX_DEPTH { Err(super::too_deep()) } else { Ok(()) }
+        if self.depth > MAX_DEPTH { Err(too_deep()) } else { Ok(()) }
     }
 
     /// What is inside an option or a variant.
