@@ -254,5 +254,10 @@ fn who_loses_interest_relies_on_nobody_any_more() {
     fuse.store(true, Ordering::Relaxed);
     other_fuse.store(true, Ordering::Relaxed);
     assert!(futures.iter().all(|future| future.result().is_err()));
+    // The pool takes note of it after it has woken those who wait for the future.
+    let begin = Instant::now();
+    while relied(0) > 0 && begin.elapsed() < Duration::from_secs(5) {
+        thread::sleep(Duration::from_millis(1));
+    }
     assert_eq!(relied(0), 0);
 }

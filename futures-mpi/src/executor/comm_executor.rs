@@ -1,12 +1,12 @@
 //! An executor whose workers are processes of a communicator that the program has made itself.
 
-use crate::comm_workers;
 use crate::launch::start;
-use crate::lifeline::{Reach, Setting};
+use crate::lifeline::{self, Reach, Setting};
 use crate::runtime::{self, Role, Runtime};
 use crate::sys::{self, Communicator, MpiError, ThreadLevel};
-use crate::transport::MpiTransport;
 use crate::transport::link::{MpiLink, Parting};
+use crate::transport::{self, MpiTransport};
+use crate::{comm_workers, ending};
 use futures_mpi_core::engine::{self, Kind, Manager, Notify, Place, Plan, Transport, say};
 use futures_mpi_core::options::{self, CommonOptions, Decided};
 use futures_mpi_core::{Error, Executor, Result};
@@ -251,8 +251,8 @@ impl Part {
                 runtime::warn_of_thread_level(level);
                 let transport = MpiTransport::shared(pool);
                 let recipe = move |notify: &Notify| {
-                    let watch = runtime::watch(life_line, reach, notify);
-                    runtime::boxed(transport.map(|transport| transport.with_life_line(watch)))
+                    let watch = lifeline::watch(life_line, reach, notify);
+                    transport::boxed(transport.map(|transport| transport.with_life_line(watch)))
                 };
                 executor(recipe, Some(backoff), crowded, options).map(Some)
             }
@@ -319,7 +319,7 @@ fn watch_end_of_mpi(manager: &Arc<Manager>, limit: Duration) -> Result<()> {
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     static WATCHED: AtomicBool = AtomicBool::new(false);
     if !WATCHED.load(Ordering::Acquire) {
-        sys::before_finalize(end_open_pools).map_err(failed)?;
+        ending::before_finalize(end_open_pools).map_err(failed)?;
         WATCHED.store(true, Ordering::Release);
     }
     open.retain(|(pool, _)| !pool.is_over());
@@ -328,7 +328,7 @@ fn watch_end_of_mpi(manager: &Arc<Manager>, limit: Duration) -> Result<()> {
 }
 
 /// Ends the pools that are left when MPI is about to be finalised.
-pub(crate) fn end_open_pools() {
+fn end_open_pools() {
     let mut open = std::mem::take(&mut *OPEN.lock().unwrap_or_else(PoisonError::into_inner));
     open.retain(|(pool, _)| !pool.is_over());
     if open.is_empty() {

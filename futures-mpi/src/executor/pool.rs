@@ -2,14 +2,13 @@
 
 use crate::launch::environment;
 use crate::launch::role::WorkerArgument;
-use crate::lifeline::{Reach, Setting};
+use crate::lifeline::{self, Reach, Setting};
 use crate::runtime::{self, Role, Runtime};
 use crate::service::{self, Address};
-use crate::spawning::limits;
 use crate::spawning::replacing::{self, Replacing};
-use crate::spawning::{self, SpawnOptions};
+use crate::spawning::{self, SpawnOptions, limits};
 use crate::sys::ThreadLevel;
-use crate::transport::MpiTransport;
+use crate::transport::{self, MpiTransport};
 use futures_mpi_core::engine::{Kind, Manager, Notify, Plan, Recipe, Transport, say};
 use futures_mpi_core::options::{self, CommonOptions, Decided};
 use futures_mpi_core::{Error, Executor, Result};
@@ -310,14 +309,14 @@ impl Workers {
         let workers = workers.map_err(|message| Error::new(Kind::Broken, message))?;
         runtime.set_line(workers);
         let reach = if runtime.started.plan.one_node { Reach::OneHost } else { Reach::Network };
-        let watch = runtime::watch(self.life_line, reach, notify);
+        let watch = lifeline::watch(self.life_line, reach, notify);
         let transport = MpiTransport::spawned(workers).map(MpiTransport::that_ends_workers);
         let transport = transport.map(|transport| transport.with_life_line(watch));
         if !self.replaced {
-            return runtime::boxed(transport);
+            return transport::boxed(transport);
         }
         let options = self.spawn_options(program, WorkerArgument { replaces: true, ..self.argument });
-        runtime::boxed(transport.map(|transport| Replacing::new(transport, &runtime.started, options)))
+        transport::boxed(transport.map(|transport| Replacing::new(transport, &runtime.started, options)))
     }
 
     fn spawn_options(&self, program: PathBuf, argument: WorkerArgument) -> SpawnOptions {

@@ -1,39 +1,14 @@
 //! How a spawned process learns that it is a worker: by an argument that its master adds to its command line; without
 //! it, by what the process that has spawned it sends first.
 
-use crate::sys::{Communicator, MpiError};
-use crate::transport::stream;
-use futures_mpi_core::engine::Backoff;
-use std::env;
 use std::ffi::{OsStr, OsString};
-use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::{env, fmt};
 
 /// The argument's name.
 const NAME: &str = "--futures-mpi-worker=";
 
 const NANOS_PER_SECOND: u32 = 1_000_000_000;
-
-/// How long a spawned process without the argument waits for the first letter of a master. A master of this library
-/// sends it as soon as the spawn returns, which is when the spawned process has initialised MPI.
-const MASTER_LIMIT: Duration = Duration::from_secs(10);
-
-/// The longest pause between two looks for that letter.
-const MASTER_BACKOFF: Duration = Duration::from_millis(1);
-
-/// Whether a process without the argument, which `parent` has spawned, is a worker nevertheless: a wrapper script may
-/// have dropped its arguments. A process that another program of MPI has spawned is none.
-pub(crate) fn is_worker_of(parent: Communicator) -> Result<bool, MpiError> {
-    let deadline = Instant::now() + MASTER_LIMIT;
-    let mut backoff = Backoff::new(MASTER_BACKOFF, true);
-    while !stream::has_letter(parent, 0)? {
-        if Instant::now() >= deadline {
-            return Ok(false);
-        }
-        backoff.wait();
-    }
-    Ok(true)
-}
 
 /// Why a worker without the argument does not work.
 pub(crate) fn arguments_are_lost() -> String {

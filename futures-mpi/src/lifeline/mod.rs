@@ -25,6 +25,7 @@ mod door;
 mod greeting;
 mod invitation;
 mod master;
+mod open;
 mod recall;
 mod setting;
 #[cfg(test)]
@@ -34,6 +35,7 @@ mod worker;
 pub(crate) use calling::{CALLERS_MAX, Silence};
 pub(crate) use invitation::Invitation;
 pub(crate) use master::{Departure, Parting, Report, Watch};
+pub(crate) use open::watch;
 pub(crate) use setting::{Reach, Setting};
 pub(crate) use worker::{Fate, Line};
 

@@ -2,18 +2,16 @@
 
 use super::address::{Address, Place};
 use super::line::{self, Answer, Wish};
-use crate::lifeline::{Reach, Setting};
-use crate::runtime;
+use crate::lifeline::{self, Reach, Setting};
 use crate::spawning;
 use crate::sys::{self, Communicator};
 use crate::transport::MpiTransport;
 use futures_mpi_core::engine::{Arrival, Frame, Kind, Notify, Transport, WorkerNumber};
 use futures_mpi_core::{Error, Result};
 use std::collections::VecDeque;
-use std::fs;
-use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 /// How long one attempt to reach a socket may take.
 const REACH_LIMIT: Duration = Duration::from_secs(5);
@@ -74,7 +72,7 @@ pub(crate) fn transport(
         None => return Err(broken(not_connected(address, &format!("it did not end within {limit:?}")))),
     };
     let inner = MpiTransport::spawned(workers).map_err(|error| broken(not_connected(address, &error.to_string())))?;
-    let life_line = runtime::watch(life_line, Reach::Network, notify);
+    let life_line = lifeline::watch(life_line, Reach::Network, notify);
     let has_life_lines = life_line.is_some();
     let inner = inner.with_life_line(life_line);
     line.set_nonblocking(true).map_err(|error| broken(not_connected(address, &error.to_string())))?;

@@ -11,50 +11,20 @@ use crate::launch::start::{self, Started};
 use crate::sys::{self, Communicator, MpiError, ThreadLevel};
 use crate::transport::stream::{self, Control};
 use futures_mpi_core::engine::Backoff;
-use std::env;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{env, thread};
 
 /// How long workers that have come too late may take to go again.
 const HOME_LIMIT: Duration = Duration::from_secs(10);
 
 /// The longest pause between two looks whether they have heard that.
 const HOME_BACKOFF: Duration = Duration::from_millis(1);
-
-/// How many spawns were given up and may still be under way.
-static GIVEN_UP: AtomicUsize = AtomicUsize::new(0);
-
-/// Whether the launcher has refused to spawn and will therefore never end by itself.
-static LAUNCHER_WAITS: AtomicBool = AtomicBool::new(false);
-
-/// Whether only a non-zero exit status of this process ends its launcher: up to Open MPI 4, `mpiexec` waits for ever
-/// after it has refused to spawn.
-pub(crate) fn launcher_waits() -> bool {
-    LAUNCHER_WAITS.load(Ordering::Acquire)
-}
-
-/// Whether MPI can be finalised: not while a spawn that was given up may still be under way, which would be waited for.
-pub(crate) fn can_finalize() -> bool {
-    GIVEN_UP.load(Ordering::Acquire) == 0
-}
-
-/// How many spawns there have been.
-static SPAWNS: AtomicU32 = AtomicU32::new(0);
-
-/// How much longer MPI may take to be finalised for each spawn: Open MPI 4 goes through what it keeps of them.
-const FINALIZE_TIME: Duration = Duration::from_millis(100);
-
-/// How much longer MPI may take to be finalised for what was spawned.
-pub(crate) fn time_to_finalize() -> Duration {
-    FINALIZE_TIME * SPAWNS.load(Ordering::Relaxed)
-}
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -119,7 +89,7 @@ impl Meeting {
             if let Err(mpsc::SendError(outcome)) = give.send(call()) {
                 // There is nobody to report an error to.
                 let _ = outcome.map(|workers| send_home(workers, Instant::now() + HOME_LIMIT));
-                GIVEN_UP.fetch_sub(1, Ordering::AcqRel);
+                ending::note_given_up_spawn_over();
             }
         });
         helper.map_err(|error| format!("no thread could be started to bring workers: {error}"))?;
@@ -149,7 +119,7 @@ impl Meeting {
 
     fn give_up(self) {
         // Before this side of the meeting is given up, so that the other can take it back.
-        GIVEN_UP.fetch_add(1, Ordering::AcqRel);
+        ending::note_given_up_spawn();
     }
 }
 
@@ -234,7 +204,7 @@ pub(crate) fn can_replace(started: &Started) -> Result<(), String> {
 
 /// Spawns from a communicator of our own: its errors return, and nobody else's handler is touched.
 fn spawn(options: &SpawnOptions) -> Result<Communicator, MpiError> {
-    SPAWNS.fetch_add(1, Ordering::Relaxed);
+    ending::note_spawn();
     let own = Communicator::this_process().duplicate()?;
     let count = i32::try_from(options.count).unwrap_or(i32::MAX);
     let spawned = own.spawn(options.program.as_os_str(), &options.arguments, count, &options.info);
@@ -353,7 +323,7 @@ fn asked(options: &SpawnOptions) -> String {
 /// The message for a spawn that MPI refused.
 fn refused(started: &Started, options: &SpawnOptions, error: &MpiError) -> String {
     if environment::launcher_waits_after_refusal(&started.plan) {
-        LAUNCHER_WAITS.store(true, Ordering::Release);
+        ending::note_refusal();
     }
     explain(started, options, &error.to_string())
 }

@@ -13,19 +13,17 @@ mod process;
 mod raw;
 
 pub(crate) use groups::{adopt, before_finalize};
-use messages::Request;
 pub(crate) use messages::{Landing, Load, Mailbox, Receiving, Sending, Sent};
 pub(crate) use ports::{close_port, look_up, open_port, publish, unpublish};
 
 use mpi::ffi::{self, MPI_Comm, MPI_Info};
 use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_void};
-use std::fmt;
 use std::mem::{self, MaybeUninit};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{fmt, ptr};
 
 /// The longest key of an info object, without the zero byte behind it.
 pub(crate) const INFO_KEY_BYTES: usize = ffi::MPI_MAX_INFO_KEY as usize - 1;

@@ -1,16 +1,18 @@
 //! The manager's end over MPI: one transport for workers that were spawned and for ranks of a common communicator.
 
 mod change;
+mod channel;
 pub(crate) mod link;
+pub(crate) mod parent;
 mod reception;
 pub(crate) mod stream;
 
 use crate::ending;
 use crate::lifeline::{CALLERS_MAX, Parting, Report, Silence, Watch};
 use crate::sys::{Communicator, MpiError, Sending};
-use futures_mpi_core::engine::Backoff;
-use futures_mpi_core::engine::{Arrival, Frame, Recycler, Transport, WorkerNumber};
-use reception::Reception;
+use channel::{Channel, Reception};
+use futures_mpi_core::engine::{Arrival, Backoff, Frame, Kind, Recycler, Transport, WorkerNumber};
+use futures_mpi_core::{Error, Result};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::thread;
@@ -87,12 +89,12 @@ impl Worker {
     }
 }
 
-/// One communicator.
-struct Channel {
-    communicator: Communicator,
-    /// The worker with each rank.
-    workers: Vec<Option<WorkerNumber>>,
-    reception: Reception,
+/// A transport as pools take it.
+pub(crate) fn boxed<T: Transport + 'static>(transport: Result<T, MpiError>) -> Result<Box<dyn Transport>> {
+    match transport {
+        Ok(transport) => Ok(Box::new(transport)),
+        Err(error) => Err(Error::new(Kind::Broken, format!("the workers cannot be reached: {error}"))),
+    }
 }
 
 impl MpiTransport {

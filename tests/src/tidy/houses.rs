@@ -26,25 +26,7 @@ pub const HOUSES: [House; 3] = [
             "lifeline",
             "sys",
         ],
-        circles: &[
-            (
-                &[
-                    "futures-mpi/src/ending.rs",
-                    "futures-mpi/src/executor/comm_executor.rs",
-                    "futures-mpi/src/runtime.rs",
-                    "futures-mpi/src/spawning/mod.rs",
-                    "futures-mpi/src/transport/mod.rs",
-                    "futures-mpi/src/transport/reception.rs",
-                ],
-                "not untied yet",
-            ),
-            (&["futures-mpi/src/sys/messages.rs", "futures-mpi/src/sys/mod.rs"], "not untied yet"),
-        ],
-        up: &[
-            ("futures-mpi/src/ending.rs", "futures-mpi/src/executor/comm_executor.rs"),
-            ("futures-mpi/src/ending.rs", "futures-mpi/src/spawning/mod.rs"),
-            ("futures-mpi/src/launch/role.rs", "futures-mpi/src/transport/stream.rs"),
-            ("futures-mpi/src/service/client.rs", "futures-mpi/src/runtime.rs"),
-        ],
+        circles: &[],
+        up: &[],
     },
 ];
