@@ -1,7 +1,7 @@
 //! The one public error type: opaque, cheap to clone, asked by predicates.
 
-use crate::codec;
-use crate::task::{Failure, FailureKind, Typed};
+use crate::wire::codec;
+use crate::wire::failure::{Failure, FailureKind, Typed, messages};
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::sync::Arc;
@@ -346,6 +346,18 @@ impl Inner {
 }
 
 /// The same as [`Error::other`].
+impl From<FailureKind> for Kind {
+    fn from(kind: FailureKind) -> Self {
+        match kind {
+            FailureKind::Returned => Kind::TaskError,
+            FailureKind::Panicked => Kind::Panic,
+            FailureKind::Codec => Kind::Codec,
+            FailureKind::Unknown => Kind::Registry,
+            FailureKind::Setup => Kind::Broken,
+        }
+    }
+}
+
 impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
     fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
         Error::other(error)
@@ -414,16 +426,6 @@ impl Cause {
     fn chain(messages: Vec<String>) -> Option<Cause> {
         messages.into_iter().rev().fold(None, |source, message| Some(Cause { message, source: source.map(Box::new) }))
     }
-}
-
-/// The messages of a chain of causes, outermost first.
-pub(crate) fn messages(mut next: Option<&(dyn std::error::Error + 'static)>) -> Vec<String> {
-    let mut messages = Vec::new();
-    while let Some(cause) = next {
-        messages.push(cause.to_string());
-        next = cause.source();
-    }
-    messages
 }
 
 impl fmt::Display for Cause {

@@ -27,82 +27,57 @@
 #[path = "private.rs"]
 pub mod __private;
 extern crate self as futures_mpi_core;
-mod attachments;
-mod backoff;
-mod boot;
-mod buffer;
-mod call;
-mod callbacks;
-#[cfg(feature = "cbor")]
-mod cbor;
-mod codec;
-mod collections;
-mod doze;
+mod base;
 mod driver;
 mod error;
 mod executor;
 mod future;
-mod gate;
-mod globals;
-mod ids;
-mod inbox;
-mod manager;
-mod map;
-mod memory;
-mod message;
-#[doc(hidden)]
-pub mod options;
-mod parker;
-mod parts;
-mod payload;
-mod registry;
-mod say;
+mod pool;
 mod scheduler;
-mod seat;
-mod setup;
-mod stepper;
 mod task;
-mod terms;
-mod thread_pool;
-mod transport;
-mod watchdog;
+mod wire;
 mod worker;
 
-pub use buffer::Buffer;
 #[doc(no_inline)]
 pub use bytemuck::Pod;
-pub use call::Call;
-#[cfg(feature = "cbor")]
-pub use cbor::Cbor;
 pub use error::{Error, Result};
 pub use executor::Executor;
+pub use executor::call::Call;
+pub use executor::map::Map;
+pub use executor::map_iter::MapIter;
+#[doc(hidden)]
+pub use executor::options;
+pub use executor::thread_pool::{ThreadPoolBuilder, ThreadPoolExecutor};
 pub use future::{
     AsCompleted, AsCompletedInTime, Future, Resolve, ReturnWhen, Waited, as_completed, catch, collect, compose, then,
     wait,
 };
 #[doc(inline)]
 pub use futures_mpi_macros::remote_task;
-pub use globals::global;
-pub use map::{Map, MapIter};
-pub use setup::GlobalValue;
 pub use task::{IntoArgs, TaskId};
-pub use thread_pool::{ThreadPoolBuilder, ThreadPoolExecutor};
+pub use wire::buffer::Buffer;
+#[cfg(feature = "cbor")]
+pub use wire::cbor::Cbor;
+pub use wire::setup::GlobalValue;
+pub use worker::globals::global;
 
 /// What the MPI side of the library builds on; not for users, and free to change.
 #[doc(hidden)]
 pub mod engine {
-    pub use crate::backoff::{Backoff, Pause};
-    pub use crate::doze::Doze;
+    pub use crate::base::backoff::{Backoff, Pause};
+    pub use crate::base::doze::Doze;
+    pub use crate::base::ids::{ClientNumber, FunctionNumber, TaskNumber};
+    pub use crate::base::say::say;
     pub use crate::error::Kind;
-    pub use crate::ids::{ClientNumber, FunctionNumber, TaskNumber};
-    pub use crate::manager::{Manager, Notify, Plan, Recipe};
-    pub use crate::memory::{Attachment, Memory, Recycler};
-    pub use crate::message::calls_apart;
-    pub use crate::registry::check_functions;
-    pub use crate::say::say;
+    pub use crate::executor::thread_transport::threads;
+    pub use crate::pool::manager::{Manager, Notify, Plan, Recipe};
+    pub use crate::pool::stepper::Stepper;
     pub use crate::scheduler::{Action, Event, Prefetch, Scheduler};
-    pub use crate::stepper::Stepper;
+    pub use crate::task::registry::check_functions;
     pub use crate::task::take_worker_alone;
-    pub use crate::transport::{Arrival, Claimer, Claims, Frame, Held, Link, Transport, WorkerNumber, threads};
+    pub use crate::wire::frame::Frame;
+    pub use crate::wire::memory::{Attachment, Memory, Recycler};
+    pub use crate::wire::message::calls_apart;
+    pub use crate::wire::transport::{Arrival, Claimer, Claims, Held, Link, Transport, WorkerNumber};
     pub use crate::worker::{Clock, Next, Place, Worker, refuse, serve};
 }

@@ -1,14 +1,13 @@
 //! What generated code names, and how its tests run it; not part of the public interface.
 
-use crate::attachments::{Encoded, Incoming};
-use crate::codec::{self, Limits};
 use crate::error::{Error, Kind, Origin};
-use crate::payload;
+use crate::task::encode;
+use crate::wire::attachments::{Encoded, Incoming};
+use crate::wire::codec::{self, Limits};
 use serde::de::DeserializeOwned;
 
-pub use crate::task::{
-    Call, Failure, Input, Lent, Output, ResultOutput, Returned, TaskEntry, TaskId, Typed, causes, signature, typed,
-};
+pub use crate::task::{Call, Input, Lent, Output, ResultOutput, Returned, TaskEntry, TaskId, causes, signature, typed};
+pub use crate::wire::failure::{Failure, Typed};
 pub use inventory;
 pub use std::string::String;
 pub use std::vec::Vec;
@@ -20,7 +19,7 @@ pub fn entry<Args, Output>(id: TaskId<Args, Output>) -> Option<&'static TaskEntr
 
 /// Encodes arguments as a submission does; returns how many bytes they are.
 pub fn encode<Args, Output>(id: TaskId<Args, Output>, args: impl crate::IntoArgs<Args>) -> Result<usize, Error> {
-    payload::encode_arguments(id.name(), &args.into_args(), &Limits::default()).map(|payload| payload.bytes().len())
+    encode::encode_arguments(id.name(), &args.into_args(), &Limits::default()).map(|payload| payload.bytes().len())
 }
 
 /// Encodes arguments, buffers included; returns their bytes.

@@ -2,6 +2,7 @@
 
 use crate::fallback;
 use crate::locate::Library;
+use crate::marker::marker;
 use crate::model::{Argument, Output, Owned, Task};
 use crate::parse::{Accepted, Function, Keys};
 use crate::validate;
@@ -30,26 +31,6 @@ fn expand(task: &Task) -> TokenStream {
     quote! {
         #function
         #marker
-    }
-}
-
-/// The struct `name {}`, which with braces lives among the types only and so beside the function. `id` is the type and
-/// the value of `ID`.
-pub(crate) fn marker(function: &Function, id: &TokenStream) -> TokenStream {
-    let Function { vis, sig, .. } = function;
-    let ident = &sig.ident;
-    let struct_doc = format!("The task function `{0}`, of which `{0}::ID` is the id.", ident.unraw());
-    let id_doc = format!("The id by which executors take the task function `{}`.", ident.unraw());
-    quote! {
-        #[doc = #struct_doc]
-        #[allow(non_camel_case_types, dead_code)]
-        #vis struct #ident {}
-
-        #[allow(dead_code)]
-        impl #ident {
-            #[doc = #id_doc]
-            #vis const ID: #id;
-        }
     }
 }
 

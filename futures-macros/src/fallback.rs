@@ -1,6 +1,6 @@
 //! What stands for an item whose attribute was misused: the item, the error, and nothing that makes a second error.
 
-use crate::expand;
+use crate::marker::marker;
 use crate::parse::Function;
 use crate::validate;
 use proc_macro2::TokenStream;
@@ -25,6 +25,6 @@ pub(crate) fn function(function: &Function, error: Error) -> TokenStream {
     function.sig.variadic = None;
     let mut errors = error.into_iter().map(|error| error.to_compile_error());
     let first = errors.next();
-    let marker = expand::marker(&function, &quote!([(); #first] = []));
+    let marker = marker(&function, &quote!([(); #first] = []));
     quote!(#function #marker #(#errors)*)
 }

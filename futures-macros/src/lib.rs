@@ -10,6 +10,7 @@ mod expand;
 mod fallback;
 mod locate;
 mod main_function;
+mod marker;
 mod model;
 mod parse;
 mod validate;

@@ -1,20 +1,17 @@
 //! The end of MPI in this process, and what stands in its way.
 
-use crate::comm_executor;
-use crate::environment;
+use crate::launch::environment;
+use crate::launch::start::Started;
 use crate::lifeline::Departure;
-use crate::spawn;
-use crate::start::Started;
-use crate::sys::{self, Communicator, ThreadLevel};
+use crate::sys::{self, Communicator, MpiError, ThreadLevel};
 use futures_mpi_core::engine::say;
 use futures_mpi_core::options::DEFAULT_SHUTDOWN_LIMIT;
 use std::io::{self, Write};
-use std::panic;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{panic, thread};
 
 /// Whether a process of this one's own world is gone, for which `MPI_Finalize` would wait.
 static WORLD_MAIMED: AtomicBool = AtomicBool::new(false);
@@ -25,8 +22,23 @@ static WORLD_HANGS: AtomicBool = AtomicBool::new(false);
 /// Whether the end of this process is under way: from then on a call of `exit` is nothing special.
 static PREPARED: AtomicBool = AtomicBool::new(false);
 
+/// Ends the pools that were opened on communicators and are left.
+static END_OPEN_POOLS: OnceLock<fn()> = OnceLock::new();
+
 /// Spawned workers that are on their way out.
 static DEPARTURES: Mutex<Vec<Departure>> = Mutex::new(Vec::new());
+
+/// How many spawns were given up and may still be under way.
+static GIVEN_UP: AtomicUsize = AtomicUsize::new(0);
+
+/// How many spawns there have been.
+static SPAWNS: AtomicU32 = AtomicU32::new(0);
+
+/// How much longer MPI may take to be finalised for each spawn: Open MPI 4 goes through what it keeps of them.
+const FINALIZE_TIME: Duration = Duration::from_millis(100);
+
+/// Whether the launcher has refused to spawn and will therefore never end by itself.
+static LAUNCHER_WAITS: AtomicBool = AtomicBool::new(false);
 
 fn departures() -> MutexGuard<'static, Vec<Departure>> {
     DEPARTURES.lock().unwrap_or_else(PoisonError::into_inner)
@@ -103,6 +115,52 @@ pub(crate) fn note_silent_rank() {
     WORLD_HANGS.store(true, Ordering::Release);
 }
 
+/// Has `end` called when MPI is about to be finalised: by this process, or by a program that does it itself.
+///
+/// # Errors
+///
+/// Those of MPI.
+pub(crate) fn before_finalize(end: fn()) -> Result<(), MpiError> {
+    let _ = END_OPEN_POOLS.set(end);
+    sys::before_finalize(end)
+}
+
+/// Takes note that workers are spawned.
+pub(crate) fn note_spawn() {
+    SPAWNS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Takes note that a spawn was given up, which may still be under way.
+pub(crate) fn note_given_up_spawn() {
+    GIVEN_UP.fetch_add(1, Ordering::AcqRel);
+}
+
+/// Takes note that a spawn that was given up is over.
+pub(crate) fn note_given_up_spawn_over() {
+    GIVEN_UP.fetch_sub(1, Ordering::AcqRel);
+}
+
+/// Takes note that the launcher has refused to spawn and waits for ever.
+pub(crate) fn note_refusal() {
+    LAUNCHER_WAITS.store(true, Ordering::Release);
+}
+
+/// Whether only a non-zero exit status of this process ends its launcher: up to Open MPI 4, `mpiexec` waits for ever
+/// after it has refused to spawn.
+pub(crate) fn launcher_waits() -> bool {
+    LAUNCHER_WAITS.load(Ordering::Acquire)
+}
+
+/// Whether MPI can be finalised: not while a spawn that was given up may still be under way, which would be waited for.
+fn can_finalize() -> bool {
+    GIVEN_UP.load(Ordering::Acquire) == 0
+}
+
+/// How much longer MPI may take to be finalised for what was spawned.
+fn time_to_finalize() -> Duration {
+    FINALIZE_TIME * SPAWNS.load(Ordering::Relaxed)
+}
+
 /// Finalises MPI, unless it belongs to somebody else or would wait for what does not come. `failure`: the status with
 /// which this process is going to end, if that is no success. When the limit passes, because a process of the job is
 /// gone or hangs, this process ends by force.
@@ -122,7 +180,7 @@ pub(crate) fn finalize(started: &Started, failure: Option<u8>, limit: Option<Dur
         let _ = io::stdout().flush();
         sys::abort(i32::from(status));
     }
-    let may_finalize = started.owned && !maimed && spawn::can_finalize() && !sys::is_finalized();
+    let may_finalize = started.owned && !maimed && can_finalize() && !sys::is_finalized();
     if !may_finalize {
         return;
     }
@@ -135,9 +193,11 @@ pub(crate) fn finalize(started: &Started, failure: Option<u8>, limit: Option<Dur
         ));
         leave_at_once(1);
     };
-    let limit = limit.map(|limit| limit + spawn::time_to_finalize());
+    let limit = limit.map(|limit| limit + time_to_finalize());
     // Before the call in which MPI would have them ended, and in which other threads may not call it at every level.
-    comm_executor::end_open_pools();
+    if let Some(end) = END_OPEN_POOLS.get() {
+        end();
+    }
     if let Err(error) = within(limit, sys::finalize, late) {
         say(&format!("MPI did not end cleanly: {error}"));
     }

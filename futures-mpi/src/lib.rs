@@ -60,27 +60,20 @@ extern crate self as futures_mpi;
 #[doc(hidden)]
 #[path = "raw.rs"]
 pub mod __raw;
-mod comm_executor;
 mod comm_workers;
 mod ending;
-mod environment;
-mod input;
+mod executor;
+mod launch;
 mod lifeline;
-mod limits;
-mod link;
-mod pool;
-mod replacing;
-mod role;
 mod runtime;
 mod service;
-mod spawn;
-mod start;
-mod stream;
+mod spawning;
 mod sys;
 mod transport;
 
-pub use comm_executor::{MpiCommBuilder, MpiCommExecutor};
 pub use comm_workers::{WorkersCommunicator, get_comm_workers};
+pub use executor::comm_executor::{MpiCommBuilder, MpiCommExecutor};
+pub use executor::pool::{MpiPoolBuilder, MpiPoolExecutor};
 #[cfg(feature = "cbor")]
 pub use futures_mpi_core::Cbor;
 pub use futures_mpi_core::{
@@ -93,7 +86,6 @@ pub use futures_mpi_macros::main;
 pub use futures_mpi_macros::remote_task_with_mpi as remote_task;
 /// The bindings of MPI that this library is built on, so that programs use the same version of them.
 pub use mpi;
-pub use pool::{MpiPoolBuilder, MpiPoolExecutor};
 pub use service::end_service;
 
 /// What generated code names; not part of the public interface.

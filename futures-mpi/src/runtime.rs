@@ -2,19 +2,16 @@
 //!
 //! One of the two global things of the library, beside the registry: MPI itself is global.
 
-use crate::comm_workers;
-use crate::ending;
-use crate::environment;
-use crate::input;
-use crate::lifeline::{Reach, Setting, Watch};
-use crate::link::{self, MpiLink, Parting};
-use crate::role::{self, WorkerArgument};
+use crate::launch::role::{self, WorkerArgument};
+use crate::launch::start::{self, Started};
+use crate::launch::{environment, input};
+use crate::lifeline::{self, Reach, Setting};
 use crate::service::{self, Address};
-use crate::spawn;
-use crate::start::{self, Started};
 use crate::sys::{self, Communicator, ThreadLevel};
-use crate::transport::MpiTransport;
-use futures_mpi_core::engine::{self, Kind, Manager, Notify, Place, Plan, Transport, say};
+use crate::transport::link::{self, MpiLink, Parting};
+use crate::transport::{self, MpiTransport, parent};
+use crate::{comm_workers, ending};
+use futures_mpi_core::engine::{self, Kind, Manager, Place, Plan, say};
 use futures_mpi_core::options::{self, CommonOptions};
 use futures_mpi_core::{Error, Result};
 use std::panic::{self, AssertUnwindSafe};
@@ -186,7 +183,7 @@ fn begin() -> Result<Process, String> {
         return Ok(Process::Worker(Box::new(link)));
     }
     if let Some(parent) = Communicator::parent()
-        && role::is_worker_of(parent).map_err(failed)?
+        && parent::is_worker_of(parent).map_err(failed)?
     {
         enter(started, Role::Worker, options::DEFAULT_SHUTDOWN_LIMIT);
         let link = MpiLink::to_parent(parent, options::DEFAULT_BACKOFF, true).map_err(failed)?;
@@ -223,8 +220,8 @@ fn begin() -> Result<Process, String> {
     let only_driver = started.only_driver();
     let plan = Plan {
         recipe: Box::new(move |notify| {
-            let watch = watch(life_line, reach, notify);
-            boxed(MpiTransport::shared(pool).map(|transport| transport.with_life_line(watch)))
+            let watch = lifeline::watch(life_line, reach, notify);
+            transport::boxed(MpiTransport::shared(pool).map(|transport| transport.with_life_line(watch)))
         }),
         backoff: Some(backoff),
         crowded,
@@ -267,31 +264,6 @@ fn enter(started: Started, role: Role, limit: Duration) -> &'static Runtime {
     RUNTIME.get_or_init(|| Runtime { started, role, process, pools, line, limit })
 }
 
-/// The life lines of a pool, unless they are not wanted, or not to be had, which is said.
-pub(crate) fn watch(setting: Setting, reach: Reach, notify: &Notify) -> Option<Watch> {
-    let address = setting.address(reach)?;
-    let notify = notify.clone();
-    match Watch::open(address, move || notify.notify()) {
-        Ok(watch) => Some(watch),
-        Err(error) => {
-            say(&format!(
-                "this pool has no life lines, so that lost workers may not be noticed: the master cannot listen at \
-                 {address} ({error}). {} can name another address, or be 0",
-                Setting::VARIABLE
-            ));
-            None
-        }
-    }
-}
-
-/// A transport as pools take it.
-pub(crate) fn boxed<T: Transport + 'static>(transport: Result<T, sys::MpiError>) -> Result<Box<dyn Transport>> {
-    match transport {
-        Ok(transport) => Ok(Box::new(transport)),
-        Err(error) => Err(Error::new(Kind::Broken, format!("the workers cannot be reached: {error}"))),
-    }
-}
-
 /// The program itself, then the end of its pools, then the end of MPI.
 fn run_master<R: Termination>(runtime: &'static Runtime, body: fn() -> R) -> ExitCode {
     warn_of_thread_level(runtime.started.level);
@@ -316,7 +288,7 @@ fn run_master<R: Termination>(runtime: &'static Runtime, body: fn() -> R) -> Exi
     };
     ending::prepare();
     ending::finalize(&runtime.started, failure, Some(runtime.limit));
-    if spawn::launcher_waits() {
+    if ending::launcher_waits() {
         say(
             "MPI has refused to spawn workers; mpiexec would now wait for ever for a program that succeeds, so the exit \
              status is 1",

@@ -1,7 +1,7 @@
 //! Style as tests: every rule on every file, and on samples that it must refuse and accept.
 
 use futures_mpi_tests::conformance;
-use futures_mpi_tests::tidy::{Violation, files, layout, reference, scheduler, sources};
+use futures_mpi_tests::tidy::{Violation, files, houses, imports, layout, reference, scheduler, sources};
 
 type Rule = fn(&str, &str) -> Vec<Violation>;
 
@@ -28,6 +28,16 @@ fn the_scheduler_is_pure() {
 #[test]
 fn the_scheduler_imports_little() {
     check(".rs", scheduler::imports_are_few);
+}
+
+#[test]
+fn files_import_each_other_in_no_circle() {
+    of_houses(imports::no_circles);
+}
+
+#[test]
+fn imports_run_down_from_room_to_room() {
+    of_houses(imports::runs_down);
 }
 
 #[test]
@@ -128,7 +138,7 @@ fn samples_of_the_scheduler() {
         "#[cfg(test)]\nmod tests { use std::fs; }",
     ];
     refuses(scheduler::is_pure, file, &bad);
-    accepts(scheduler::is_pure, "futures-core/src/driver.rs", &bad);
+    accepts(scheduler::is_pure, "futures-core/src/driver/mod.rs", &bad);
     accepts(scheduler::is_pure, file, &["// an Instant", "let operand = Instantly;", "\"println!\"", "use std::fmt;"]);
 }
 
@@ -139,20 +149,20 @@ fn samples_of_imports_of_the_scheduler() {
         "use serde::Serialize;",
         "use std::{fmt, any::Any};",
         "use crate::driver::Driver;",
-        "use crate::{ids::TaskNumber, {driver}};",
+        "use crate::{base::ids::TaskNumber, {driver}};",
         "use super::super::driver;",
         "pub(crate) use\n    crate::error::Error;",
         "fn a(a: crate::error::Error) {}",
-        "use crate::ids_of_others;",
+        "use crate::base::ids_of_others;",
     ];
     let good = [
         "use std::{collections::{BTreeMap, VecDeque}, fmt::{self, Display}};",
         "use super::{Action, queue::Queue as Other};",
-        "use crate::{scheduler::Action, ids::TaskNumber, collections::Slab};",
-        "use super::super::ids::TaskNumber;",
+        "use crate::{scheduler::Action, base::ids::TaskNumber};",
+        "use super::super::base::ids::TaskNumber;",
         "use self::inner::Inner;",
         "use Phase::*;",
-        "fn a(a: crate::ids::TaskNumber) -> impl Iterator + use<'_> {}",
+        "fn a(a: crate::base::ids::TaskNumber) -> impl Iterator + use<'_> {}",
         "#[cfg(test)]\nmod tests { use proptest::prelude::*; use super::super::Scheduler; }",
         "// use serde::Serialize;",
     ];
@@ -161,7 +171,7 @@ fn samples_of_imports_of_the_scheduler() {
     accepts(rule, "futures-core/src/scheduler/tests.rs", &bad);
     accepts(rule, "futures-core/src/driver/mod.rs", &bad);
     refuses(rule, "futures-core/src/scheduler/mod.rs", &["use super::driver;"]);
-    accepts(rule, "futures-core/src/scheduler/mod.rs", &["use super::ids;"]);
+    accepts(rule, "futures-core/src/scheduler/mod.rs", &["use super::base::ids;"]);
     refuses(rule, "futures-core/src/scheduler.rs", &["use super::driver;"]);
 }
 
@@ -239,6 +249,17 @@ fn violations_name_file_and_line() {
 fn check(ending: &str, rule: Rule) {
     let texts = files::texts(ending);
     report(texts.iter().flat_map(|file| rule(&file.path, &file.text)).collect());
+}
+
+/// Applies a rule about imports to each crate.
+fn of_houses(rule: fn(&imports::House, &[imports::Arrow]) -> Vec<Violation>) {
+    let texts = files::texts(".rs");
+    let of_house = |house: &imports::House| {
+        let arrows = imports::arrows(&texts, house.root).expect("the crate's files can be read");
+        assert!(!arrows.is_empty(), "{} has files that import from others", house.root);
+        rule(house, &arrows)
+    };
+    report(houses::HOUSES.iter().flat_map(of_house).collect());
 }
 
 fn report(violations: Vec<Violation>) {

@@ -7,53 +7,16 @@
 //! there is no other worker, the error says whose initializer stands in the way.
 
 use super::Driver;
-use super::workers::Presence;
-use crate::codec::DecodeFailure;
+use super::client::Progress;
+use super::worker::{Pending, Presence};
+use crate::base::ids::{ClientNumber, TaskNumber, WorkerNumber};
+use crate::driver::command::{Preparations, shut_down};
 use crate::error::{Error, Kind};
-use crate::ids::{ClientNumber, TaskNumber, WorkerNumber};
-use crate::inbox::{Preparations, shut_down};
-use crate::message::{self, Prepared};
 use crate::scheduler::Event;
+use crate::wire::codec::DecodeFailure;
+use crate::wire::message::{self, Prepared};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-
-/// How far the workers are with the preparations for a client.
-pub(super) struct Progress {
-    preparations: Preparations,
-    /// The workers that have been told, have not answered, and are waited for.
-    awaited: BTreeSet<WorkerNumber>,
-    /// Those that have not come to it in time, because of somebody else's preparations: they are not waited for.
-    stuck: BTreeSet<WorkerNumber>,
-}
-
-/// Preparations that a worker has been told of and has not answered; each engages it. It makes them in their order.
-pub(super) struct Pending {
-    client: ClientNumber,
-    /// When they could begin; none while the worker has something else to do before.
-    since: Option<Duration>,
-    /// Whether they have taken too long. The worker may still be at them.
-    given_up: bool,
-}
-
-/// The preparations of all workers that are limited in time, by the time when that is over.
-pub(super) type Deadlines = BTreeSet<(Duration, WorkerNumber, ClientNumber)>;
-
-impl Progress {
-    /// Tells who waits for the preparations why they will not be made; of no effect if they were.
-    pub(super) fn fail(&self, reason: &Error) {
-        self.preparations.boot.fail(reason);
-    }
-
-    /// Drops what is of no use any more when the client has ended.
-    pub(super) fn strip(&mut self) {
-        self.preparations.setup.strip();
-    }
-
-    /// What is prepared, in messages.
-    fn title(&self) -> String {
-        self.preparations.setup.title()
-    }
-}
 
 impl Driver {
     /// Tells the workers that are there what a client wants of them.

@@ -1,18 +1,19 @@
 //! What workers have sent: frames to events of the scheduler and outcomes of futures.
 
 use super::Driver;
-use super::workers::Presence;
-use crate::codec::DecodeFailure;
+use super::worker::Presence;
+use crate::base::ids::WorkerNumber;
+use crate::driver::command::Task;
+use crate::driver::outcome::Outcome;
 use crate::error::Error;
-use crate::ids::WorkerNumber;
-use crate::inbox::Task;
-use crate::memory::Attachment;
-use crate::message::{self, Refused, Reply, Results, ToManager};
-use crate::parts::{self, Part};
-use crate::payload::{Outcome, Payload};
-use crate::registry;
 use crate::scheduler::Event;
-use crate::transport::Frame;
+use crate::task::registry;
+use crate::wire::codec::DecodeFailure;
+use crate::wire::frame::Frame;
+use crate::wire::memory::Attachment;
+use crate::wire::message::{self, Refused, Reply, Results, ToManager};
+use crate::wire::parts::{self, Part};
+use crate::wire::payload::Payload;
 
 impl Driver {
     /// Takes in a frame of a worker.

@@ -11,12 +11,12 @@
 //! looked at, because the task that it is in was sent when these were not answered.
 
 use super::Driver;
-use super::workers::{Presence, Worker};
-use crate::codec::DecodeFailure;
-use crate::ids::{TaskNumber, WorkerNumber};
+use super::ahead::Recall;
+use super::worker::Presence;
+use crate::base::ids::{TaskNumber, WorkerNumber};
 use crate::scheduler::Event;
-use crate::transport::Frame;
-use std::collections::VecDeque;
+use crate::wire::codec::DecodeFailure;
+use crate::wire::frame::Frame;
 use std::time::Duration;
 
 /// A worker that has answered nothing for so long gives tasks back while another one is idle. It is longer than a worker
@@ -28,89 +28,6 @@ const PATIENCE: Duration = Duration::from_millis(50);
 
 /// With more workers there is more time between two looks, so that looking takes little of a master's time.
 const LOOK_FOR_EACH: Duration = Duration::from_micros(5);
-
-/// What a worker was sent ahead of other tasks.
-#[derive(Debug, Default)]
-pub(super) struct Ahead {
-    /// The tasks that it has not answered and that were sent while it had others, with their numbers among all that it was
-    /// sent; oldest first. Their arguments are kept.
-    tasks: VecDeque<(u64, TaskNumber)>,
-    /// How many tasks it was given in all.
-    given: u64,
-    /// Whether it is among those that are looked at.
-    listed: bool,
-    /// How many it had answered at the last look, and since when.
-    answered: u64,
-    since: Duration,
-    recall: Recall,
-}
-
-/// How far a worker is with giving tasks back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Recall {
-    #[default]
-    None,
-    /// It was asked for the tasks from this number on; it is engaged.
-    Asked(u64),
-    /// It has given back what it had, and has not answered the rest; it is engaged.
-    Emptied,
-}
-
-/// The workers that have tasks ahead.
-#[derive(Debug, Default)]
-pub(super) struct Recalls {
-    /// All of them, and some that have none any more.
-    listed: Vec<WorkerNumber>,
-    /// How many have.
-    count: usize,
-    next_look: Duration,
-}
-
-impl Recalls {
-    /// Whether no worker has tasks ahead.
-    pub(super) fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// A task is about to be put into a frame for a worker; whether it is sent ahead of others.
-    pub(super) fn note_given(&mut self, worker: &mut Worker, number: WorkerNumber, task: TaskNumber) -> bool {
-        let ahead = &mut worker.ahead;
-        let place = ahead.given;
-        ahead.given += 1;
-        if worker.unanswered + worker.unsent == 0 {
-            return false;
-        }
-        self.count += usize::from(ahead.tasks.is_empty());
-        ahead.tasks.push_back((place, task));
-        if !std::mem::replace(&mut ahead.listed, true) {
-            // The next look is the first.
-            ahead.answered = u64::MAX;
-            self.listed.push(number);
-        }
-        true
-    }
-
-    /// Derives from the workers what is known of them.
-    ///
-    /// # Panics
-    ///
-    /// If it is not right.
-    pub(super) fn check(&self, workers: &[Worker]) {
-        let having = (0..).map(WorkerNumber).zip(workers).filter(|(_, worker)| !worker.ahead.tasks.is_empty());
-        let having: Vec<WorkerNumber> = having.map(|(number, _)| number).collect();
-        assert_eq!(having.len(), self.count, "the workers with tasks ahead are counted");
-        let listed = workers.iter().filter(|worker| worker.ahead.listed).count();
-        assert_eq!(listed, self.listed.len(), "a worker is listed once");
-        assert!(having.iter().all(|number| workers[number.index()].ahead.listed), "they are looked at: {having:?}");
-    }
-}
-
-impl Ahead {
-    /// The tasks, oldest first.
-    pub(super) fn tasks(&self) -> impl Iterator<Item = TaskNumber> {
-        self.tasks.iter().map(|(_, task)| *task)
-    }
-}
 
 impl Driver {
     /// Whether workers have tasks ahead.
@@ -253,7 +170,7 @@ impl Driver {
     pub(super) fn note_returned(&mut self, number: TaskNumber) {
         self.stop_timer(number);
         if let Some(task) = self.tasks.get(number.0) {
-            task.state.rest();
+            task.promise.rest();
         }
     }
 }

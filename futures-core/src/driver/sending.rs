@@ -1,7 +1,7 @@
 //! What leaves for the workers, and when.
 
 use super::Driver;
-use crate::ids::WorkerNumber;
+use crate::base::ids::WorkerNumber;
 
 impl Driver {
     /// Sends what is ready to be sent.

@@ -1,12 +1,12 @@
 //! One future of the results of many.
 
-use super::cancel::cancel_all;
-use super::{Future, State};
-use crate::callbacks::Calling;
+use super::handle::cancel_all;
+use super::{Future, Handle};
+use crate::base::ids::ClientNumber;
+use crate::driver::outcome::Outcome;
 use crate::error::Result;
-use crate::ids::ClientNumber;
-use crate::inbox::Inbox;
-use crate::payload::Outcome;
+use crate::pool::callbacks::Calling;
+use crate::pool::shared::Pool;
 use std::borrow::Borrow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,21 +42,21 @@ where
     I: IntoIterator<Item: Borrow<Future<T>>>,
 {
     let futures: Vec<Future<T>> = futures.into_iter().map(|future| future.borrow().clone()).collect();
-    let first = futures.first().map(Future::state);
-    let inbox = first.map_or_else(Inbox::without_pool, |state| Arc::clone(state.inbox()));
-    let state = inbox.new_state(first.map_or(ClientNumber(0), |state| state.client()));
-    state.derive_from(futures.iter().map(|future| Arc::clone(future.state())));
-    let collection = Arc::new(Collection { left: AtomicUsize::new(futures.len()), futures, state: Arc::clone(&state) });
+    let first = futures.first().map(Future::handle);
+    let pool = first.map_or_else(Pool::none, |handle| Arc::clone(&handle.pool));
+    let all = Handle::derived(&pool, first.map_or(ClientNumber(0), |handle| handle.promise.client()));
+    all.derive_from(futures.iter().map(|future| future.handle().clone()));
+    let collection = Arc::new(Collection { left: AtomicUsize::new(futures.len()), futures, all: all.clone() });
     if collection.futures.is_empty() {
         collection.complete();
     }
     for (place, future) in collection.futures.iter().enumerate() {
         let collection = Arc::clone(&collection);
-        if let Some(key) = future.state().add_callback(Calling::Hook, Box::new(move || collection.done(place))) {
-            state.listens_at(place, future.state(), key, false);
+        if let Some(key) = future.handle().add_callback(Calling::Hook, Box::new(move || collection.done(place))) {
+            all.listens_at(place, future.handle(), key, false);
         }
     }
-    Future::new(state, results::<T>)
+    Future::new(all, results::<T>)
 }
 
 /// Futures that are being collected.
@@ -65,20 +65,20 @@ struct Collection<T> {
     /// How many have not succeeded yet.
     left: AtomicUsize,
     /// Of the future of all.
-    state: Arc<State>,
+    all: Handle,
 }
 
 impl<T: 'static> Collection<T> {
     /// The future at `place` is done.
     fn done(&self, place: usize) {
-        if self.state.is_done() {
+        if self.all.is_done() {
             return;
         }
-        match self.futures[place].state().finished() {
-            None => cancel_all([Arc::clone(&self.state)]),
+        match self.futures[place].promise().finished() {
+            None => cancel_all([self.all.clone()]),
             Some(Outcome::Failed(error)) => {
-                self.state.finish(Outcome::Failed(error.clone()));
-                cancel_all(self.futures.iter().map(|future| Arc::clone(future.state())));
+                self.all.finish(Outcome::Failed(error.clone()));
+                cancel_all(self.futures.iter().map(|future| future.handle().clone()));
             }
             // The last one must see what all others have seen.
             Some(_) if self.left.fetch_sub(1, Ordering::AcqRel) == 1 => self.complete(),
@@ -87,7 +87,7 @@ impl<T: 'static> Collection<T> {
     }
 
     fn complete(&self) {
-        self.state.finish(Outcome::Local(Box::new(self.futures.clone())));
+        self.all.finish(Outcome::Local(Box::new(self.futures.clone())));
     }
 }
 

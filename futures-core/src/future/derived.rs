@@ -1,16 +1,17 @@
 //! Futures that are derived from other futures: they follow a source, then what is made of it, and end when it ends.
 
-use super::cancel::cancel_all;
-use super::listeners::Link;
-use super::{Extract, Future, State};
-use crate::callbacks::Calling;
+use super::handle::{WeakHandle, cancel_all};
+use super::{Extract, Future, Handle};
+use crate::base::ids::ClientNumber;
+use crate::driver::outcome::Outcome;
+use crate::driver::promise::{Link, Promise};
 use crate::error::{Error, Kind, Result};
-use crate::ids::ClientNumber;
-use crate::inbox::Inbox;
-use crate::payload::Outcome;
+use crate::pool::callbacks::Calling;
+use crate::pool::shared::Pool;
 use crate::task;
+use std::any::Any;
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a hook of [`then`](crate::then) and [`catch`](crate::catch) may return: a result at once, or a future.
 ///
@@ -73,7 +74,7 @@ impl<T: 'static> Resolve for Future<T> {
 /// A future that is done already.
 impl<T: Clone + Send + 'static> From<Result<T>> for Future<T> {
     fn from(result: Result<T>) -> Self {
-        let future = Future::new(Inbox::without_pool().new_state(ClientNumber(0)), local);
+        let future = Future::new(Handle::derived(&Pool::none(), ClientNumber(0)), local);
         resolve(&future, result.resolution());
         future
     }
@@ -88,19 +89,20 @@ where
     U: Send + 'static,
     W: FnOnce(&Future<T>) -> Resolution<U> + Send + 'static,
 {
-    let derived = Future::new(source.state().inbox().new_state(source.state().client()), local);
-    derived.state().derive_from([Arc::clone(source.state())]);
+    let handle = source.handle();
+    let derived = Future::new(Handle::derived(&handle.pool, handle.promise.client()), local);
+    derived.handle().derive_from([handle.clone()]);
     let (from, to) = (source.clone(), derived.clone());
     let hook = Box::new(move || {
         if from.cancelled() {
-            cancel_all([Arc::clone(to.state())]);
+            cancel_all([to.handle().clone()]);
         } else if !to.done() {
             resolve(&to, guarded(|| work(&from)));
         }
     });
-    let key = source.state().add_callback(Calling::Hook, hook);
+    let key = handle.add_callback(Calling::Hook, hook);
     if let Some(key) = key {
-        derived.state().listens_at(0, source.state(), key, false);
+        derived.handle().listens_at(0, handle, key, false);
     }
     derived
 }
@@ -113,29 +115,30 @@ pub(super) fn guarded<T>(hook: impl FnOnce() -> Resolution<T>) -> Resolution<T> 
 /// Lets `derived` become what it was found to become, unless it has been cancelled.
 fn resolve<T: Send + 'static>(derived: &Future<T>, resolution: Resolution<T>) {
     match resolution {
-        Resolution::Value(value) => derived.state().finish(Outcome::Local(Box::new(value))),
-        Resolution::Failed(error) => derived.state().finish(Outcome::Failed(error)),
+        Resolution::Value(value) => derived.handle().finish(Outcome::Local(Box::new(value))),
+        Resolution::Failed(error) => derived.handle().finish(Outcome::Failed(error)),
         Resolution::Future(inner) => chain(derived, inner),
     }
 }
 
 /// Lets `derived` become what `inner` becomes.
 fn chain<T: Send + 'static>(derived: &Future<T>, inner: Future<T>) {
-    let (to, from) = (derived.state(), inner.state());
+    let (to, from) = (derived.handle(), inner.handle());
     if inner.done() {
         return adopt(to, from, inner.extract());
     }
     // First the link, then the search: of two futures that are chained to each other at the same time, at least the
     // later one finds the circle.
-    if !to.derive_from([Arc::clone(from)]) {
-        return cancel_all([Arc::clone(from)]);
+    if !to.derive_from([from.clone()]) {
+        return cancel_all([from.clone()]);
     }
     if leads_to(from, to) {
         let message = "cycle detected: the future would have to wait for itself, because its hook returned a future \
                        that is derived from it";
         return to.finish(Outcome::Failed(Error::new(Kind::Cycle, message)));
     }
-    if let Some(key) = from.link(Box::new(Becomes { derived: Arc::downgrade(to), extract: inner.extract() })) {
+    let becomes = Becomes { derived: to.downgrade(), pool: Arc::clone(&from.pool), extract: inner.extract() };
+    if let Some(key) = from.link(Box::new(becomes)) {
         to.listens_at(0, from, key, true);
         // A loop makes such a link with every step.
         from.step_aside();
@@ -145,27 +148,29 @@ fn chain<T: Send + 'static>(derived: &Future<T>, inner: Future<T>) {
 
 /// What `derived` becomes is what the future becomes at which this listens.
 struct Becomes<T> {
-    derived: Weak<State>,
+    derived: WeakHandle,
+    /// That one's pool.
+    pool: Arc<Pool>,
     /// Makes the value out of that one's outcome.
     extract: Extract<T>,
 }
 
 impl<T: Send + 'static> Link for Becomes<T> {
-    fn derived(&mut self) -> &mut Weak<State> {
+    fn derived(&mut self) -> &mut dyn Any {
         &mut self.derived
     }
 
-    fn adopt(self: Box<Self>, outcome_of: &Arc<State>) {
+    fn adopt(self: Box<Self>, outcome_of: &Arc<Promise>) {
         if let Some(derived) = self.derived.upgrade() {
-            adopt(&derived, outcome_of, self.extract);
+            adopt(&derived, &Handle::new(Arc::clone(outcome_of), self.pool), self.extract);
         }
     }
 }
 
 /// Gives `derived` the outcome of `inner`, which is done.
-fn adopt<T: Send + 'static>(derived: &Arc<State>, inner: &Arc<State>, extract: Extract<T>) {
-    match inner.finished() {
-        None => cancel_all([Arc::clone(derived)]),
+fn adopt<T: Send + 'static>(derived: &Handle, inner: &Handle, extract: Extract<T>) {
+    match inner.promise.finished() {
+        None => cancel_all([derived.clone()]),
         Some(Outcome::Failed(error)) => derived.finish(Outcome::Failed(error.clone())),
         Some(outcome) => {
             // A future that has been adopted itself is passed on, so that chains do not grow.
@@ -173,22 +178,22 @@ fn adopt<T: Send + 'static>(derived: &Arc<State>, inner: &Arc<State>, extract: E
                 Outcome::Local(local) => local.downcast_ref::<Future<T>>().cloned(),
                 _ => None,
             };
-            let value = passed_on.unwrap_or_else(|| Future::new(Arc::clone(inner), extract));
+            let value = passed_on.unwrap_or_else(|| Future::new(inner.clone(), extract));
             derived.finish(Outcome::Local(Box::new(value)));
         }
     }
 }
 
-/// Whether `target` is among the futures from which `state` is derived, or is it.
-fn leads_to(state: &Arc<State>, target: &Arc<State>) -> bool {
+/// Whether `target` is among the futures from which `future` is derived, or is it.
+fn leads_to(future: &Handle, target: &Handle) -> bool {
     let mut seen = HashSet::new();
-    let mut left = vec![Arc::clone(state)];
-    while let Some(state) = left.pop() {
-        if Arc::ptr_eq(&state, target) {
+    let mut left = vec![future.clone()];
+    while let Some(future) = left.pop() {
+        if Arc::ptr_eq(&future.promise, &target.promise) {
             return true;
         }
-        if seen.insert(Arc::as_ptr(&state).addr()) {
-            left.extend(state.sources());
+        if seen.insert(Arc::as_ptr(&future.promise).addr()) {
+            left.extend(future.sources());
         }
     }
     false

@@ -1,9 +1,10 @@
 //! Waiting for several futures at once: [`wait`] for some of them, [`as_completed`] for one after the other.
 
-use super::watch::Watch;
 use super::{Future, Listening, deadline};
+use crate::driver::completions::Watch;
 use crate::error::{Error, Kind, Result};
-use crate::inbox::Inbox;
+use crate::pool::shared::Pool;
+use crate::pool::waiting::next_report;
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -197,7 +198,7 @@ impl<T> Iterator for AsCompletedInTime<T> {
 fn distinct<T>(futures: impl IntoIterator<Item: Borrow<Future<T>>>) -> Vec<Future<T>> {
     let mut seen = BTreeSet::new();
     let futures = futures.into_iter().map(|future| future.borrow().clone());
-    futures.filter(|future| seen.insert(Arc::as_ptr(future.state()).addr())).collect()
+    futures.filter(|future| seen.insert(Arc::as_ptr(future.promise()).addr())).collect()
 }
 
 /// A watch to which futures report, each by its place, until it is dropped.
@@ -207,23 +208,23 @@ struct Watched {
     listening: Vec<Option<Listening>>,
     /// How many have not reported.
     left: usize,
-    /// The door to the pool of all that were not done: whoever waits drives it. None if they have several.
-    inbox: Option<Arc<Inbox>>,
+    /// The pool of all that were not done: whoever waits drives it. None if they have several.
+    pool: Option<Arc<Pool>>,
 }
 
 impl Watched {
     fn new<T>(futures: &[Future<T>]) -> Self {
         let watch = Arc::new(Watch::default());
-        let mut pending = futures.iter().filter(|future| !future.done()).map(|future| future.state().inbox());
-        let inbox = pending.next().filter(|first| pending.all(|other| Arc::ptr_eq(first, other))).map(Arc::clone);
-        let listen = |(token, future): (usize, &Future<T>)| Some(future.state().watch(&watch, token, inbox.is_none()));
+        let mut pending = futures.iter().filter(|future| !future.done()).map(|future| &future.handle().pool);
+        let pool = pending.next().filter(|first| pending.all(|other| Arc::ptr_eq(first, other))).map(Arc::clone);
+        let listen = |(token, future): (usize, &Future<T>)| Some(future.handle().watch(&watch, token, pool.is_none()));
         let listening = futures.iter().enumerate().map(listen).collect();
-        Watched { listening, watch, left: futures.len(), inbox }
+        Watched { listening, watch, left: futures.len(), pool }
     }
 
     /// The place of the next future that is done; `None` if the deadline passes before.
     fn next(&mut self, deadline: Option<Instant>) -> Option<usize> {
-        let token = self.watch.next(self.inbox.as_deref(), deadline)?;
+        let token = next_report(&self.watch, self.pool.as_deref(), deadline)?;
         self.left -= 1;
         self.listening[token] = None;
         Some(token)

@@ -1,31 +1,27 @@
 //! The handle that a submission returns: ask it, wait for it, cancel it, await it.
 
-mod cancel;
 mod collect;
 mod compose;
 mod derived;
 mod group;
-mod listeners;
-mod roster;
-mod state;
-mod watch;
+mod handle;
+mod sources;
 
-use crate::callbacks::{self, Calling};
+use crate::driver::outcome::Outcome;
+use crate::driver::promise::{Phase, Promise};
 use crate::error::{Error, Result};
-use crate::payload::Outcome;
+use crate::pool::callbacks::{self, Calling};
 pub use collect::collect;
 pub use compose::{catch, compose, then};
 pub use derived::Resolve;
 pub use group::{AsCompleted, AsCompletedInTime, ReturnWhen, Waited, as_completed, wait};
-pub(crate) use listeners::{Callback, Listening, Notice};
-pub(crate) use state::{Phase, State};
+pub(crate) use handle::{Handle, Listening};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-pub(crate) use watch::Watch;
 
 /// The future of one task: pending, then running, then finished, unless it is cancelled while it is pending.
 ///
@@ -54,12 +50,12 @@ pub(crate) use watch::Watch;
 /// # Ok::<(), futures_mpi::Error>(())
 /// ```
 pub struct Future<T> {
-    handle: Handle<T>,
+    form: Form<T>,
 }
 
-/// What a future consists of: two words, because millions may be held.
-enum Handle<T> {
-    Quiet(Arc<State>, Extract<T>),
+/// What a future consists of: three words, because millions may be held.
+enum Form<T> {
+    Quiet(Handle, Extract<T>),
     /// It has been polled in vain; its waker goes with it.
     Polled(Box<(Listening, Extract<T>)>),
 }
@@ -68,27 +64,31 @@ enum Handle<T> {
 type Extract<T> = fn(&Outcome) -> Result<T>;
 
 impl<T> Future<T> {
-    pub(crate) fn new(state: Arc<State>, extract: Extract<T>) -> Self {
-        Future { handle: Handle::Quiet(state, extract) }
+    pub(crate) fn new(handle: Handle, extract: Extract<T>) -> Self {
+        Future { form: Form::Quiet(handle, extract) }
     }
 
-    fn state(&self) -> &Arc<State> {
-        match &self.handle {
-            Handle::Quiet(state, _) => state,
-            Handle::Polled(polled) => &polled.0.state,
+    fn handle(&self) -> &Handle {
+        match &self.form {
+            Form::Quiet(handle, _) => handle,
+            Form::Polled(polled) => &polled.0.handle,
         }
     }
 
-    /// The door to the pool by whose threads this future is brought forward.
+    fn promise(&self) -> &Arc<Promise> {
+        &self.handle().promise
+    }
+
+    /// The pool by whose threads this future is brought forward.
     #[cfg(test)]
-    pub(crate) fn inbox(&self) -> &crate::inbox::Inbox {
-        self.state().inbox()
+    pub(crate) fn pool(&self) -> &crate::pool::shared::Pool {
+        &self.handle().pool
     }
 
     fn extract(&self) -> Extract<T> {
-        match &self.handle {
-            Handle::Quiet(_, extract) => *extract,
-            Handle::Polled(polled) => polled.1,
+        match &self.form {
+            Form::Quiet(_, extract) => *extract,
+            Form::Polled(polled) => polled.1,
         }
     }
 
@@ -99,7 +99,7 @@ impl<T> Future<T> {
     /// Whatever made the task fail: its own panic or `Err`, its cancellation, arguments or results that do not pass the
     /// codec, a lost worker, its `task_timeout`, a broken pool, an executor that had been shut down.
     pub fn result(&self) -> Result<T> {
-        self.state().wait(None).and_then(self.extract())
+        self.handle().wait(None).and_then(self.extract())
     }
 
     /// Like [`result`](Self::result), but waits for at most `timeout`.
@@ -109,7 +109,7 @@ impl<T> Future<T> {
     /// As for [`result`](Self::result); and an error for which [`Error::is_timeout`] holds if the task is not done in
     /// time, after which the future is as it was and may be waited for again.
     pub fn result_timeout(&self, timeout: Duration) -> Result<T> {
-        self.state().wait(deadline(timeout)).and_then(self.extract())
+        self.handle().wait(deadline(timeout)).and_then(self.extract())
     }
 
     /// Waits until the task is done and returns why it failed, or `None` if it succeeded.
@@ -123,7 +123,7 @@ impl<T> Future<T> {
     ///
     /// An error for which [`Error::is_timeout`] holds if the task is not done in time.
     pub fn exception_timeout(&self, timeout: Duration) -> Result<Option<Error>> {
-        match self.state().wait(deadline(timeout)) {
+        match self.handle().wait(deadline(timeout)) {
             Err(error) if error.is_timeout() => Err(error),
             outcome => Ok(outcome.and_then(self.extract()).err()),
         }
@@ -135,12 +135,12 @@ impl<T> Future<T> {
     /// ahead of their execution: up to 4 ms of work waits at each worker, or one task of up to 20 ms. Those count as
     /// running, unless they come back, see [`running`](Self::running).
     pub fn cancel(&self) -> bool {
-        self.state().cancel()
+        self.handle().cancel()
     }
 
     /// Whether the task was cancelled.
     pub fn cancelled(&self) -> bool {
-        self.state().phase() == Phase::Cancelled
+        self.promise().phase() == Phase::Cancelled
     }
 
     /// Whether the task has been sent to a worker and is not done. It may not have begun: short tasks are sent ahead of
@@ -150,17 +150,17 @@ impl<T> Future<T> {
     /// Without [`prefetch`](crate::Call::prefetch) a task is sent to a worker that has nothing else to do, and begins
     /// there.
     pub fn running(&self) -> bool {
-        self.state().phase() == Phase::Running
+        self.promise().phase() == Phase::Running
     }
 
     /// Whether the task is done and has failed; a cancellation does not count. What it has returned is not decoded.
     fn has_failed(&self) -> bool {
-        matches!(self.state().finished(), Some(Outcome::Failed(_)))
+        matches!(self.promise().finished(), Some(Outcome::Failed(_)))
     }
 
     /// Whether the task is finished, successfully or not, or cancelled.
     pub fn done(&self) -> bool {
-        self.state().is_done()
+        self.handle().is_done()
     }
 }
 
@@ -195,7 +195,7 @@ impl<T: 'static> Future<T> {
     /// ```
     pub fn add_done_callback(&self, callback: impl FnOnce(&Future<T>) + Send + 'static) {
         let future = self.clone();
-        self.state().add_callback(Calling::Callback, Box::new(move || callback(&future)));
+        self.handle().add_callback(Calling::Callback, Box::new(move || callback(&future)));
     }
 }
 
@@ -204,11 +204,11 @@ impl<T> std::future::Future for Future<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
         let (this, waker) = (self.get_mut(), context.waker());
-        let waits = matches!(&this.handle, Handle::Polled(polled) if polled.0.wake_instead(waker));
+        let waits = matches!(&this.form, Form::Polled(polled) if polled.0.wake_instead(waker));
         if !waits {
-            match this.state().poll(waker) {
+            match this.handle().poll(waker) {
                 Ok(outcome) => return Poll::Ready(outcome.and_then(this.extract())),
-                Err(listening) => this.handle = Handle::Polled(Box::new((listening, this.extract()))),
+                Err(listening) => this.form = Form::Polled(Box::new((listening, this.extract()))),
             }
         }
         // Whoever polls may run a runtime within a callback.
@@ -219,14 +219,14 @@ impl<T> std::future::Future for Future<T> {
 
 impl<T> Clone for Future<T> {
     fn clone(&self) -> Self {
-        Future::new(Arc::clone(self.state()), self.extract())
+        Future::new(self.handle().clone(), self.extract())
     }
 }
 
 /// Equal are handles of the same task.
 impl<T> PartialEq for Future<T> {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(self.state(), other.state())
+        Arc::ptr_eq(self.promise(), other.promise())
     }
 }
 
@@ -234,19 +234,19 @@ impl<T> Eq for Future<T> {}
 
 impl<T> Hash for Future<T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(self.state()).hash(state);
+        Arc::as_ptr(self.promise()).hash(state);
     }
 }
 
 impl<T> fmt::Debug for Future<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let phase = match self.state().phase() {
+        let phase = match self.promise().phase() {
             Phase::Pending => "pending",
             Phase::Running => "running",
             Phase::Finished => "finished",
             Phase::Cancelled => "cancelled",
         };
-        write!(f, "Future(task {}, {phase})", self.state().task())
+        write!(f, "Future(task {}, {phase})", self.promise().task())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What may be sent to a worker ahead of its turn, and for how long workers have enough to do.
 
-use super::kinds::{Kind, KindNumber, Prefetch};
+use super::classes::{Kind, KindNumber, Prefetch};
 use super::window::{self, LEAST_NANOS, LONG};
 use super::{QUEUED_FOR_EACH, Scheduler};
 use std::num::NonZeroU32;

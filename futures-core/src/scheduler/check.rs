@@ -1,6 +1,6 @@
 //! The scheduler's invariants, derived anew from its state in one pass over tasks, clients and workers.
 
-use super::kinds::{Kind, KindNumber};
+use super::classes::{Kind, KindNumber};
 use super::{FunctionNumber, Scheduler};
 use std::collections::BTreeMap;
 

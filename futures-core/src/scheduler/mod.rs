@@ -9,25 +9,26 @@
 
 mod ahead;
 mod check;
-mod held;
-mod kinds;
+mod classes;
+mod delayed;
+mod fairness;
+mod in_flight;
 #[cfg(test)]
 mod mixed_load;
+pub(crate) mod paged_map;
 mod queue;
-mod rest;
 #[cfg(test)]
 mod tests;
-mod turns;
 mod window;
 mod workers;
 
-pub use crate::scheduler::kinds::Prefetch;
-pub(crate) use crate::scheduler::turns::Turns;
+pub use crate::scheduler::classes::Prefetch;
+pub(crate) use crate::scheduler::fairness::Turns;
 
-use crate::collections::PagedMap;
-use crate::ids::{ClientNumber, FunctionNumber, TaskNumber, WorkerNumber};
-use crate::scheduler::held::Held;
-use crate::scheduler::kinds::{Kind, KindNumber, Kinds};
+use crate::base::ids::{ClientNumber, FunctionNumber, TaskNumber, WorkerNumber};
+use crate::scheduler::classes::{Kind, KindNumber, Kinds};
+use crate::scheduler::in_flight::Held;
+use crate::scheduler::paged_map::PagedMap;
 use crate::scheduler::queue::Queue;
 use crate::scheduler::window::{Estimates, LEAST_NANOS};
 use crate::scheduler::workers::Workers;

@@ -1,6 +1,6 @@
 //! The tasks of a client in the order in which they are queued.
 
-use crate::ids::TaskNumber;
+use crate::base::ids::TaskNumber;
 use std::collections::VecDeque;
 
 /// A queue of task numbers in which consecutive numbers take no room of their own: a client that submits a million

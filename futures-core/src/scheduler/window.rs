@@ -1,6 +1,6 @@
 //! How much work a worker may hold at once, by estimates of how long tasks take.
 
-use crate::ids::FunctionNumber;
+use crate::base::ids::FunctionNumber;
 use std::num::NonZeroU32;
 
 /// How much estimated work a worker may hold at least: enough to be busy while a message travels there and back.

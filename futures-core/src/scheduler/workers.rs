@@ -3,10 +3,10 @@
 #[cfg(test)]
 mod tests;
 
-use super::held::{Blocks, Held, List};
-use super::kinds::{KindNumber, Prefetch};
+use super::classes::{KindNumber, Prefetch};
+use super::in_flight::{Blocks, Held, List};
 use super::window::{AHEAD_NANOS, HELD_TASKS, LONG_NANOS, MOST_NANOS};
-use crate::ids::{TaskNumber, WorkerNumber};
+use crate::base::ids::{TaskNumber, WorkerNumber};
 use std::fmt;
 use std::num::NonZeroU32;
 

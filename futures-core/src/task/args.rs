@@ -118,6 +118,30 @@ impl<'a> IntoArgs<(PathBuf,)> for &'a Path {
     }
 }
 
+#[cfg(feature = "cbor")]
+mod cbor {
+    use super::{Argument, IntoArgs, Serialize};
+    use crate::wire::cbor::Cbor;
+
+    impl<T: Serialize> Argument<Cbor<T>> for Cbor<&T> {}
+
+    impl<T: Serialize> IntoArgs<(Cbor<T>,)> for Cbor<&T> {
+        type Encoded = Self;
+
+        fn into_args(self) -> Self {
+            self
+        }
+    }
+
+    impl<T: Serialize> IntoArgs<(Cbor<T>,)> for (Cbor<&T>,) {
+        type Encoded = Self;
+
+        fn into_args(self) -> Self {
+            self
+        }
+    }
+}
+
 macro_rules! tuple_of_one {
     ($([$($generics:tt)*] $given:ty => $argument:ty;)*) => {$(
         impl<$($generics)*> IntoArgs<($argument,)> for ($given,) {

@@ -1,8 +1,10 @@
 //! A task function as the inventory holds it: a name, a signature, a call that takes and gives bytes.
 
-use super::{Failure, FailureKind, TaskId, TaskKey};
-use crate::attachments::{Encoded, Incoming};
-use crate::codec::{self, EncodeFailure, Limits, Values};
+use super::TaskId;
+use crate::base::ids::TaskKey;
+use crate::wire::attachments::{Encoded, Incoming};
+use crate::wire::codec::{self, EncodeFailure, Limits, Values};
+use crate::wire::failure::{Failure, FailureKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -1,20 +1,18 @@
 //! What `#[remote_task]` makes of a function: a typed id, an entry in the inventory, a call over bytes.
 
-mod alone;
 mod args;
+pub(crate) mod encode;
 mod entry;
-mod failure;
+mod exclusive;
 mod id;
 mod panic;
+pub(crate) mod registry;
+mod returned;
 
-pub use alone::take_worker_alone;
-pub(crate) use alone::{ALONE_NANOS, has_taken_worker_alone};
-#[cfg(feature = "cbor")]
-pub(crate) use args::Argument;
 pub use args::{IntoArgs, Lent};
 pub use entry::{Call, Input, Output, ResultOutput, TaskEntry, signature};
-pub(crate) use failure::FailureKind;
-pub use failure::{Failure, Returned, Typed, causes, typed};
+pub use exclusive::take_worker_alone;
+pub(crate) use exclusive::{ALONE_NANOS, has_taken_worker_alone};
 pub use id::TaskId;
-pub(crate) use id::TaskKey;
 pub(crate) use panic::{catch, contain};
+pub use returned::{Returned, causes, typed};

@@ -7,8 +7,7 @@
 //! process by `exit`. A panic that cannot unwind, or a program that is built with `panic = "abort"`, is never kept quiet.
 //! What is lost is the text of a panic after which a destructor or the task ends the process by `abort`, or a signal does.
 
-use super::failure::Details;
-use super::{Failure, FailureKind};
+use crate::wire::failure::{Details, Failure, FailureKind};
 use std::any::{Any, TypeId};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::{Cell, RefCell};

@@ -1,13 +1,14 @@
 //! The executors that a worker has been prepared for.
 
-use super::Place;
-use crate::attachments::{Encoded, Incoming};
-use crate::codec::Limits;
-use crate::globals::Window;
-use crate::ids::ClientNumber;
-use crate::registry::Registry;
-use crate::setup::{Globals, Initializer, Setup};
-use crate::task::{self, Failure, FailureKind, Input, Output, TaskKey};
+use super::place::Place;
+use crate::base::ids::{ClientNumber, TaskKey};
+use crate::task::registry::Registry;
+use crate::task::{self, Input, Output};
+use crate::wire::attachments::{Encoded, Incoming};
+use crate::wire::codec::Limits;
+use crate::wire::failure::{Failure, FailureKind};
+use crate::wire::setup::{Globals, Initializer, Setup};
+use crate::worker::globals::Window;
 use std::collections::BTreeMap;
 use std::env;
 use std::sync::Arc;

@@ -1,12 +1,15 @@
 //! The replies of a frame's tasks until they are sent: those of short tasks travel together.
 //!
-//! While a further task runs they are [held back](crate::transport::Held) in reach of whoever takes tasks back. Where
+//! While a further task runs they are [held back](crate::wire::held::Held) in reach of whoever takes tasks back. Where
 //! nobody is, and if they are large or attachments belong to them, they are sent before it.
 
-use super::REPLY_BYTES;
-use crate::memory::Attachment;
-use crate::message::{self, Reply, Results};
-use crate::transport::{Frame, Link};
+use crate::wire::frame::Frame;
+use crate::wire::memory::Attachment;
+use crate::wire::message::{self, Reply, Results};
+use crate::wire::transport::Link;
+
+/// Replies are sent when so many bytes of them have come together.
+pub(super) const REPLY_BYTES: usize = 1 << 16;
 
 /// Replies that are not sent.
 pub(super) struct Outbox {

@@ -1,8 +1,11 @@
 //! Which task functions have shown themselves to be short, in this worker.
 
-use super::REPLY_DELAY;
-use crate::ids::FunctionNumber;
+use crate::base::ids::FunctionNumber;
 use std::time::Duration;
+
+/// Replies are held back for at most this long while more tasks are at hand, as long as these keep to the pace that
+/// their functions have shown.
+pub(super) const REPLY_DELAY: Duration = Duration::from_micros(100);
 
 /// After so many short tasks the next one of a new function is taken to be short as well.
 const SHORT_AT_FIRST: u32 = 16;

@@ -26,6 +26,7 @@ mod door;
 mod greeting;
 mod invitation;
 mod master;
+mod open;
 mod recall;
 mod setting;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub(crate) use calling::{CALLERS_MAX, Silence};
 pub(crate) use departure::{Departure, Parting};
 pub(crate) use invitation::Invitation;
 pub(crate) use master::{Report, Watch};
+pub(crate) use open::watch;
 pub(crate) use setting::{Reach, Setting};
 pub(crate) use worker::{Fate, Line};
 

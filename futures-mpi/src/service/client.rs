@@ -2,18 +2,16 @@
 
 use super::address::{Address, Place};
 use super::line::{self, Answer, Wish};
-use crate::lifeline::{Reach, Setting};
-use crate::runtime;
-use crate::spawn;
+use crate::lifeline::{self, Reach, Setting};
+use crate::spawning;
 use crate::sys::{self, Communicator};
 use crate::transport::MpiTransport;
 use futures_mpi_core::engine::{Arrival, Frame, Kind, Notify, Transport, WorkerNumber};
 use futures_mpi_core::{Error, Result};
 use std::collections::VecDeque;
-use std::fs;
-use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 /// How long one attempt to reach a socket may take.
 const REACH_LIMIT: Duration = Duration::from_secs(5);
@@ -61,7 +59,7 @@ pub(crate) fn transport(
         other => return Err(broken(format!("the service at {address} answers: {}", other.line()))),
     };
     let time = deadline.saturating_duration_since(Instant::now());
-    let met = spawn::bounded("futures-mpi connect", time, move || {
+    let met = spawning::bounded("futures-mpi connect", time, move || {
         let own = Communicator::this_process().duplicate()?;
         let connected = own.connect(&port);
         // Not worth losing the workers for.
@@ -74,7 +72,7 @@ pub(crate) fn transport(
         None => return Err(broken(not_connected(address, &format!("it did not end within {limit:?}")))),
     };
     let inner = MpiTransport::spawned(workers).map_err(|error| broken(not_connected(address, &error.to_string())))?;
-    let life_line = runtime::watch(life_line, Reach::Network, notify);
+    let life_line = lifeline::watch(life_line, Reach::Network, notify);
     let has_life_lines = life_line.is_some();
     let inner = inner.with_life_line(life_line);
     line.set_nonblocking(true).map_err(|error| broken(not_connected(address, &error.to_string())))?;

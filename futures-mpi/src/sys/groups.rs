@@ -1,6 +1,7 @@
 //! Communicators in the hands of the `mpi` crate, and the few collective calls by which processes agree and divide.
 
-use super::{Communicator, MpiError, ONE_AT_A_TIME, Request, ThreadLevel, check, serialized, thread_level};
+use super::messages::Request;
+use super::{Communicator, MpiError, ONE_AT_A_TIME, ThreadLevel, check, serialized, thread_level};
 use mpi::ffi;
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::FromRaw;

@@ -1,8 +1,9 @@
 //! Workers that come later, and what the others are told when one is lost.
 
-use super::{Channel, MpiTransport, Peer, Reception, Worker};
-use crate::stream::Control;
+use super::channel::{Channel, Reception};
+use super::{MpiTransport, Peer, Worker};
 use crate::sys::{Communicator, MpiError};
+use crate::transport::stream::Control;
 use futures_mpi_core::engine::WorkerNumber;
 
 impl MpiTransport {

@@ -1,19 +1,10 @@
 //! How letters are received: from all workers of a communicator at once, and after an error from each apart.
 
 use super::MpiTransport;
-use crate::stream;
-use crate::sys::{Mailbox, Source};
-use futures_mpi_core::engine::{Arrival, WorkerNumber};
-
-/// How letters are received over a communicator.
-pub(super) enum Reception {
-    /// Not yet, or not any more.
-    Closed,
-    /// From whoever sends one.
-    Common(Mailbox),
-    /// From each worker apart, after an error, so that the next one has a name.
-    Apart(Vec<(WorkerNumber, Mailbox)>),
-}
+use super::channel::Reception;
+use crate::sys::Source;
+use crate::transport::stream;
+use futures_mpi_core::engine::Arrival;
 
 impl MpiTransport {
     /// Looks at one communicator, until something is whole or nothing more is there.

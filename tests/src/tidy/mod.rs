@@ -5,6 +5,8 @@
 
 pub mod code;
 pub mod files;
+pub mod houses;
+pub mod imports;
 pub mod layout;
 pub mod reference;
 pub mod scheduler;

@@ -27,7 +27,7 @@ const FORBIDDEN: [&str; 20] = [
     "eprintln!",
 ];
 
-const IMPORTS: [&str; 12] = [
+const IMPORTS: [&str; 11] = [
     "std::cmp",
     "std::collections",
     "std::fmt",
@@ -38,8 +38,7 @@ const IMPORTS: [&str; 12] = [
     "core",
     "alloc",
     "crate::scheduler",
-    "crate::ids",
-    "crate::collections",
+    "crate::base::ids",
 ];
 
 /// The scheduler is a function of its events alone: the same events give the same actions for ever.
@@ -50,7 +49,7 @@ pub fn is_pure(path: &str, text: &str) -> Vec<Violation> {
     words(path, &code_only(text), &FORBIDDEN, "the scheduler has no clock, thread, I/O, hash map or randomness")
 }
 
-/// The scheduler imports its own modules, ids and collections, and pure parts of the standard library.
+/// The scheduler imports its own modules and ids, and pure parts of the standard library.
 /// Its test modules may import what they like.
 pub fn imports_are_few(path: &str, text: &str) -> Vec<Violation> {
     let Some(module) = module_of(path).filter(|module| module.iter().all(|name| name != "tests")) else {

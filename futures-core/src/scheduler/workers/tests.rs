@@ -1,8 +1,8 @@
 //! Workers, their order and what they hold.
 
 use super::*;
-use crate::ids::{ClientNumber, FunctionNumber};
-use crate::scheduler::kinds::{Kind, Kinds, Prefetch};
+use crate::base::ids::{ClientNumber, FunctionNumber};
+use crate::scheduler::classes::{Kind, Kinds, Prefetch};
 
 fn workers(count: u32) -> Workers {
     let mut workers = Workers::default();

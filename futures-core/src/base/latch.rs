@@ -1,0 +1,44 @@
+//! A condition that becomes true once and can be waited for.
+
+use crate::base::parker::{Awaited, Parker, Sleepers};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Closed at first, open for ever after [`open`](Self::open).
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    open: AtomicBool,
+    /// Looked at for the last time after the gate has opened.
+    sleepers: Mutex<Sleepers>,
+}
+
+impl Gate {
+    /// Opens the gate and wakes all who wait.
+    pub(crate) fn open(&self) {
+        self.open.store(true, Ordering::Release);
+        self.lock().call();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sleepers> {
+        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Awaited for Gate {
+    fn is_done(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    fn enroll(&self, parker: &Arc<Parker>) -> bool {
+        let mut sleepers = self.lock();
+        let closed = !self.is_done();
+        if closed {
+            sleepers.add(parker);
+        }
+        closed
+    }
+
+    fn withdraw(&self, parker: &Arc<Parker>) {
+        self.lock().remove(parker);
+    }
+}

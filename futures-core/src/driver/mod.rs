@@ -1,0 +1,370 @@
+//! Turns frames and commands into events of the scheduler, and its actions into frames and outcomes.
+//!
+//! The driver owns what the scheduler must not know: bytes, futures and the transport. It has no thread and no clock;
+//! the manager's loop, or a simulation, calls it and says how much time has passed.
+
+mod ahead;
+pub(crate) mod boot;
+mod checking;
+mod client;
+mod closing;
+pub(crate) mod command;
+pub(crate) mod completions;
+mod joining;
+mod observed;
+pub(crate) mod options;
+pub(crate) mod outcome;
+pub(crate) mod policy;
+mod preparing;
+pub(crate) mod promise;
+mod reading;
+mod recall;
+mod recalls;
+mod replacements;
+mod replacing;
+mod reporting;
+mod retrying;
+pub(crate) mod roster;
+mod sending;
+mod worker;
+
+use crate::base::ids::{TaskNumber, WorkerNumber};
+use crate::driver::boot::Boot;
+use crate::driver::command::{Command, Task, shut_down};
+use crate::driver::options::PoolOptions;
+use crate::driver::outcome::Outcome;
+use crate::driver::promise::{Notice, Notices};
+use crate::error::{Error, Kind};
+use crate::scheduler::paged_map::PagedMap;
+use crate::scheduler::{Action, Event, Scheduler};
+use crate::task::registry::Registry;
+use crate::wire::codec::DecodeFailure;
+use crate::wire::message::{self, Call};
+use crate::wire::transport::{Arrival, Transport};
+use client::Client;
+use observed::{Checked, Watched};
+use policy::Timer;
+use recalls::Recalls;
+use replacements::Replacements;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use worker::{Attendance, Deadlines, Presence, Worker};
+
+/// A frame is sent when so many bytes have come together; until then more tasks may join it.
+const FRAME_BYTES: usize = 1 << 20;
+
+/// Everything about a pool but its thread.
+pub(crate) struct Driver {
+    scheduler: Scheduler,
+    /// Scratch for the scheduler's actions.
+    actions: Vec<Action>,
+    registry: &'static Registry,
+    /// The tasks that are queued or dispatched: the same ones that the scheduler knows.
+    tasks: PagedMap<Task>,
+    /// By client number.
+    clients: Vec<Client>,
+    /// How many clients are not drained.
+    clients_left: usize,
+    /// By worker number; empty until a transport is there.
+    workers: Vec<Worker>,
+    attendance: Attendance,
+    /// The workers with something in `outgoing`.
+    unsent: Vec<WorkerNumber>,
+    /// Those of them that wait for it, or have when it was put there.
+    urgent: Vec<WorkerNumber>,
+    /// What is to be told, once the driver is left alone.
+    notices: Notices,
+    transport: Option<Box<dyn Transport>>,
+    boot: Arc<Boot>,
+    options: PoolOptions,
+    /// How much time had passed since the pool's start when the driver was last told.
+    now: Duration,
+    /// How many answers to preparations are outstanding, of all workers together.
+    pending: usize,
+    /// Those of them that are limited in time.
+    deadlines: Deadlines,
+    /// How many of the tasks have terms.
+    trials: usize,
+    /// What is to be done about tasks, by the time when it is: the timers of the tasks that there are.
+    timers: BTreeMap<(Duration, TaskNumber), Timer>,
+    /// Tasks that were given up, and that their workers have not answered; each engages its worker.
+    late: BTreeSet<(WorkerNumber, TaskNumber)>,
+    replacements: Replacements,
+    recalls: Recalls,
+    /// Why the pool can run nothing more.
+    broken: Option<Error>,
+    ending: bool,
+    watched: Watched,
+    checked: Checked,
+}
+
+impl Driver {
+    pub(crate) fn new(registry: &'static Registry, boot: Arc<Boot>, options: PoolOptions) -> Self {
+        Driver {
+            scheduler: Scheduler::default(),
+            actions: Vec::new(),
+            registry,
+            tasks: PagedMap::default(),
+            clients: Vec::new(),
+            clients_left: 0,
+            workers: Vec::new(),
+            attendance: Attendance::default(),
+            unsent: Vec::new(),
+            urgent: Vec::new(),
+            transport: None,
+            boot,
+            options,
+            now: Duration::ZERO,
+            pending: 0,
+            deadlines: Deadlines::new(),
+            trials: 0,
+            timers: BTreeMap::new(),
+            late: BTreeSet::new(),
+            replacements: Replacements::default(),
+            recalls: Recalls::default(),
+            broken: None,
+            ending: false,
+            watched: Watched::default(),
+            checked: Checked::default(),
+            notices: Notices::default(),
+        }
+    }
+
+    /// Carries out a command.
+    pub(crate) fn command(&mut self, command: Command) {
+        match command {
+            Command::Open(number, gate) => {
+                self.clients.push(Client::new(gate));
+                self.clients_left += 1;
+                self.handle(Event::Open(number));
+                if self.ending {
+                    // Nobody would close it any more.
+                    self.handle(Event::Close(number));
+                }
+            }
+            Command::Prepare(client, preparations) => self.prepare(client, preparations),
+            Command::Submit(task, prefetch) => {
+                let Some(function) = self.registry.number(task.function) else {
+                    let message = self.registry.unknown(&format!("with the key {:x}", task.function.0));
+                    let outcome = Outcome::Failed(Error::new(Kind::Registry, message));
+                    return task.promise.finish(outcome, &mut self.notices);
+                };
+                let (number, client) = (task.promise.task(), task.client);
+                self.trials += usize::from(task.trial.is_some());
+                self.tasks.insert(number.0, task);
+                self.handle(Event::Submit(client, number, function, prefetch));
+            }
+            Command::Cancel(task) => self.handle(Event::Cancel(task)),
+            Command::CancelAll(client, done) => {
+                self.handle(Event::CancelAll(client));
+                self.notices.push(Notice::Open(done));
+            }
+            Command::Close(client) => self.handle(Event::Close(client)),
+            Command::End => self.end(),
+            Command::Abandon => {
+                self.break_down(Error::new(Kind::Broken, "the program has given up its pools"));
+                self.end();
+            }
+            Command::Watch(question) => {
+                let report = self.watch(question.now, question.interval);
+                // It may have stopped waiting.
+                let _ = question.answer.send(report);
+            }
+        }
+    }
+
+    /// Takes in one arrival, if there is one; whether there was.
+    pub(crate) fn receive(&mut self) -> bool {
+        let Some(arrival) = self.transport.as_mut().and_then(|transport| transport.poll()) else {
+            return false;
+        };
+        match arrival {
+            Arrival::Lost(worker, reason) => self.lose(worker, &reason),
+            Arrival::Joined(brought) => self.take_replacement(brought),
+            Arrival::Frame(worker, frame) => {
+                let read = self.read(worker, frame);
+                self.judge(worker, read);
+            }
+            Arrival::Recalled(worker, begun, replies) => {
+                let taken = self.take_back(worker, begun, replies);
+                self.judge(worker, taken);
+            }
+        }
+        true
+    }
+
+    /// Gives a worker up that has sent what it should not.
+    fn judge(&mut self, worker: WorkerNumber, read: Result<(), DecodeFailure>) {
+        if let Err(DecodeFailure(reason)) = read {
+            self.expel(worker, &format!("it sent a message that cannot be read: {reason}"));
+        }
+    }
+
+    /// Whom to tell that their futures are done.
+    pub(crate) fn notices(&mut self) -> &mut Notices {
+        &mut self.notices
+    }
+
+    /// Takes note of how much time has passed since the pool's start.
+    pub(crate) fn set_time(&mut self, elapsed: Duration) {
+        self.now = elapsed;
+    }
+
+    /// Ends what takes longer than its limit; to be called after what has come in time was dealt with.
+    pub(crate) fn check_limits(&mut self) {
+        self.check_boot();
+        self.check_preparations();
+        self.check_timers();
+        self.check_replacements();
+        self.check_recalls();
+    }
+
+    /// Whether it is decided whether the workers are there.
+    pub(crate) fn is_booted(&self) -> bool {
+        self.boot.is_decided()
+    }
+
+    /// Fails everything that is pending, and all that comes, for one reason.
+    pub(crate) fn break_down(&mut self, reason: Error) {
+        self.boot.fail(&reason);
+        self.clients.iter().for_each(|client| client.fail_boot(&reason));
+        self.broken.get_or_insert(reason);
+        self.forget_all_ahead();
+        self.handle(Event::Break);
+    }
+
+    /// Whether the pool has come to its end.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.ending && self.clients_left == 0
+    }
+
+    /// Stops the workers; returns why later submissions fail, and what was wrong with the end.
+    pub(crate) fn finish(&mut self) -> (Error, Result<(), String>) {
+        let mut closed = Ok(());
+        if let Some(mut transport) = self.transport.take() {
+            for (number, worker) in self.workers.iter().enumerate() {
+                if worker.phase != Presence::Gone {
+                    transport.send(WorkerNumber(number as u32), message::stop());
+                }
+            }
+            closed = transport.close(self.options.shutdown_limit);
+        }
+        (self.broken.take().unwrap_or_else(shut_down), closed)
+    }
+
+    fn handle(&mut self, event: Event) {
+        let mut actions = std::mem::take(&mut self.actions);
+        self.schedule(event, &mut actions);
+        // Carrying out an action may append others.
+        let mut at = 0;
+        while let Some(action) = actions.get(at).copied() {
+            self.act(action, &mut actions);
+            at += 1;
+        }
+        actions.clear();
+        self.actions = actions;
+    }
+
+    fn act(&mut self, action: Action, more: &mut Vec<Action>) {
+        match action {
+            Action::Dispatch(worker, task) => self.dispatch(worker, task, more),
+            Action::Returned(task) => self.note_returned(task),
+            Action::Cancelled(task) => {
+                if let Some(task) = self.take_task(task) {
+                    task.promise.cancelled_by_pool(&mut self.notices);
+                }
+            }
+            Action::Unfit(client, task) => {
+                let reason = self.clients[client.index()].reason();
+                self.resolve(task, Outcome::Failed(reason));
+            }
+            Action::Rejected(task) => self.resolve(task, Outcome::Failed(shut_down())),
+            Action::Lost(worker, task) => {
+                let function = self.tasks.get(task.0).map(|task| task.function);
+                let error = self.loss_error(worker, function);
+                self.resolve(task, Outcome::Failed(error));
+            }
+            Action::Abandoned(task) => {
+                let reason = self.broken.clone().unwrap_or_else(shut_down);
+                self.resolve(task, Outcome::Failed(reason));
+            }
+            Action::Drained(client) => self.drained(client),
+        }
+    }
+
+    fn dispatch(&mut self, number: WorkerNumber, task_number: TaskNumber, more: &mut Vec<Action>) {
+        let task = self.tasks.get_mut(task_number.0).expect("the scheduler dispatches tasks that are here");
+        if !task.promise.start() {
+            self.take_task(task_number);
+            return self.schedule(Event::Withdraw(number, task_number), more);
+        }
+        let worker = &mut self.workers[number.index()];
+        let ahead = self.recalls.note_given(worker, number, task_number);
+        let has_terms = task.trial.is_some();
+        // What is sent ahead of others may come back.
+        let kept = ahead || task.trial.as_ref().is_some_and(|trial| trial.keeps_arguments());
+        let taken;
+        let arguments = if kept {
+            &task.arguments
+        } else {
+            taken = std::mem::take(&mut task.arguments);
+            &taken
+        };
+        let attachments = arguments.attachments().to_vec();
+        let call = Call {
+            task: task_number,
+            client: task.client,
+            function: task.function,
+            count: task.count,
+            attachments: attachments.len() as u32,
+            arguments: arguments.bytes(),
+        };
+        if worker.outgoing.is_empty() {
+            if let Some(transport) = &mut self.transport {
+                worker.outgoing.bytes = transport.memory();
+            }
+            self.unsent.push(number);
+            if worker.unanswered == 0 {
+                self.urgent.push(number);
+            }
+        }
+        worker.unsent += 1;
+        message::push_call(&mut worker.outgoing, &call, attachments);
+        if worker.outgoing.len_bytes() >= FRAME_BYTES {
+            self.send(number);
+        }
+        if has_terms {
+            self.begin_try(number, task_number);
+        }
+    }
+
+    fn take_task(&mut self, number: TaskNumber) -> Option<Task> {
+        if self.trials > 0 {
+            // As long as a timer runs, nobody dozes.
+            self.stop_timer(number);
+        }
+        let task = self.tasks.remove(number.0)?;
+        self.trials -= usize::from(task.trial.is_some());
+        Some(task)
+    }
+
+    fn resolve(&mut self, task: TaskNumber, outcome: Outcome) {
+        if let Some(task) = self.take_task(task) {
+            task.promise.finish(outcome, &mut self.notices);
+        }
+    }
+}
+
+impl Driver {
+    /// Fails all futures that are left, and lets nobody wait any more; whom to tell of it.
+    pub(crate) fn fail_all(&mut self) -> Notices {
+        let mut notices = Notices::default();
+        let reason = self.broken.clone().unwrap_or_else(shut_down);
+        self.boot.fail(&reason);
+        self.tasks.drain().for_each(|(_, task)| task.promise.finish(Outcome::Failed(reason.clone()), &mut notices));
+        // After the callbacks of their last tasks have been handed over.
+        self.clients.iter().for_each(|client| notices.push(client.release(&reason)));
+        notices
+    }
+}

@@ -1,0 +1,40 @@
+//! What a pool has to know of the options of its executors, and what holds if nobody says anything.
+
+use crate::wire::codec::PAYLOAD_LIMIT_BYTES;
+use std::time::Duration;
+
+/// How long workers may take to become ready, if nobody says it: 60 s.
+pub const DEFAULT_BOOT_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long workers may take to let go, if nobody says it: 10 s.
+pub const DEFAULT_SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
+
+/// What a pool has to know of the options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolOptions {
+    /// How long the workers may take until they are all ready.
+    pub boot_limit: Duration,
+    /// How long the workers may take to let go after they were told to stop.
+    pub shutdown_limit: Duration,
+    /// Whether buffers travel as messages of their own.
+    pub out_of_band: bool,
+    /// After how long without movement the pool is reported, if at all.
+    pub watchdog: Option<Duration>,
+    /// Whether lost workers are replaced.
+    pub replace_lost_workers: bool,
+    /// The largest encoded arguments or results of a task, buffers included, in bytes.
+    pub payload_limit_bytes: usize,
+}
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        PoolOptions {
+            boot_limit: DEFAULT_BOOT_LIMIT,
+            shutdown_limit: DEFAULT_SHUTDOWN_LIMIT,
+            out_of_band: true,
+            watchdog: None,
+            replace_lost_workers: false,
+            payload_limit_bytes: PAYLOAD_LIMIT_BYTES,
+        }
+    }
+}

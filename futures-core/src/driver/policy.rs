@@ -1,0 +1,177 @@
+//! The terms on which a task is executed: how often it is tried, how long it may take.
+
+use crate::base::ids::WorkerNumber;
+use crate::error::Error;
+use crate::task;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the caller allows; the default is one try without a limit.
+#[derive(Clone, Default)]
+pub(crate) struct Terms {
+    pub(crate) retries: u32,
+    /// The wait before the first retry.
+    pub(crate) first_wait: Duration,
+    pub(crate) longest_wait: Duration,
+    /// Which errors are worth a retry.
+    pub(crate) filter: Option<Filter>,
+    /// How long a try may take.
+    pub(crate) limit: Option<Duration>,
+    /// Whether it may be sent to a worker that has others to do before, if the caller has said so.
+    pub(crate) prefetch: Option<bool>,
+}
+
+/// Says of an error whether the task is to be tried again.
+pub(crate) type Filter = Arc<dyn Fn(&Error) -> bool + Send + Sync>;
+
+/// A task's terms and how far it has come.
+pub(crate) struct Trial {
+    pub(crate) terms: Arc<Terms>,
+    /// How many retries there have been.
+    pub(crate) retries: u32,
+    /// The worker to which it was dispatched last.
+    pub(crate) worker: WorkerNumber,
+    /// The time of its timer, if one runs.
+    pub(crate) timer: Option<Duration>,
+}
+
+impl Trial {
+    /// None if the task is tried once and without a limit.
+    pub(crate) fn of(terms: &Arc<Terms>) -> Option<Box<Self>> {
+        (terms.retries > 0 || terms.limit.is_some()).then(|| Self::new(terms))
+    }
+
+    fn new(terms: &Arc<Terms>) -> Box<Self> {
+        Box::new(Trial { terms: Arc::clone(terms), retries: 0, worker: WorkerNumber(0), timer: None })
+    }
+
+    /// Whether the task may have to be sent again.
+    pub(crate) fn keeps_arguments(&self) -> bool {
+        self.retries < self.terms.retries
+    }
+
+    /// After so long the task is tried again; none if it is not.
+    pub(crate) fn next_try(&self, error: &Error) -> Option<Duration> {
+        let Terms { retries, first_wait, longest_wait, ref filter, .. } = *self.terms;
+        let accepted = || match filter {
+            // A filter that panics accepts nothing; the panic hook has said why.
+            Some(filter) => task::contain(|| filter(error)).unwrap_or(false),
+            None => error.is_task_error() || error.is_panic() || error.is_worker_lost(),
+        };
+        let doubled = 1u32.checked_shl(self.retries).map_or(longest_wait, |factor| first_wait.saturating_mul(factor));
+        (self.retries < retries && accepted()).then(|| doubled.min(longest_wait))
+    }
+}
+
+impl fmt::Debug for Terms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} retries, limit {:?}", self.retries, self.limit)
+    }
+}
+
+/// The methods that set terms, for a builder with a field `terms` of the type `Option<Arc<Terms>>`.
+macro_rules! terms_options {
+    () => {
+        /// How often the task may be executed again after it has failed; 0 if not set. In a map a task is a chunk,
+        /// which is tried again as a whole when one of its calls has failed.
+        ///
+        /// Tried again are, unless [`retry_if`](Self::retry_if) says otherwise, a task that returned `Err`, one that
+        /// panicked, and one whose worker was lost. What concerns codec, cancellation, shutdown or a broken pool would
+        /// fail again, and is final. The retry may come to any worker. The future fails with the error of the last try;
+        /// between two tries it is pending, and can be cancelled.
+        ///
+        /// Without retries a task is executed at most once, whatever happens to its worker: one that has been sent to a
+        /// worker that is lost fails, and one that has not been sent goes to another.
+        pub fn retries(mut self, retries: u32) -> Self {
+            std::sync::Arc::make_mut(self.terms.get_or_insert_default()).retries = retries;
+            self
+        }
+
+        /// How long to wait before a retry: `first` before the first one, then twice as long each time, up to
+        /// `longest`. If not set there is no wait.
+        pub fn retry_backoff(mut self, first: std::time::Duration, longest: std::time::Duration) -> Self {
+            let terms = std::sync::Arc::make_mut(self.terms.get_or_insert_default());
+            (terms.first_wait, terms.longest_wait) = (first, longest);
+            self
+        }
+
+        /// Which errors are worth a retry, instead of the errors that [`retries`](Self::retries) names.
+        ///
+        /// Called in a thread of the pool, which waits for it: it must be quick, and use no futures. If it panics the
+        /// error is final.
+        pub fn retry_if(mut self, accepts: impl Fn(&$crate::Error) -> bool + Send + Sync + 'static) -> Self {
+            std::sync::Arc::make_mut(self.terms.get_or_insert_default()).filter = Some(std::sync::Arc::new(accepts));
+            self
+        }
+
+        /// How long each try of the task may take, from the moment when it is with a worker that has nothing else to do
+        /// before; without a limit if not set.
+        ///
+        /// When the limit passes, the future fails with an error for which
+        /// [`Error::is_timeout`]($crate::Error::is_timeout) holds, and which names task, worker and host. The task
+        /// itself cannot be interrupted: its worker goes on with it, is given no other task until it is back, and what
+        /// it then says about this one is dropped. A time-out is tried again only if [`retry_if`](Self::retry_if)
+        /// accepts it; the retry may then run beside the try that was given up.
+        ///
+        /// The time in the queue does not count. When every worker has a task that was given up, others wait until one
+        /// is back.
+        pub fn task_timeout(mut self, limit: std::time::Duration) -> Self {
+            std::sync::Arc::make_mut(self.terms.get_or_insert_default()).limit = Some(limit);
+            self
+        }
+
+        /// Whether a task may be sent to a worker that has others to do before, instead of what the builder's option of
+        /// this name says for the executor.
+        ///
+        /// With `false` it is sent to a worker that has nothing to do, and nothing is sent behind it; so it is pending
+        /// and can be cancelled until its worker can begin it.
+        pub fn prefetch(mut self, prefetch: bool) -> Self {
+            std::sync::Arc::make_mut(self.terms.get_or_insert_default()).prefetch = Some(prefetch);
+            self
+        }
+    };
+}
+pub(crate) use terms_options;
+
+/// What is to be done about a task when its time has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// It has rested for long enough.
+    Resume,
+    /// Its try has taken too long.
+    GiveUp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    fn trial(terms: Terms) -> Box<Trial> {
+        Trial::new(&Arc::new(terms))
+    }
+
+    #[test]
+    fn waits_double_up_to_the_longest() {
+        let [first_wait, longest_wait] = [10, 35].map(Duration::from_millis);
+        let mut trial = trial(Terms { retries: 70, first_wait, longest_wait, ..Terms::default() });
+        let error = Error::new(Kind::Panic, "no");
+        for (retries, millis) in [(0, Some(10)), (1, Some(20)), (2, Some(35)), (69, Some(35)), (70, None)] {
+            trial.retries = retries;
+            assert_eq!(trial.next_try(&error), millis.map(Duration::from_millis), "after {retries} retries");
+        }
+    }
+
+    #[test]
+    fn the_filter_decides_and_may_panic() {
+        let kinds = [Kind::TaskError, Kind::Panic, Kind::WorkerLost, Kind::Timeout, Kind::Codec, Kind::Broken];
+        let accepted = |filter: Option<Filter>| {
+            let trial = trial(Terms { retries: 1, filter, ..Terms::default() });
+            kinds.map(|kind| trial.next_try(&Error::new(kind, "no")).is_some())
+        };
+        assert_eq!(accepted(None), [true, true, true, false, false, false]);
+        assert_eq!(accepted(Some(Arc::new(Error::is_timeout))), [false, false, false, true, false, false]);
+        assert_eq!(accepted(Some(Arc::new(|_| panic!("this panic is part of a test")))), [false; 6]);
+    }
+}

@@ -1,0 +1,185 @@
+//! One executor's part in a pool: submits its tasks, and shuts it down.
+
+use crate::base::ids::ClientNumber;
+use crate::base::latch::Gate;
+use crate::driver::boot::Boot;
+use crate::driver::command::{Command, Preparations, Task, shut_down};
+use crate::driver::outcome::Outcome;
+use crate::driver::policy::{Terms, Trial};
+use crate::error::{Error, Result};
+use crate::executor::options::Decided;
+use crate::future::{Future, Handle};
+use crate::pool::manager::Manager;
+use crate::scheduler::Prefetch;
+use crate::task::{IntoArgs, TaskId, encode};
+use crate::wire::codec::Limits;
+use crate::wire::setup::Setup;
+use serde::de::DeserializeOwned;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::time::Duration;
+
+/// One executor's part in a pool.
+pub(crate) struct Client {
+    manager: Arc<Manager>,
+    number: ClientNumber,
+    drained: Arc<Gate>,
+    closed: AtomicBool,
+    /// Whether the pool is this executor's own and ends with it.
+    owns_pool: bool,
+    /// What arguments have to keep to.
+    limits: Limits,
+    /// Whether its tasks may be sent to workers that have others to do before, if it has said so.
+    prefetch: Option<bool>,
+    /// None if the workers need not be prepared.
+    preparation: Option<Preparation>,
+}
+
+/// What the workers are told at the executor's first use.
+struct Preparation {
+    first_use: Once,
+    /// Taken at the first use.
+    setup: Mutex<Setup>,
+    limit: Duration,
+    boot: Arc<Boot>,
+}
+
+impl Client {
+    /// A client of this pool.
+    pub(super) fn new(manager: Arc<Manager>, options: Decided, owns_pool: bool) -> Self {
+        let Decided { pool, mut setup, prefetch } = options;
+        setup.out_of_band = Some(pool.out_of_band).filter(|wanted| *wanted != manager.options().out_of_band);
+        let preparation = (!setup.is_empty()).then(|| Preparation {
+            first_use: Once::new(),
+            setup: Mutex::new(setup),
+            limit: pool.boot_limit,
+            boot: Arc::default(),
+        });
+        let drained = Arc::new(Gate::default());
+        let number = manager.pool().open(Arc::clone(&drained));
+        let closed = AtomicBool::new(false);
+        let limits = Limits { payload_bytes: pool.payload_limit_bytes, ..Limits::of(pool.out_of_band) };
+        Client { manager, number, drained, closed, owns_pool, limits, prefetch, preparation }
+    }
+
+    /// Starts the pool and has the workers prepared, unless that has been done; an error if this client is closed.
+    pub(super) fn begin(&self) -> Result<()> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(shut_down());
+        }
+        self.start();
+        Ok(())
+    }
+
+    pub(crate) fn manager(&self) -> &Manager {
+        &self.manager
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    pub(crate) fn number(&self) -> ClientNumber {
+        self.number
+    }
+
+    /// Starts the pool and has the workers prepared, unless that has been done.
+    fn start(&self) {
+        self.manager.start();
+        if let Some(preparation) = &self.preparation {
+            // Whoever submits at the same time waits here until the command is on its way before his own.
+            preparation.first_use.call_once(|| {
+                let setup = std::mem::take(&mut *preparation.setup.lock().unwrap_or_else(PoisonError::into_inner));
+                let preparations =
+                    Preparations { setup, limit: preparation.limit, boot: Arc::clone(&preparation.boot) };
+                self.manager.pool().push(Command::Prepare(self.number, preparations));
+            });
+        }
+    }
+
+    /// The outcome of the start, as far as this executor is concerned.
+    fn boot(&self) -> &Boot {
+        self.preparation.as_ref().map_or(self.manager.boot(), |preparation| &preparation.boot)
+    }
+
+    pub(super) fn wait_for_boot(&self) -> Result<usize> {
+        let pool = self.manager.pool();
+        pool.wait_for(self.boot().decided(), None);
+        // A worker may have been lost that nobody has missed so far.
+        pool.look_after_door();
+        let (own, pool) = (self.boot(), self.manager.boot());
+        match own.breakage().or_else(|| pool.breakage()) {
+            Some(reason) => Err(reason),
+            None => Ok(pool.ready() - own.stuck().min(pool.ready())),
+        }
+    }
+
+    /// Schedules a call.
+    pub(crate) fn submit<Args, T, A>(&self, function: TaskId<Args, T>, args: A, terms: Option<&Arc<Terms>>) -> Future<T>
+    where
+        A: IntoArgs<Args>,
+        T: DeserializeOwned,
+    {
+        let pool = self.manager.pool();
+        let promise = pool.new_promise(self.number);
+        match encode::encode_arguments(function.name(), &args.into_args(), &self.limits) {
+            Ok(arguments) => {
+                let trial = terms.and_then(Trial::of);
+                let (client, function) = (self.number, function.key());
+                let task = Task { promise: Arc::clone(&promise), client, function, count: 1, arguments, trial };
+                self.submit_all([task], terms, shut_down);
+            }
+            Err(error) => pool.finish(&promise, Outcome::Failed(error)),
+        }
+        Future::new(Handle::new(promise, Arc::clone(pool)), Outcome::value)
+    }
+
+    /// Submits tasks, or fails their futures by `refusal` if the executor has been shut down.
+    pub(crate) fn submit_all(
+        &self,
+        tasks: impl IntoIterator<Item = Task>,
+        terms: Option<&Arc<Terms>>,
+        refusal: fn() -> Error,
+    ) {
+        if self.closed.load(Ordering::Acquire) {
+            let pool = self.manager.pool();
+            tasks.into_iter().for_each(|task| pool.finish(&task.promise, Outcome::Failed(refusal())));
+            return;
+        }
+        self.start();
+        let prefetch = Prefetch::from(terms.and_then(|terms| terms.prefetch).or(self.prefetch));
+        self.manager.pool().push_all(tasks.into_iter().map(|task| Command::Submit(task, prefetch)));
+    }
+
+    pub(super) fn shutdown(&self, wait: bool, cancel_futures: bool) {
+        if self.manager.is_elsewhere() {
+            return;
+        }
+        let first = !self.closed.swap(true, Ordering::AcqRel);
+        let pool = self.manager.pool();
+        if cancel_futures {
+            pool.cancel_all(self.number);
+        }
+        if first {
+            pool.push(Command::Close(self.number));
+            if self.owns_pool {
+                self.manager.end();
+            }
+        }
+        if wait {
+            pool.wait_for(&*self.drained, None);
+            if self.owns_pool {
+                self.manager.join();
+            } else {
+                pool.finish_callbacks(self.number);
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let closed = if self.closed.load(Ordering::Acquire) { "shut down" } else { "open" };
+        write!(f, "client {} of its pool, {closed}", self.number)
+    }
+}

@@ -1,0 +1,380 @@
+//! The iteration over the results of a map, which submits as it goes on.
+
+mod chunk;
+
+use crate::base::parker::Awaited;
+use crate::driver::command::Task;
+use crate::driver::completions::Watch;
+use crate::driver::policy::{Terms, Trial};
+use crate::error::{Error, Kind, Result};
+use crate::executor::client::Client;
+use crate::future::Handle;
+use crate::pool::waiting::next_report;
+use crate::task::{IntoArgs, TaskId, encode};
+use crate::wire::attachments::Encoded;
+use crate::wire::parts;
+use chunk::{Chunk, Panic, too_late};
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, VecDeque};
+use std::iter::Fuse;
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// So many tasks are submitted ahead of the one whose result is awaited.
+const TASKS_AHEAD: usize = 4096;
+
+/// So many bytes of encoded arguments are submitted ahead, unless a few tasks are more than that.
+const BYTES_AHEAD: usize = 64 << 20;
+
+/// So many tasks are submitted ahead whatever their size.
+const FEW_TASKS: usize = 64;
+
+/// While many tasks are made, or many results taken that are there, the pool is looked after once in so many tasks.
+const TASKS_PER_LOOK: usize = 16;
+
+/// An input that takes longer than this for a chunk lets us wait: meanwhile results may have come.
+const SLOW_INPUT: Duration = Duration::from_micros(50);
+
+/// After so many chunks in a row that were not slow, an input that says that it has more is taken to be quick.
+const QUICK_CHUNKS: usize = 32;
+
+/// Chunks of a quick input are submitted several at once only while so many others are on their way: what is held for a
+/// moment keeps no worker waiting.
+const CHUNKS_ON_THEIR_WAY: usize = 64;
+
+/// The same in items, for chunks.
+const ITEMS_PER_LOOK: usize = 1024;
+
+/// The options of a map.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settings {
+    pub(super) chunksize: usize,
+    pub(super) buffersize: Option<usize>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) unordered: bool,
+}
+
+/// The iterator over the results of a [`Map`](crate::Map).
+///
+/// The results of a chunk are decoded together, when the first of them is asked for; if that of one panics, the panic
+/// goes on where that one is asked for, and the results behind it are still to come. Dropping the iterator cancels the
+/// calls that have not been sent to a worker.
+pub struct MapIter<Args, T, I> {
+    client: Arc<Client>,
+    terms: Option<Arc<Terms>>,
+    function: TaskId<Args, T>,
+    items: Fuse<I>,
+    chunksize: usize,
+    /// The most tasks that may be submitted ahead.
+    tasks_ahead: usize,
+    /// So many are submitted ahead however large they are.
+    few_tasks: usize,
+    /// Whether that is much more than the workers need.
+    is_large: bool,
+    begin: Instant,
+    deadline: Option<Instant>,
+    /// Says which chunk is done, if their order does not matter.
+    watch: Option<Arc<Watch>>,
+    /// The chunks that have been submitted and not been taken out, by their number.
+    ahead: BTreeMap<usize, Chunk>,
+    /// The number of the chunk to be made next.
+    next_chunk: usize,
+    /// The sum of the chunks' bytes.
+    bytes_ahead: usize,
+    /// The chunk that was taken out last, until it is decoded; kept here, because the input may panic before.
+    taken: Option<Chunk>,
+    /// The results of the chunk that was decoded last, until they are taken; instead of one whose decoding has panicked,
+    /// its panic.
+    results: VecDeque<Result<Result<T>, Panic>>,
+    /// An error after which there is nothing more.
+    last_word: Option<Error>,
+    over: bool,
+    /// Whether the input has come to its end.
+    dry: bool,
+    /// How many times in a row the input was asked and was not slow.
+    quick: usize,
+    /// Scratch for the arguments of a chunk.
+    arguments: Encoded,
+    /// Scratch for what is submitted at once.
+    tasks: Vec<Task>,
+    /// How many chunks have been made or taken out since the pool was last looked after.
+    chunks_since_look: usize,
+}
+
+impl<Args, T, I> MapIter<Args, T, I>
+where
+    I: Iterator<Item: IntoArgs<Args>>,
+    T: DeserializeOwned,
+{
+    /// Begins to submit, unless the map was refused for a reason, which is then all that is yielded.
+    pub(super) fn new(
+        client: Arc<Client>,
+        (function, items): (TaskId<Args, T>, I),
+        settings: Settings,
+        terms: Option<Arc<Terms>>,
+        last_word: Option<Error>,
+    ) -> Self {
+        let begin = Instant::now();
+        let mut iter = MapIter {
+            over: last_word.is_some(),
+            last_word,
+            client,
+            terms,
+            function,
+            items: items.fuse(),
+            // A chunk's calls are counted in 32 bits on the wire.
+            chunksize: settings.chunksize.min(u32::MAX as usize),
+            tasks_ahead: settings.buffersize.unwrap_or(TASKS_AHEAD),
+            few_tasks: settings.buffersize.unwrap_or(FEW_TASKS),
+            is_large: settings.buffersize.is_none(),
+            deadline: settings.timeout.and_then(|timeout| begin.checked_add(timeout)),
+            begin,
+            watch: settings.unordered.then(Arc::default),
+            ahead: BTreeMap::new(),
+            next_chunk: 0,
+            bytes_ahead: 0,
+            taken: None,
+            results: VecDeque::new(),
+            chunks_since_look: 0,
+            dry: false,
+            quick: 0,
+            arguments: Encoded::default(),
+            tasks: Vec::new(),
+        };
+        if !iter.over {
+            iter.top_up(true);
+            while iter.has_room() && !iter.is_ready() {
+                iter.top_up(false);
+            }
+        }
+        iter
+    }
+}
+
+impl<Args, T, I> Iterator for MapIter<Args, T, I>
+where
+    I: Iterator<Item: IntoArgs<Args>>,
+    T: DeserializeOwned,
+{
+    type Item = Result<T>;
+
+    fn next(&mut self) -> Option<Result<T>> {
+        loop {
+            if let Some(result) = self.results.pop_front() {
+                return Some(result.unwrap_or_else(|panic| panic::resume_unwind(panic)));
+            }
+            if let Some(chunk) = self.taken.take() {
+                chunk.take_results(&mut self.results);
+                continue;
+            }
+            if self.over {
+                return self.last_word.take().map(Err);
+            }
+            if self.is_half_empty() {
+                self.top_up(true);
+            }
+            if self.is_ready() {
+                self.look(1);
+            } else if self.has_room() && (self.ahead.is_empty() || !self.is_late()) {
+                self.top_up(false);
+                continue;
+            }
+            if self.ahead.is_empty() {
+                self.over = true;
+                continue;
+            }
+            match self.next_done() {
+                Some(chunk) => {
+                    self.bytes_ahead -= chunk.bytes;
+                    self.taken = Some(chunk);
+                }
+                None => {
+                    self.last_word = Some(self.timed_out());
+                    self.over = true;
+                    self.cancel();
+                }
+            }
+        }
+    }
+}
+
+impl<Args, T, I> MapIter<Args, T, I>
+where
+    I: Iterator<Item: IntoArgs<Args>>,
+    T: DeserializeOwned,
+{
+    /// Whether the results of a chunk can be given without waiting.
+    fn is_ready(&self) -> bool {
+        match &self.watch {
+            Some(watch) => watch.is_done(),
+            None => self.ahead.first_key_value().is_some_and(|(_, chunk)| chunk.is_done()),
+        }
+    }
+
+    /// Takes out the chunk whose results come next, when it is done; `None` if it is not in time.
+    fn next_done(&mut self) -> Option<Chunk> {
+        if let Some(watch) = &self.watch {
+            return self.ahead.remove(&next_report(watch, Some(self.client.manager().pool()), self.deadline)?);
+        }
+        let first = self.ahead.first_entry()?;
+        if let Some(future) = &first.get().future
+            && matches!(future.wait(self.deadline), Err(error) if error.is_timeout())
+        {
+            return None;
+        }
+        Some(first.remove())
+    }
+
+    /// Looks after the pool now and then, as long as nothing is waited for: making tasks and taking results that are
+    /// there takes time, in which the workers would have to wait. Whether it did.
+    fn look(&mut self, chunks: usize) -> bool {
+        self.chunks_since_look += chunks;
+        let looks = self.chunks_since_look >= self.chunks_per_look();
+        if looks {
+            self.chunks_since_look = 0;
+            self.client.manager().pool().look_after_door();
+        }
+        looks
+    }
+
+    /// Whether more may be submitted.
+    fn has_room(&self) -> bool {
+        let few = self.ahead.len() < self.few_tasks;
+        !self.dry && self.ahead.len() < self.tasks_ahead && (few || self.bytes_ahead < BYTES_AHEAD)
+    }
+
+    /// Whether the buffer is to be filled up although a result may be there: if it is large, so that the workers do not
+    /// come to its end while what they have done is taken, and if the input says that it has more.
+    fn is_half_empty(&self) -> bool {
+        self.is_large && self.ahead.len() <= self.tasks_ahead / 2 && self.has_room() && self.items.size_hint().0 > 0
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    fn chunks_per_look(&self) -> usize {
+        TASKS_PER_LOOK.min(ITEMS_PER_LOOK / self.chunksize).max(1)
+    }
+
+    /// Submits chunks until enough are on their way, or the input has let us wait, or a result is there, unless that is
+    /// of no matter.
+    fn top_up(&mut self, whatever_is_ready: bool) {
+        let mut before = Instant::now();
+        while self.has_room() && (whatever_is_ready || !self.is_ready()) {
+            let (made, now) = self.submit_some(before);
+            let Some(now) = now else {
+                self.quick = 0;
+                self.client.manager().pool().look_after_door();
+                return;
+            };
+            self.quick += 1;
+            before = if self.look(made) { Instant::now() } else { now };
+        }
+    }
+
+    /// Submits the next chunk before another is asked for, because that may take however long; or several at once of an
+    /// input that has been quick and says that it has more, because that costs less. How many, and when the last one was
+    /// there, unless the input was slow. What was taken before a panic of the input is submitted first.
+    fn submit_some(&mut self, mut before: Instant) -> (usize, Option<Instant>) {
+        let is_quick =
+            self.quick >= QUICK_CHUNKS && self.ahead.len() >= CHUNKS_ON_THEIR_WAY && self.items.size_hint().0 > 0;
+        let most = if is_quick { self.chunks_per_look() } else { 1 };
+        let (mut made, mut panicked, mut is_slow) = (0, None, false);
+        while made < most && !is_slow && !self.dry && self.has_room() && panicked.is_none() {
+            let (chunk, panic) = self.make_chunk();
+            self.dry = chunk.is_none() && panic.is_none();
+            panicked = panic;
+            if let Some((chunk, task)) = chunk {
+                self.keep(chunk);
+                self.tasks.extend(task);
+                made += 1;
+            }
+            let now = Instant::now();
+            is_slow = now.duration_since(before) > SLOW_INPUT;
+            before = now;
+        }
+        self.client.submit_all(self.tasks.drain(..), self.terms.as_ref(), too_late);
+        if let Some(panic) = panicked {
+            panic::resume_unwind(panic);
+        }
+        (made, (!is_slow).then_some(before))
+    }
+
+    fn keep(&mut self, mut chunk: Chunk) {
+        self.bytes_ahead += chunk.bytes;
+        match (&self.watch, &chunk.future) {
+            (Some(watch), Some(future)) => chunk.listening = Some(future.watch(watch, self.next_chunk, false)),
+            (Some(watch), None) => watch.report(self.next_chunk),
+            (None, _) => {}
+        }
+        self.ahead.insert(self.next_chunk, chunk);
+        self.next_chunk += 1;
+    }
+
+    /// Encodes the next items, with the task of those that could be encoded, and the panic that has ended the chunk, if
+    /// one has.
+    fn make_chunk(&mut self) -> (Option<(Chunk, Option<Task>)>, Option<Panic>) {
+        // After a panic in the middle of an item more may be there than belongs to whole ones.
+        let (mut arguments, mut chunk) = (mem::take(&mut self.arguments), Chunk::default());
+        arguments.clear();
+        let (mut whole_bytes, mut whole_attachments) = (0, 0);
+        let filled = panic::catch_unwind(AssertUnwindSafe(|| {
+            let limits = self.client.limits();
+            for item in self.items.by_ref().take(self.chunksize) {
+                let name = self.function.name();
+                let append =
+                    |arguments: &mut Encoded| encode::append_arguments(name, &item.into_args(), arguments, &limits);
+                let appended =
+                    if self.chunksize == 1 { append(&mut arguments) } else { parts::append(&mut arguments, append) };
+                if let Err(error) = appended {
+                    chunk.unencodable.push((chunk.count, error));
+                }
+                chunk.count += 1;
+                (whole_bytes, whole_attachments) = (arguments.bytes.len(), arguments.attachments.len());
+            }
+        }));
+        arguments.bytes.truncate(whole_bytes);
+        arguments.attachments.truncate(whole_attachments);
+        let submitted = chunk.count - chunk.unencodable.len();
+        if submitted == 1 && self.chunksize > 1 {
+            parts::strip(&mut arguments);
+        }
+        chunk.bytes = arguments.len_bytes();
+        chunk.unencodable.reverse();
+        let task = (submitted > 0).then(|| {
+            let pool = self.client.manager().pool();
+            let promise = pool.new_promise(self.client.number());
+            chunk.future = Some(Handle::new(Arc::clone(&promise), Arc::clone(pool)));
+            let function = self.function.key();
+            let trial = self.terms.as_ref().and_then(Trial::of);
+            let (client, count) = (self.client.number(), submitted as u32);
+            Task { promise, client, function, count, arguments: arguments.pack(), trial }
+        });
+        self.arguments = arguments;
+        ((chunk.count > 0).then_some((chunk, task)), filled.err())
+    }
+
+    fn timed_out(&self) -> Error {
+        let seconds = self.begin.elapsed().as_secs_f64();
+        let message = format!("the next result of the map was not there {seconds:.3} s after the iteration began");
+        Error::new(Kind::Timeout, message)
+    }
+}
+
+impl<Args, T, I> MapIter<Args, T, I> {
+    /// Cancels what has not been sent to a worker.
+    fn cancel(&self) {
+        for future in self.ahead.values().filter_map(|chunk| chunk.future.as_ref()) {
+            future.cancel();
+        }
+    }
+}
+
+impl<Args, T, I> Drop for MapIter<Args, T, I> {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}

@@ -1,0 +1,206 @@
+//! What users hold: submits calls to a pool, and shuts its part of the pool down.
+
+pub(crate) mod call;
+mod client;
+pub(crate) mod map;
+pub(crate) mod map_iter;
+pub mod options;
+pub(crate) mod thread_pool;
+pub(crate) mod thread_transport;
+
+use crate::error::Result;
+use crate::executor::call::Call;
+use crate::executor::client::Client;
+use crate::executor::map::Map;
+use crate::executor::options::Decided;
+use crate::future::Future;
+use crate::pool::manager::Manager;
+use crate::task::{IntoArgs, TaskId};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
+/// Hands calls of task functions to a pool of workers and returns futures.
+///
+/// This is what all kinds of executors have in common: [`ThreadPoolExecutor`](crate::ThreadPoolExecutor), and with MPI
+/// `MpiPoolExecutor`, are dereferenced to it, so that a function that takes `&Executor` works with each of them.
+///
+/// Dropping an executor shuts it down and waits until its futures are done; while the thread panics it cancels what is
+/// queued and does not wait.
+#[derive(Debug)]
+pub struct Executor {
+    client: Arc<Client>,
+}
+
+impl Executor {
+    /// An executor with a pool of its own, which was made with the same options.
+    #[doc(hidden)]
+    pub fn owning(manager: Arc<Manager>, options: Decided) -> Self {
+        Executor::new(manager, options, true)
+    }
+
+    /// An executor that shares a pool with others; whoever made the pool starts and ends it.
+    #[doc(hidden)]
+    pub fn sharing(manager: Arc<Manager>, options: Decided) -> Self {
+        Executor::new(manager, options, false)
+    }
+
+    fn new(manager: Arc<Manager>, options: Decided, owns_pool: bool) -> Self {
+        Executor { client: Arc::new(Client::new(manager, options, owns_pool)) }
+    }
+
+    /// Schedules the call of a task function and returns its future.
+    ///
+    /// `args` is the tuple of arguments; a lone argument needs no tuple, and references do where the task takes the
+    /// value, see [`IntoArgs`]. The arguments are encoded here, in the calling thread. The pool's workers are started
+    /// by the first submission.
+    ///
+    /// Never fails by itself: arguments that cannot be encoded, an executor that has been shut down and a broken pool
+    /// are errors of the future.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{ThreadPoolExecutor, remote_task};
+    ///
+    /// #[remote_task]
+    /// fn power(base: u64, exponent: u32) -> u64 {
+    ///     base.pow(exponent)
+    /// }
+    ///
+    /// let executor = ThreadPoolExecutor::builder().max_workers(2).build()?;
+    /// let future = executor.submit(power::ID, (2, 10));
+    /// assert_eq!(future.result()?, 1024);
+    /// # Ok::<(), futures_mpi::Error>(())
+    /// ```
+    pub fn submit<Args, T, A>(&self, function: TaskId<Args, T>, args: A) -> Future<T>
+    where
+        A: IntoArgs<Args>,
+        T: DeserializeOwned,
+    {
+        self.client.submit(function, args, None)
+    }
+
+    /// Calls of a task function with retries and limits: set them on what is returned, then
+    /// [`submit`](Call::submit) as often as needed.
+    ///
+    /// A [`map`](Self::map) has the same methods for its tasks.
+    pub fn call<Args, T>(&self, function: TaskId<Args, T>) -> Call<Args, T> {
+        Call::new(Arc::clone(&self.client), function)
+    }
+
+    /// Calls a task function for every item and returns the results in the order of the items.
+    ///
+    /// What is returned is a builder for an iterator of `Result<T, Error>`: set options such as
+    /// [`chunksize`](Map::chunksize) on it and iterate. Nothing is called before the iteration begins, nor after the
+    /// executor has been shut down. Items are taken from `items` while the iteration goes on, so many ahead that the
+    /// workers stay busy; endless iterators are fine, and slow ones: each item is submitted when it is there. Each call
+    /// that fails yields its error in its own place, and the others are not affected. Dropping the iterator cancels what
+    /// has not been sent to a worker.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{ThreadPoolExecutor, remote_task};
+    ///
+    /// #[remote_task]
+    /// fn square(n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// let executor = ThreadPoolExecutor::builder().max_workers(2).build()?;
+    /// let mut sum = 0;
+    /// for square in executor.map(square::ID, 1..=10).chunksize(4) {
+    ///     sum += square?;
+    /// }
+    /// assert_eq!(sum, 385);
+    /// # Ok::<(), futures_mpi::Error>(())
+    /// ```
+    pub fn map<Args, T, I>(&self, function: TaskId<Args, T>, items: I) -> Map<Args, T, I::IntoIter>
+    where
+        I: IntoIterator<Item: IntoArgs<Args>>,
+        T: DeserializeOwned,
+    {
+        Map::new(Arc::clone(&self.client), function, items.into_iter())
+    }
+
+    /// Calls a task function for every tuple of arguments: [`map`](Self::map) under the name that it has in Python for
+    /// arguments that are already grouped in tuples.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{ThreadPoolExecutor, remote_task};
+    ///
+    /// #[remote_task]
+    /// fn power(base: u64, exponent: u32) -> u64 {
+    ///     base.pow(exponent)
+    /// }
+    ///
+    /// let executor = ThreadPoolExecutor::builder().max_workers(2).build()?;
+    /// let powers: Result<Vec<u64>, _> = executor.starmap(power::ID, (0..4).map(|n| (2, n))).into_iter().collect();
+    /// assert_eq!(powers?, [1, 2, 4, 8]);
+    /// # Ok::<(), futures_mpi::Error>(())
+    /// ```
+    pub fn starmap<Args, T, I>(&self, function: TaskId<Args, T>, items: I) -> Map<Args, T, I::IntoIter>
+    where
+        I: IntoIterator<Item: IntoArgs<Args>>,
+        T: DeserializeOwned,
+    {
+        self.map(function, items)
+    }
+
+    /// Starts the workers now instead of at the first submission; with `wait`, returns when they are all ready: when
+    /// each of them has answered and has executed the executor's initializer, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// That the executor has been shut down. With `wait`, why it is broken: what kept workers from starting, the
+    /// failure of its initializer, which workers were not ready within the boot limit, or that all of them have been lost
+    /// since. Without `wait`, such errors show up in the futures of later submissions.
+    pub fn bootup(&self, wait: bool) -> Result<()> {
+        self.client.begin()?;
+        if wait { self.client.wait_for_boot().map(drop) } else { Ok(()) }
+    }
+
+    /// The number of workers that are ready; starts them and waits for them if need be, as [`bootup`](Self::bootup)
+    /// does.
+    ///
+    /// Lost workers do not count from the moment when the loss is noticed, and those that replace them count once they
+    /// are ready, so that the number may be 0 while a replacement is on its way.
+    ///
+    /// # Errors
+    ///
+    /// Why the executor is broken, for instance because all workers are lost, or that it has been shut down.
+    pub fn num_workers(&self) -> Result<usize> {
+        self.bootup(false)?;
+        self.client.wait_for_boot()
+    }
+
+    /// Does some work while nobody looks for messages of the pool, which must have been booted; for measurements.
+    #[doc(hidden)]
+    pub fn undisturbed<R>(&self, work: impl FnOnce() -> R) -> R {
+        self.client.manager().pool().undisturbed(work)
+    }
+
+    /// Ends the executor: it takes no more tasks, and its part of the pool is freed when its futures are done.
+    ///
+    /// With `cancel_futures`, tasks that have not been sent to a worker are cancelled; the others go on. With `wait`,
+    /// returns when all futures are done and the resources are freed. It may be called again, to wait after all or to
+    /// cancel after all.
+    pub fn shutdown(&self, wait: bool, cancel_futures: bool) {
+        self.client.shutdown(wait, cancel_futures);
+    }
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        let panicking = std::thread::panicking();
+        self.client.shutdown(!panicking, panicking);
+        if panicking {
+            self.client.manager().pool().end_callbacks(self.client.number());
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! How numbers are written, and how deep values may be.
+
+use super::failure::Failure;
+use bincode::config::{Configuration, Fixint, LittleEndian};
+
+/// How many options, enums, sequences and maps a value may have within one another: as many as a stack of 2 MiB has
+/// room for in a program that was built without optimisation.
+pub(super) const MAX_DEPTH: usize = 512;
+
+#[inline(always)]
+pub(super) fn format() -> Configuration<LittleEndian, Fixint> {
+    bincode::config::standard().with_fixed_int_encoding()
+}
+
+/// Why a value goes no further, on both sides.
+#[cold]
+pub(super) fn too_deep() -> Failure {
+    Failure::new(format!(
+        "options, enums, sequences and maps are nested more than {MAX_DEPTH} deep, for which a stack may be too small; pass a \
+         list in the place of a chain"
+    ))
+}

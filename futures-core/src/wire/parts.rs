@@ -1,0 +1,166 @@
+//! Where each call of a task begins and ends: the arguments, or the results, of several calls as parts of one payload.
+//!
+//! A part is its length as a `u64`, the number of its attachments as a `u32`, and its bytes, numbers little-endian. So
+//! each call reads what is its own and nothing else, whatever becomes of the calls before it. A task of one call has no
+//! parts: its payload is that of the call.
+
+use crate::wire::attachments::Encoded;
+use crate::wire::codec::{self, DecodeFailure};
+use crate::wire::failure::Failure;
+use crate::wire::memory::Attachment;
+use crate::wire::message;
+
+/// What stands before the bytes of a part.
+pub(crate) const HEADER: usize = 12;
+
+/// The number of attachments that marks an encoded failure.
+const FAILURE: u32 = u32::MAX;
+
+/// One part, as it is read.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Part<'a> {
+    /// Encoded values, and the buffers that they name.
+    Value(&'a [u8], Vec<Attachment>),
+    /// The call has failed.
+    Failure(Failure),
+}
+
+/// Appends a part that holds what `encode` appends; if it fails, nothing is appended.
+///
+/// After a panic there may be more than before.
+pub(crate) fn append<E>(encoded: &mut Encoded, encode: impl FnOnce(&mut Encoded) -> Result<(), E>) -> Result<(), E> {
+    let (start, attached) = (encoded.bytes.len(), encoded.attachments.len());
+    encoded.bytes.extend_from_slice(&[0; HEADER]);
+    let result = encode(encoded);
+    match &result {
+        Ok(()) => {
+            let length = encoded.bytes.len() - start - HEADER;
+            let attachments = encoded.attachments.len() - attached;
+            fill_in(&mut encoded.bytes[start..start + HEADER], length, attachments as u32);
+        }
+        Err(_) => encoded.bytes.truncate(start),
+    }
+    result
+}
+
+/// Appends a part that says that its call has failed.
+pub(crate) fn append_failure(bytes: &mut Vec<u8>, failure: &Failure) {
+    let start = bytes.len();
+    bytes.extend_from_slice(&[0; HEADER]);
+    codec::encode(failure, bytes, usize::MAX).expect("a failure consists of strings and bytes, which always encode");
+    let length = bytes.len() - start - HEADER;
+    fill_in(&mut bytes[start..start + HEADER], length, FAILURE);
+}
+
+/// Makes the payload of the only call out of its part.
+pub(crate) fn strip(encoded: &mut Encoded) {
+    encoded.bytes.drain(..HEADER);
+}
+
+fn fill_in(header: &mut [u8], length: usize, attachments: u32) {
+    header[..8].copy_from_slice(&(length as u64).to_le_bytes());
+    header[8..].copy_from_slice(&attachments.to_le_bytes());
+}
+
+/// Takes the next part off the front of `bytes`, and its buffers off the front of `attachments`.
+///
+/// On failure nobody knows where the next one begins.
+#[inline(always)]
+pub(crate) fn take<'a>(
+    bytes: &mut &'a [u8],
+    attachments: &mut impl ExactSizeIterator<Item = Attachment>,
+) -> Result<Part<'a>, DecodeFailure> {
+    let (header, rest) = bytes.split_first_chunk::<HEADER>().ok_or_else(cut_short)?;
+    let (length, count) = header.split_at(8);
+    let length = u64::from_le_bytes(length.try_into().expect("it is of eight bytes"));
+    let count = u32::from_le_bytes(count.try_into().expect("it is of four bytes"));
+    let (part, rest) =
+        usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length)).ok_or_else(cut_short)?;
+    *bytes = rest;
+    // Most parts are this: what is written in pieces and read as a whole makes the processor wait.
+    if count == 0 { Ok(Part::Value(part, Vec::new())) } else { with_more(part, count, attachments) }
+}
+
+/// A part with attachments, or a failure.
+#[inline(never)]
+fn with_more<'a>(
+    part: &'a [u8],
+    count: u32,
+    attachments: &mut impl ExactSizeIterator<Item = Attachment>,
+) -> Result<Part<'a>, DecodeFailure> {
+    if count == FAILURE {
+        return codec::decode(part).map(Part::Failure);
+    }
+    Ok(Part::Value(part, message::take_attachments(attachments, count)?))
+}
+
+#[cold]
+fn cut_short() -> DecodeFailure {
+    DecodeFailure("the part of a call is cut short".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::failure::FailureKind;
+    use crate::wire::memory::Memory;
+    use proptest::prelude::*;
+
+    /// Values, each with so many attachments, or failures.
+    fn parts() -> impl Strategy<Value = Vec<Option<(Vec<u8>, u8)>>> {
+        let value = (prop::collection::vec(any::<u8>(), 0..30), 0u8..3);
+        prop::collection::vec(prop::option::of(value), 0..20)
+    }
+
+    fn attachment(n: u8) -> Attachment {
+        Attachment::new(Memory::Align1(vec![n]))
+    }
+
+    proptest! {
+        #[test]
+        fn every_part_gets_its_own(parts in parts()) {
+            let mut encoded = Encoded::default();
+            for part in &parts {
+                match part {
+                    Some((bytes, attachments)) => append::<()>(&mut encoded, |encoded| {
+                        encoded.bytes.extend_from_slice(bytes);
+                        encoded.attachments.extend((0..*attachments).map(attachment));
+                        Ok(())
+                    }).expect("nothing is wrong with it"),
+                    None => append_failure(&mut encoded.bytes, &Failure::new(FailureKind::Panicked, "no")),
+                }
+                let before = (encoded.bytes.clone(), encoded.attachments.len());
+                let failed = append(&mut encoded, |encoded| {
+                    encoded.bytes.push(1);
+                    Err(())
+                });
+                prop_assert_eq!(failed, Err(()));
+                prop_assert_eq!(&before, &(encoded.bytes.clone(), encoded.attachments.len()));
+            }
+            let (mut bytes, mut attachments) = (encoded.bytes.as_slice(), encoded.attachments.into_iter());
+            for part in &parts {
+                let expected = match part {
+                    Some((bytes, attachments)) => Part::Value(bytes, (0..*attachments).map(attachment).collect()),
+                    None => Part::Failure(Failure::new(FailureKind::Panicked, "no")),
+                };
+                prop_assert_eq!(take(&mut bytes, &mut attachments), Ok(expected));
+            }
+            prop_assert!(take(&mut bytes, &mut attachments).is_err());
+            prop_assert_eq!((bytes.len(), attachments.len()), (0, 0));
+        }
+
+        #[test]
+        fn damaged_parts_end_with_an_error_and_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..100), short in any::<bool>()) {
+            let mut bytes = bytes;
+            if short && let Some(header) = bytes.get_mut(..HEADER) {
+                header[1..].fill(0);
+            }
+            let (mut rest, mut attachments) = (bytes.as_slice(), vec![attachment(1)].into_iter());
+            let mut count = 0;
+            while take(&mut rest, &mut attachments).is_ok() {
+                count += 1;
+            }
+            prop_assert!(count <= bytes.len() / HEADER);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What an executor wants every worker to do before its first task, in the form that travels.
+
+use crate::wire::codec::{self, EncodeFailure, PAYLOAD_LIMIT_BYTES};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::any::type_name;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The preparations for one executor, in the order in which a worker makes them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Setup {
+    /// Whether buffers in the results of its tasks travel as messages of their own; none: as the greeting says.
+    pub(crate) out_of_band: Option<bool>,
+    /// The working directory to enter.
+    pub(crate) directory: Option<String>,
+    /// Environment variables to set.
+    pub(crate) variables: BTreeMap<String, String>,
+    pub(crate) globals: Globals,
+    pub(crate) initializer: Option<Initializer>,
+}
+
+/// Named values.
+pub(crate) type Globals = BTreeMap<String, Global>;
+
+/// A value with the name of its type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Global {
+    pub(crate) type_name: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A call of a task function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Initializer {
+    /// The id of the function.
+    pub(crate) name: String,
+    /// Its encoded arguments.
+    pub(crate) arguments: Vec<u8>,
+}
+
+impl Setup {
+    /// Whether there is nothing to be done.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Setup::default()
+    }
+
+    /// Drops all but what it is called in messages.
+    pub(crate) fn strip(&mut self) {
+        let initializer = self.initializer.take().map(|call| Initializer { arguments: Vec::new(), ..call });
+        *self = Setup { initializer, ..Setup::default() };
+    }
+
+    /// What it is called in messages.
+    pub(crate) fn title(&self) -> String {
+        match &self.initializer {
+            Some(initializer) => format!("the initializer {}", initializer.name),
+            None => "the executor's setup".to_owned(),
+        }
+    }
+}
+
+impl Global {
+    pub(crate) fn new<V: GlobalValue + ?Sized>(value: &V) -> Result<Self, String> {
+        let mut bytes = Vec::new();
+        match codec::encode(value, &mut bytes, PAYLOAD_LIMIT_BYTES) {
+            Ok(()) => Ok(Global { type_name: V::type_name().to_owned(), bytes }),
+            Err(EncodeFailure::Value(reason)) => Err(reason),
+            Err(EncodeFailure::TooLarge(limit)) => Err(format!("it is larger than the limit of {limit} bytes")),
+        }
+    }
+}
+
+/// What can be set as a named value in every worker: what serde can write and read again, and `str`, slices and
+/// [`Path`], which are read as [`String`], [`Vec`] and [`PathBuf`].
+pub trait GlobalValue: Serialize {
+    /// The name of the type as which it is read.
+    #[doc(hidden)]
+    fn type_name() -> &'static str;
+}
+
+impl<T: Serialize + DeserializeOwned> GlobalValue for T {
+    fn type_name() -> &'static str {
+        type_name::<T>()
+    }
+}
+
+impl GlobalValue for str {
+    fn type_name() -> &'static str {
+        type_name::<String>()
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> GlobalValue for [T] {
+    fn type_name() -> &'static str {
+        type_name::<Vec<T>>()
+    }
+}
+
+impl GlobalValue for Path {
+    fn type_name() -> &'static str {
+        type_name::<PathBuf>()
+    }
+}

@@ -1,0 +1,281 @@
+//! The worker's side: one loop, the same on a thread and on an MPI rank.
+
+mod clients;
+pub(crate) mod globals;
+mod outbox;
+mod pace;
+mod place;
+
+use crate::base::ids::{ClientNumber, FunctionNumber};
+use crate::driver::options::DEFAULT_SHUTDOWN_LIMIT;
+use crate::error::Result;
+use crate::task::registry::Registry;
+use crate::task::{self, Input, Output};
+use crate::wire::attachments::{Encoded, Incoming};
+use crate::wire::codec::{DecodeFailure, Limits};
+use crate::wire::failure::{Failure, FailureKind};
+use crate::wire::frame::Frame;
+use crate::wire::memory::Attachment;
+use crate::wire::message::{
+    self, Call, Envelopes, Hello, PROTOCOL, Prepared, Ready, Refused, Reply, Results, ToWorker,
+};
+use crate::wire::parts::{self, Part};
+use crate::wire::setup::Setup;
+use crate::wire::transport::Link;
+use crate::worker::globals::Window;
+use clients::Clients;
+use outbox::{Outbox, REPLY_BYTES};
+use pace::{Paces, REPLY_DELAY};
+pub use place::Place;
+use std::mem;
+use std::time::{Duration, Instant};
+
+/// Serves a manager until it says stop, refuses the worker or goes away; returns how long to wait for its farewell:
+/// longer than it waits for the slowest worker.
+pub fn serve(link: &mut impl Link, place: Place<'_>) -> Duration {
+    let mut worker = Worker::new(place, SystemClock(Instant::now()));
+    while let Some(frame) = link.receive() {
+        if worker.take(frame, link) == Next::Stop {
+            break;
+        }
+    }
+    2 * worker.shutdown_limit
+}
+
+/// Answers a manager's first word by the reason why this worker cannot work; returns how long to wait for its farewell,
+/// as [`serve`] does.
+pub fn refuse(link: &mut impl Link, reason: &str) -> Duration {
+    if link.receive().is_some() {
+        link.send(message::refused(&Refused::Because(reason.to_owned())));
+    }
+    2 * DEFAULT_SHUTDOWN_LIMIT
+}
+
+/// Says how much time has passed since a moment of its own choice: the system's clock, or a simulated one.
+pub trait Clock {
+    /// The time now; it never goes back.
+    fn now(&self) -> Duration;
+}
+
+struct SystemClock(Instant);
+
+impl Clock for SystemClock {
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// Whether a worker's loop goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// With the next frame.
+    Continue,
+    /// Not at all: the manager has said so, or the worker cannot work with it.
+    Stop,
+}
+
+/// A worker between two frames.
+pub struct Worker<'a, C> {
+    registry: Result<&'static Registry>,
+    place: Place<'a>,
+    limits: Limits,
+    shutdown_limit: Duration,
+    clients: Clients,
+    paces: Paces,
+    /// Scratch for what a task returns.
+    encoded: Encoded,
+    clock: C,
+}
+
+impl<'a, C: Clock> Worker<'a, C> {
+    /// A worker at this place, of this program's task functions.
+    pub fn new(place: Place<'a>, clock: C) -> Self {
+        Worker {
+            registry: Registry::global(),
+            place,
+            limits: Limits::default(),
+            shutdown_limit: DEFAULT_SHUTDOWN_LIMIT,
+            clients: Clients::default(),
+            paces: Paces::default(),
+            encoded: Encoded::default(),
+            clock,
+        }
+    }
+
+    /// Does what a frame asks for, and sends what is to be answered.
+    pub fn take(&mut self, frame: Frame, link: &mut impl Link) -> Next {
+        self.follow(frame, link).unwrap_or_else(|refused| {
+            link.send(message::refused(&refused));
+            Next::Stop
+        })
+    }
+
+    fn follow(&mut self, frame: Frame, link: &mut impl Link) -> Result<Next, Refused> {
+        match message::to_worker(&frame.bytes).map_err(damaged)? {
+            ToWorker::Hello(hello) => self.greet(&hello, link)?,
+            ToWorker::Setup(client, setup) => self.prepare(client, setup, link)?,
+            ToWorker::Forget(client) => self.clients.forget(client),
+            ToWorker::Tasks(calls) => self.execute(calls, frame.attachments, link)?,
+            ToWorker::Stop => return Ok(Next::Stop),
+        }
+        link.reuse(frame.bytes);
+        Ok(Next::Continue)
+    }
+
+    fn greet(&mut self, hello: &Hello, link: &mut impl Link) -> Result<(), Refused> {
+        let registry = self.registry()?;
+        if hello.protocol != PROTOCOL {
+            return Err(Refused::Because(format!(
+                "the master speaks version {} of the protocol and the worker version {PROTOCOL}; build both with the \
+                 same version of futures-mpi",
+                hello.protocol
+            )));
+        }
+        if hello.fingerprint != registry.fingerprint() {
+            return Err(Refused::Differs(registry.descriptions()));
+        }
+        self.limits = Limits {
+            payload_bytes: usize::try_from(hello.payload_limit_bytes).unwrap_or(usize::MAX),
+            inline_bytes: usize::try_from(hello.inline_bytes).unwrap_or(usize::MAX),
+        };
+        self.shutdown_limit = Duration::from_millis(hello.shutdown_limit_ms);
+        link.send(message::ready(&Ready { host: self.place.host.to_owned(), process: std::process::id() }));
+        Ok(())
+    }
+
+    fn prepare(&mut self, client: ClientNumber, setup: Setup, link: &mut impl Link) -> Result<(), Refused> {
+        let registry = self.registry()?;
+        let failure = self.clients.prepare(client, setup, registry, &self.place, self.limits).err();
+        link.send(message::prepared(&Prepared { client, failure }));
+        Ok(())
+    }
+
+    /// Runs the tasks of a frame; replies of short tasks travel together.
+    fn execute<'f>(
+        &mut self,
+        mut calls: Envelopes<'f, Call<'f>>,
+        attachments: Vec<Attachment>,
+        link: &mut impl Link,
+    ) -> Result<(), Refused> {
+        let registry = self.registry()?;
+        let mut attachments = attachments.into_iter();
+        let mut outbox = Outbox::new(link);
+        let encoded = &mut self.encoded;
+        let window = Window::open();
+        let (mut shown, mut limits) = (None, self.limits);
+        let mut begin = self.clock.now();
+        let mut sent = begin;
+        while let Some(call) = calls.next() {
+            let call = call.map_err(damaged)?;
+            // Without this, one damaged number could make billions of failures.
+            if call.count != 1 && call.count as usize > call.arguments.len() / parts::HEADER {
+                let (count, length) = (call.count, call.arguments.len());
+                return Err(damaged(DecodeFailure(format!("a task of {count} calls has {length} bytes of arguments"))));
+            }
+            if shown.replace(call.client) != Some(call.client) {
+                window.show(self.clients.globals(call.client));
+                limits = self.clients.limits(call.client).unwrap_or(self.limits);
+            }
+            let buffers = message::take_attachments(&mut attachments, call.attachments).map_err(damaged)?;
+            let function = registry.number(call.function);
+            if outbox.holds() && !function.is_some_and(|function| self.paces.is_short(function)) {
+                // What is done does not wait for what may take long.
+                outbox.send(true, link);
+                // Handing over is no part of a task's time.
+                begin = self.clock.now();
+                sent = begin;
+            }
+            if !link.begin() {
+                // It was taken back, and is another worker's.
+                continue;
+            }
+            encoded.clear();
+            let mixed = run(registry, function, &call, buffers, encoded, limits).map_err(damaged)?;
+            let end = self.clock.now();
+            if let Some(function) = function {
+                self.paces.see(function, end - begin);
+            }
+            let mut nanos = u64::try_from((end - begin).as_nanos()).unwrap_or(u64::MAX);
+            if task::has_taken_worker_alone() {
+                nanos = nanos.max(task::ALONE_NANOS);
+            }
+            let reply = Reply {
+                task: call.task,
+                nanos,
+                attachments: encoded.attachments.len() as u32,
+                results: if mixed { Results::Mixed(&encoded.bytes) } else { Results::All(&encoded.bytes) },
+            };
+            let more = !calls.is_empty();
+            let leaves = outbox.add(&reply, &mut encoded.attachments, more, link);
+            begin = end;
+            if leaves || end - sent >= REPLY_DELAY {
+                outbox.send(more, link);
+                if more {
+                    begin = self.clock.now();
+                    sent = begin;
+                }
+            }
+        }
+        outbox.send(false, link);
+        if encoded.bytes.capacity() > REPLY_BYTES {
+            *encoded = Encoded::default();
+        }
+        Ok(())
+    }
+
+    fn registry(&self) -> Result<&'static Registry, Refused> {
+        self.registry.clone().map_err(|error| Refused::Because(error.to_string()))
+    }
+}
+
+/// Executes the calls of a task and writes their results; returns whether one of them has failed.
+fn run(
+    registry: &Registry,
+    function: Option<FunctionNumber>,
+    call: &Call<'_>,
+    attachments: Vec<Attachment>,
+    encoded: &mut Encoded,
+    limits: Limits,
+) -> Result<bool, DecodeFailure> {
+    let Some(function) = function.map(|number| registry.function(number)) else {
+        let failure = Failure::new(FailureKind::Unknown, registry.unknown(&format!("with key {:x}", call.function.0)));
+        (0..call.count).for_each(|_| parts::append_failure(&mut encoded.bytes, &failure));
+        return Ok(true);
+    };
+    let function = function.entry().call();
+    if call.count == 1 {
+        let input = Input::new(call.arguments, attachments.into());
+        let result = task::catch(|| function(input, &mut Output::new(encoded, limits)));
+        return Ok(result.is_err_and(|failure| {
+            encoded.clear();
+            parts::append_failure(&mut encoded.bytes, &failure);
+            true
+        }));
+    }
+    let (mut arguments, mut attachments) = (call.arguments, attachments.into_iter());
+    let mut failed = false;
+    for _ in 0..call.count {
+        let Part::Value(bytes, attachments) = parts::take(&mut arguments, &mut attachments)? else {
+            return Err(DecodeFailure("a call has a failure for arguments".to_owned()));
+        };
+        let mut attachments = Incoming::from(attachments);
+        let (start, attached) = (encoded.bytes.len(), encoded.attachments.len());
+        let result = task::catch(|| {
+            parts::append(encoded, |encoded| {
+                let input = Input::new(bytes, mem::take(&mut attachments));
+                function(input, &mut Output::new(encoded, limits))
+            })
+        });
+        if let Err(failure) = result {
+            encoded.bytes.truncate(start);
+            encoded.attachments.truncate(attached);
+            parts::append_failure(&mut encoded.bytes, &failure);
+            failed = true;
+        }
+    }
+    if arguments.is_empty() { Ok(failed) } else { Err(DecodeFailure("a task has more calls than it says".to_owned())) }
+}
+
+fn damaged(failure: DecodeFailure) -> Refused {
+    Refused::Because(format!("a message from the master cannot be read: {}", failure.0))
+}

@@ -1,0 +1,6 @@
+//! How a process comes to MPI: which one it is, what it needs set, and which role it gives the process.
+
+pub(crate) mod environment;
+pub(crate) mod input;
+pub(crate) mod role;
+pub(crate) mod start;
