@@ -8,7 +8,7 @@ use crate::driver::completions::Watch;
 use crate::driver::policy::{Terms, Trial};
 use crate::error::{Error, Kind, Result};
 use crate::executor::client::Client;
-use crate::future::Handle;
+use crate::future::{Handle, Listening};
 use crate::pool::waiting::next_report;
 use crate::task::{IntoArgs, TaskId, encode};
 use crate::wire::attachments::Encoded;
@@ -284,14 +284,10 @@ where
         let most = if is_quick { self.chunks_per_look() } else { 1 };
         let (mut made, mut panicked, mut is_slow) = (0, None, false);
         while made < most && !is_slow && !self.dry && self.has_room() && panicked.is_none() {
-            let (chunk, panic) = self.make_chunk();
-            self.dry = chunk.is_none() && panic.is_none();
+            let (has_items, panic) = self.make_chunk();
+            self.dry = !has_items && panic.is_none();
             panicked = panic;
-            if let Some((chunk, task)) = chunk {
-                self.keep(chunk);
-                self.tasks.extend(task);
-                made += 1;
-            }
+            made += usize::from(has_items);
             let now = Instant::now();
             is_slow = now.duration_since(before) > SLOW_INPUT;
             before = now;
@@ -303,23 +299,13 @@ where
         (made, (!is_slow).then_some(before))
     }
 
-    fn keep(&mut self, mut chunk: Chunk) {
-        self.bytes_ahead += chunk.bytes;
-        match (&self.watch, &chunk.future) {
-            (Some(watch), Some(future)) => chunk.listening = Some(future.watch(watch, self.next_chunk, false)),
-            (Some(watch), None) => watch.report(self.next_chunk),
-            (None, _) => {}
-        }
-        self.ahead.insert(self.next_chunk, chunk);
-        self.next_chunk += 1;
-    }
-
-    /// Encodes the next items, with the task of those that could be encoded, and the panic that has ended the chunk, if
-    /// one has.
-    fn make_chunk(&mut self) -> (Option<(Chunk, Option<Task>)>, Option<Panic>) {
+    /// Encodes the next items and puts their chunk behind the others, and the task of those that could be encoded behind
+    /// those that are to be submitted; whether there were items, and the panic that has ended the chunk, if one has.
+    fn make_chunk(&mut self) -> (bool, Option<Panic>) {
         // After a panic in the middle of an item more may be there than belongs to whole ones.
-        let (mut arguments, mut chunk) = (mem::take(&mut self.arguments), Chunk::default());
+        let mut arguments = mem::take(&mut self.arguments);
         arguments.clear();
+        let (mut count, mut unencodable) = (0, Vec::new());
         let (mut whole_bytes, mut whole_attachments) = (0, 0);
         let filled = panic::catch_unwind(AssertUnwindSafe(|| {
             let limits = self.client.limits();
@@ -330,31 +316,51 @@ where
                 let appended =
                     if self.chunksize == 1 { append(&mut arguments) } else { parts::append(&mut arguments, append) };
                 if let Err(error) = appended {
-                    chunk.unencodable.push((chunk.count, error));
+                    unencodable.push((count, error));
                 }
-                chunk.count += 1;
+                count += 1;
                 (whole_bytes, whole_attachments) = (arguments.bytes.len(), arguments.attachments.len());
             }
         }));
         arguments.bytes.truncate(whole_bytes);
         arguments.attachments.truncate(whole_attachments);
-        let submitted = chunk.count - chunk.unencodable.len();
+        let submitted = count - unencodable.len();
         if submitted == 1 && self.chunksize > 1 {
             parts::strip(&mut arguments);
         }
-        chunk.bytes = arguments.len_bytes();
-        chunk.unencodable.reverse();
-        let task = (submitted > 0).then(|| {
-            let pool = self.client.manager().pool();
-            let promise = pool.new_promise(self.client.number());
-            chunk.future = Some(Handle::new(Arc::clone(&promise), Arc::clone(pool)));
-            let function = self.function.key();
-            let trial = self.terms.as_ref().and_then(Trial::of);
-            let (client, count) = (self.client.number(), submitted as u32);
-            Task { promise, client, function, count, arguments: arguments.pack(), trial }
-        });
+        let bytes = arguments.len_bytes();
+        unencodable.reverse();
+        let future = (submitted > 0).then(|| self.prepare(submitted as u32, &mut arguments));
         self.arguments = arguments;
-        ((chunk.count > 0).then_some((chunk, task)), filled.err())
+        if count > 0 {
+            let listening = self.listen(future.as_ref());
+            self.ahead.insert(self.next_chunk, Chunk { future, listening, count, unencodable, bytes });
+            self.bytes_ahead += bytes;
+            self.next_chunk += 1;
+        }
+        (count > 0, filled.err())
+    }
+
+    /// Puts the task of so many calls behind those that are to be submitted.
+    fn prepare(&mut self, count: u32, arguments: &mut Encoded) -> Handle {
+        let pool = self.client.manager().pool();
+        let promise = pool.new_promise(self.client.number());
+        let future = Handle::new(Arc::clone(&promise), Arc::clone(pool));
+        let (client, function) = (self.client.number(), self.function.key());
+        let trial = self.terms.as_ref().and_then(Trial::of);
+        self.tasks.push(Task { promise, client, function, count, arguments: arguments.pack(), trial });
+        future
+    }
+
+    /// Lets the next chunk say when it is done, if the order does not matter; one without a task is done.
+    fn listen(&self, future: Option<&Handle>) -> Option<Listening> {
+        match (self.watch.as_ref()?, future) {
+            (watch, Some(future)) => Some(future.watch(watch, self.next_chunk, false)),
+            (watch, None) => {
+                watch.report(self.next_chunk);
+                None
+            }
+        }
     }
 
     fn timed_out(&self) -> Error {

@@ -12,11 +12,11 @@ use std::panic::{self, AssertUnwindSafe};
 pub(super) type Panic = Box<dyn Any + Send>;
 
 /// Consecutive items, submitted as one task.
-#[derive(Default)]
 pub(super) struct Chunk {
     /// None if no item of the chunk could be encoded.
     pub(super) future: Option<Handle>,
     /// Says when it is done, if the order of the chunks does not matter.
+    #[expect(dead_code, reason = "it listens until it is dropped")]
     pub(super) listening: Option<Listening>,
     pub(super) count: usize,
     /// The items that could not be encoded, by their place in the chunk, last first.
