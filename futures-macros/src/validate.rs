@@ -5,8 +5,8 @@ use crate::parse::Function;
 use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{
-    Attribute, Error, FnArg, GenericParam, PatType, Path, Result, ReturnType, Safety, Type, TypeImplTrait,
-    TypeReference,
+    Attribute, Error, FnArg, GenericParam, ParenthesizedGenericArguments, PatType, Path, Result, ReturnType, Safety,
+    Type, TypeFnPtr, TypeImplTrait, TypeReference,
 };
 
 /// The length of the longest tuple for which `IntoArgs` is implemented.
@@ -185,6 +185,11 @@ impl<'ast> Visit<'ast> for Finder<'ast> {
         self.reference.get_or_insert(found);
         visit::visit_type_reference(self, found);
     }
+
+    // What a function takes and gives is nothing that a value of its type holds.
+    fn visit_type_fn_ptr(&mut self, _: &'ast TypeFnPtr) {}
+
+    fn visit_parenthesized_generic_arguments(&mut self, _: &'ast ParenthesizedGenericArguments) {}
 
     fn visit_path(&mut self, path: &'ast Path) {
         if path.segments.first().is_some_and(|segment| segment.ident == "Self") {

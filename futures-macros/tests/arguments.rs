@@ -8,6 +8,7 @@ use futures_mpi_macros::remote_task;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::path::Path;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +43,12 @@ fn norm(point: &Point) -> f64 {
 #[remote_task]
 fn mixed(text: &str, count: usize, points: &[Point], map: BTreeMap<String, u8>) -> String {
     format!("{text} {count} {} {}", points.len(), map["key"])
+}
+
+/// A mark of what it is about, which holds nothing.
+#[remote_task]
+fn marked(number: u8, _: PhantomData<fn(&Point) -> &f64>) -> u8 {
+    number
 }
 
 #[remote_task]
@@ -100,6 +107,7 @@ fn values_and_references() {
     assert_eq!(call(total::ID, &[1.0, 2.5][..]).unwrap(), 3.5);
     assert_eq!(call(norm::ID, &point).unwrap(), 5.0);
     let map = BTreeMap::from([("key".to_owned(), 7)]);
+    assert_eq!(call(marked::ID, (3, PhantomData)).unwrap(), 3);
     assert_eq!(call(mixed::ID, ("text", 2, &[point][..], &map)).unwrap(), "text 2 1 7");
 }
 

@@ -156,6 +156,9 @@ impl<T: 'static> Future<T> {
     /// The hook returns a result or a future. The function [`then`](crate::then) says more, and takes a hook for
     /// failures as well.
     ///
+    /// Where `FutureExt` of the crate `futures` is in scope, `future.then(hook)` is that trait's method, which consumes
+    /// the future: write `Future::then(&future, hook)` there.
+    ///
     /// # Examples
     ///
     /// ```
