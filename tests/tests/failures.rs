@@ -85,6 +85,14 @@ fn a_forgotten_executor_finishes_its_work() {
     }
 }
 
+#[test]
+fn a_submission_in_an_exit_handler_fails() {
+    for outcome in in_every_mode("submit-at-exit") {
+        outcome.expect_success().expect_said("square 49 64").expect_said("at exit pool: shut down true: ");
+        outcome.expect_said("at exit threads: 64");
+    }
+}
+
 /// MPI waits for it to initialise MPI, for ever.
 #[test]
 fn a_program_that_is_no_worker_fails_the_futures_at_the_limit() {

@@ -7,6 +7,7 @@ use futures_mpi::mpi::traits::*;
 use futures_mpi::{Error, MpiCommExecutor, MpiPoolExecutor, ThreadPoolExecutor, get_comm_workers, remote_task};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 #[remote_task]
@@ -76,6 +77,19 @@ fn meet_without(rank: i32) -> Result<i32, Error> {
         std::process::abort();
     }
     Ok(comm.rank())
+}
+
+/// What a program forgets, and uses when it ends.
+static FORGOTTEN: OnceLock<(MpiPoolExecutor, ThreadPoolExecutor)> = OnceLock::new();
+
+extern "C" fn submit_at_exit() {
+    let Some((pool, threads)) = FORGOTTEN.get() else { return };
+    for (name, future) in [("pool", pool.submit(square::ID, 7)), ("threads", threads.submit(square::ID, 8))] {
+        match future.result() {
+            Ok(square) => println!("at exit {name}: {square}"),
+            Err(error) => println!("at exit {name}: shut down {}: {error}", error.is_shutdown()),
+        }
+    }
 }
 
 #[futures_mpi::main]
@@ -262,6 +276,16 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
             let limit = Duration::from_secs(60);
             let builder = MpiPoolExecutor::builder().max_workers(2).backoff(Duration::from_millis(1)).out_of_band(true);
             println!("given: {}", said(builder.boot_limit(limit).shutdown_limit(limit).build()));
+        }
+        "submit-at-exit" => {
+            let executors = (MpiPoolExecutor::new()?, ThreadPoolExecutor::builder().max_workers(1).build()?);
+            println!(
+                "square {} {}",
+                executors.0.submit(square::ID, 7).result()?,
+                executors.1.submit(square::ID, 8).result()?
+            );
+            FORGOTTEN.set(executors).map_err(|_| "they are set once")?;
+            shutdown_hooks::add_shutdown_hook(submit_at_exit);
         }
         "no-waiting" => {
             let executor = MpiPoolExecutor::new()?;
