@@ -48,14 +48,14 @@ demo: setup
 	@scripts/demo.sh "$$CARGO_TARGET_DIR/release/examples/julia" "$$CARGO_TARGET_DIR/demo"
 
 test: setup
-	FUTURES_MPI_TEST_REQUIRE_MPI=1 cargo test --workspace
+	FUTURES_MPI_TEST_REQUIRE_MPI=1 cargo test --workspace --no-fail-fast
 
 test-core: setup-core
 	cargo test --package futures-mpi-core --package futures-mpi-macros --features futures-mpi-core/cbor
 
 # Without those of test-core, for a second MPI beside the first.
 test-mpi: setup
-	FUTURES_MPI_TEST_REQUIRE_MPI=1 cargo test $(MPI_PACKAGES)
+	FUTURES_MPI_TEST_REQUIRE_MPI=1 cargo test --no-fail-fast $(MPI_PACKAGES)
 
 build-tests: setup
 	cargo test --workspace --no-run

@@ -82,6 +82,15 @@ impl Outcome {
         self.expect_nothing_left_over()
     }
 
+    /// Panics with the report if the launch did not end by itself, whatever its status, or a process outlived it.
+    #[track_caller]
+    pub fn expect_end(&self) -> &Outcome {
+        if self.limit_passed && !self.launcher_hangs {
+            self.fail("expected an end by itself");
+        }
+        self.expect_nothing_left_over()
+    }
+
     /// Panics with the report if a process of the launch outlived it.
     #[track_caller]
     pub fn expect_nothing_left_over(&self) -> &Outcome {
