@@ -302,9 +302,7 @@ where
     /// Encodes the next items and puts their chunk behind the others, and the task of those that could be encoded behind
     /// those that are to be submitted; whether there were items, and the panic that has ended the chunk, if one has.
     fn make_chunk(&mut self) -> (bool, Option<Panic>) {
-        // After a panic in the middle of an item more may be there than belongs to whole ones.
         let mut arguments = mem::take(&mut self.arguments);
-        arguments.clear();
         let (mut count, mut unencodable) = (0, Vec::new());
         let (mut whole_bytes, mut whole_attachments) = (0, 0);
         let filled = panic::catch_unwind(AssertUnwindSafe(|| {
@@ -322,6 +320,7 @@ where
                 (whole_bytes, whole_attachments) = (arguments.bytes.len(), arguments.attachments.len());
             }
         }));
+        // After a panic in the middle of an item more may be there than belongs to whole ones.
         arguments.bytes.truncate(whole_bytes);
         arguments.attachments.truncate(whole_attachments);
         let submitted = count - unencodable.len();

@@ -14,7 +14,6 @@ pub(crate) fn encode_arguments<T: Serialize>(name: &str, arguments: &T, limits: 
     }
     // Taken rather than borrowed: a `Serialize` may itself submit a task. A thread that ends may have lost it.
     let mut encoded = Encoded { bytes: SCRATCH.try_with(RefCell::take).unwrap_or_default(), attachments: Vec::new() };
-    encoded.bytes.clear();
     append_arguments(name, arguments, &mut encoded, limits)?;
     let payload = encoded.pack();
     let _ = SCRATCH.try_with(|scratch| scratch.replace(encoded.bytes));
