@@ -1,6 +1,6 @@
 //! Hooks on futures that are not done: the states of what is derived meanwhile, and errors that hooks make of errors.
 
-use super::gate::{self, Gate, pass};
+use super::gate::{self, Busy, Gate, pass};
 use super::tasks::*;
 use super::{LONG, Setting, promises};
 use futures_mpi::{Error, Future, ReturnWhen, catch, collect, compose, then, wait};
@@ -86,8 +86,7 @@ fn a_collection_leaves_alone_what_is_done(setting: &Setting) {
     for fails in [true, false] {
         let done = [2, 3].map(|n| executor.submit(at_most_ten::ID, n));
         wait(&done, ReturnWhen::AllCompleted, Some(LONG));
-        let gate = Gate::new();
-        let busy = gate.occupy(&executor);
+        let busy = Busy::all(&executor);
         let queued = [0, 1, 4].map(|n| executor.submit(at_most_ten::ID, n));
         let last = if fails { Future::from(Err(Error::other("no"))) } else { queued[2].clone() };
         assert!(fails || last.cancel());
@@ -95,7 +94,7 @@ fn a_collection_leaves_alone_what_is_done(setting: &Setting) {
         assert!(all.done() && !all.running() && all.cancelled() != fails);
         assert!(queued[..2].iter().all(Future::cancelled), "what was queued is cancelled with it");
         assert!(done.iter().all(|future| !future.cancelled() && future.result().is_ok()), "what is done stays");
-        gate.open();
+        busy.release();
         assert!(busy.iter().all(|future| future.result_timeout(LONG).is_ok()), "what runs goes on");
         queued[2].cancel();
     }

@@ -2,8 +2,6 @@
 
 use super::tasks::*;
 use super::{AnyExecutor, Kind, LONG, Setting, promises};
-use futures_mpi::mpi::topology::SimpleCommunicator;
-use futures_mpi::mpi::traits::*;
 use futures_mpi::{Error, remote_task};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -154,10 +152,9 @@ fn an_initializer_that_hangs_ends_at_the_boot_limit(setting: &Setting) {
     setting.executor().bootup(true).expect("a shared pool is there before the limit begins");
     // Long enough for workers to be spawned, which takes seconds where the machine has much else to do; the initializer
     // takes longer still, and comes back before the next promise.
-    let shares = setting.kind == Kind::Mpi && SimpleCommunicator::world().size() > 1;
     let limit_ms = match setting.kind {
         Kind::Threads => 200,
-        Kind::Mpi if !shares => 10_000,
+        Kind::Mpi if !setting.shares_a_pool() => 10_000,
         Kind::Mpi | Kind::Communicator => 2500,
     };
     let limit = Duration::from_millis(limit_ms);
@@ -166,7 +163,7 @@ fn an_initializer_that_hangs_ends_at_the_boot_limit(setting: &Setting) {
     executor.bootup(false).expect("that it hangs shows later");
     // On a shared pool its initializer is behind the one that hangs, and its limit counts from when it could begin.
     let mark = new_mark();
-    let limit_behind = if shares { limit } else { LONG };
+    let limit_behind = if setting.shares_a_pool() { limit } else { LONG };
     let behind = setting.builder().initializer(mark::ID, mark).boot_limit(limit_behind).build().expect("it is good");
     let first = behind.submit(count_marks::ID, mark);
     assert_broken(&executor, |error| {

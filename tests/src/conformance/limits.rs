@@ -1,6 +1,6 @@
 //! Maps that run out of time, or whose calls do; and what maps take and give besides.
 
-use super::gate::{self, Gate, pass};
+use super::gate::{self, Busy, Gate, pass};
 use super::tasks::*;
 use super::{LONG, Setting, promises};
 use futures_mpi::{Error, Map, remote_task};
@@ -60,13 +60,12 @@ fn a_map_out_of_time_begins_nothing_more(setting: &Setting) {
     for unordered in [false, true] {
         let executor = setting.executor();
         let untouched = [Gate::new(), Gate::new(), Gate::new()];
-        let gate = Gate::new();
-        let busy = gate.occupy(&executor);
+        let busy = Busy::all(&executor);
         let map = executor.map(gate::open::ID, untouched.iter().map(Gate::path)).timeout(Duration::ZERO);
         let mut results = in_order(map, unordered).into_iter();
         assert!(results.next().expect("it says so").expect_err("no time was given").is_timeout());
         assert!(results.next().is_none());
-        gate.open();
+        busy.release();
         assert!(busy.iter().all(|future| future.result_timeout(LONG).is_ok()));
         executor.shutdown(true, false);
         assert!(!untouched.iter().any(Gate::is_open), "none of its calls was made");

@@ -151,9 +151,14 @@ impl Setting {
         self.builder().build().expect("an executor can be made")
     }
 
+    /// Whether all executors have the other ranks of `mpiexec -n N` for workers.
+    fn shares_a_pool(&self) -> bool {
+        self.kind == Kind::Mpi && SimpleCommunicator::world().size() > 1
+    }
+
     /// Whether a further executor costs no processes and no collective call: on threads, and on a pool that is shared.
     fn opens_at_little_cost(&self) -> bool {
-        self.kind == Kind::Threads || self.kind == Kind::Mpi && SimpleCommunicator::world().size() > 1
+        self.kind == Kind::Threads || self.shares_a_pool()
     }
 
     /// The options of an executor to be made.

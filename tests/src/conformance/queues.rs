@@ -2,7 +2,7 @@
 
 use super::errors::assert_works;
 use super::futures::wait_until;
-use super::gate::{Gate, pass, report_and_pass};
+use super::gate::{Busy, Gate, pass, report_and_pass};
 use super::tasks::*;
 use super::{LONG, Setting, promises};
 use futures_mpi::{Future, ReturnWhen, wait};
@@ -48,14 +48,13 @@ fn tasks_that_stop_until_they_are_seen_all_have_their_turn(setting: &Setting) {
 
 fn a_long_queue_can_be_cancelled(setting: &Setting) {
     let executor = setting.executor();
-    let gate = Gate::new();
-    let busy = gate.occupy(&executor);
+    let busy = Busy::all(&executor);
     let queued: Vec<_> = (0..100 * setting.workers).map(|_| executor.submit(sleep::ID, 100)).collect();
     let last = executor.submit(sleep::ID, 0);
     assert!(last.cancel() && last.cancelled());
     assert!(queued.iter().all(|future| !future.done()), "it alone is cancelled");
     assert!(queued.iter().all(Future::cancel) && queued.iter().all(Future::cancelled));
-    gate.open();
+    busy.release();
     assert!(busy.iter().all(|future| future.result_timeout(LONG).is_ok()));
     assert_works(&executor);
 }
@@ -70,15 +69,14 @@ fn shutdown_finishes_a_long_queue(setting: &Setting) {
 
 fn a_later_shutdown_may_cancel(setting: &Setting) {
     let executor = setting.executor();
-    let gate = Gate::new();
-    let busy = gate.occupy(&executor);
+    let busy = Busy::all(&executor);
     let queued: Vec<_> = (0..10 * setting.workers).map(|_| executor.submit(sleep::ID, 100)).collect();
     executor.shutdown(false, false);
     assert!(queued.iter().all(|future| !future.done()), "the first does not cancel");
     thread::scope(|scope| {
         scope.spawn(|| {
             wait_until(|| queued.iter().all(Future::cancelled));
-            gate.open();
+            busy.release();
         });
         executor.shutdown(true, true);
     });
@@ -88,14 +86,13 @@ fn a_later_shutdown_may_cancel(setting: &Setting) {
 
 fn a_shutdown_that_cancels_ends_the_wait_for_what_was_queued(setting: &Setting) {
     let executor = setting.executor();
-    let gate = Gate::new();
-    let busy = gate.occupy(&executor);
+    let busy = Busy::all(&executor);
     let queued: Vec<_> = (0..100 * setting.workers).map(|_| executor.submit(sleep::ID, 100)).collect();
     executor.shutdown(false, true);
     assert!(wait(&queued, ReturnWhen::AllCompleted, Some(LONG)).not_done.is_empty());
     assert!(queued.iter().all(Future::cancelled) && !busy.iter().any(Future::done));
-    gate.open();
-    assert!(wait(&busy, ReturnWhen::AllCompleted, Some(LONG)).not_done.is_empty());
+    busy.release();
+    assert!(wait(busy.iter(), ReturnWhen::AllCompleted, Some(LONG)).not_done.is_empty());
     assert!(busy.iter().all(|future| future.result().is_ok()), "what runs goes on");
     executor.shutdown(true, true);
 }
