@@ -1,8 +1,9 @@
 //! Where each call of a task begins and ends: the arguments, or the results, of several calls as parts of one payload.
 //!
-//! A part is its length as a `u64`, the number of its attachments as a `u32`, and its bytes, numbers little-endian. So
-//! each call reads what is its own and nothing else, whatever becomes of the calls before it. A task of one call has no
-//! parts: its payload is that of the call.
+//! A part is its length as a `u32` and its bytes. One that has attachments, is a failure, or is longer than 2 GiB has a
+//! longer header: a `u32` that consists of a bit of its own and the number of attachments, and the length as a `u64`.
+//! Numbers are little-endian. So each call reads what is its own and nothing else, whatever becomes of the calls before
+//! it. A task of one call has no parts: its payload is that of the call.
 
 use crate::wire::attachments::Encoded;
 use crate::wire::codec::{self, DecodeFailure};
@@ -10,11 +11,17 @@ use crate::wire::failure::Failure;
 use crate::wire::memory::Attachment;
 use crate::wire::message;
 
-/// What stands before the bytes of a part.
-pub(crate) const HEADER: usize = 12;
+/// What stands before the bytes of most parts, in bytes: their length, which is less than `LONG`.
+pub(crate) const HEADER: usize = 4;
+
+/// The bit that says that the header is a long one.
+const LONG: u32 = 1 << 31;
+
+/// What stands before the bytes of the other parts, in bytes.
+const LONG_HEADER: usize = 12;
 
 /// The number of attachments that marks an encoded failure.
-const FAILURE: u32 = u32::MAX;
+const FAILURE: u32 = LONG - 1;
 
 /// One part, as it is read.
 #[derive(Debug, PartialEq)]
@@ -36,7 +43,12 @@ pub(crate) fn append<E>(encoded: &mut Encoded, encode: impl FnOnce(&mut Encoded)
         Ok(()) => {
             let length = encoded.bytes.len() - start - HEADER;
             let attachments = encoded.attachments.len() - attached;
-            fill_in(&mut encoded.bytes[start..start + HEADER], length, attachments as u32);
+            if attachments == 0 && length < LONG as usize {
+                encoded.bytes[start..start + HEADER].copy_from_slice(&(length as u32).to_le_bytes());
+            } else {
+                let header = long_header(length, attachments as u32);
+                encoded.bytes.splice(start..start + HEADER, header);
+            }
         }
         Err(_) => encoded.bytes.truncate(start),
     }
@@ -45,21 +57,25 @@ pub(crate) fn append<E>(encoded: &mut Encoded, encode: impl FnOnce(&mut Encoded)
 
 /// Appends a part that says that its call has failed.
 pub(crate) fn append_failure(bytes: &mut Vec<u8>, failure: &Failure) {
-    let start = bytes.len();
-    bytes.extend_from_slice(&[0; HEADER]);
+    let start = bytes.len() + LONG_HEADER;
+    bytes.extend_from_slice(&[0; LONG_HEADER]);
     codec::encode(failure, bytes, usize::MAX).expect("a failure consists of strings and bytes, which always encode");
-    let length = bytes.len() - start - HEADER;
-    fill_in(&mut bytes[start..start + HEADER], length, FAILURE);
+    let header = long_header(bytes.len() - start, FAILURE);
+    bytes[start - LONG_HEADER..start].copy_from_slice(&header);
 }
 
 /// Makes the payload of the only call out of its part.
 pub(crate) fn strip(encoded: &mut Encoded) {
-    encoded.bytes.drain(..HEADER);
+    let is_long = encoded.bytes[HEADER - 1] >> 7 == 1;
+    encoded.bytes.drain(..if is_long { LONG_HEADER } else { HEADER });
 }
 
-fn fill_in(header: &mut [u8], length: usize, attachments: u32) {
-    header[..8].copy_from_slice(&(length as u64).to_le_bytes());
-    header[8..].copy_from_slice(&attachments.to_le_bytes());
+#[cold]
+fn long_header(length: usize, attachments: u32) -> [u8; LONG_HEADER] {
+    let mut header = [0; LONG_HEADER];
+    header[..HEADER].copy_from_slice(&(LONG | attachments).to_le_bytes());
+    header[HEADER..].copy_from_slice(&(length as u64).to_le_bytes());
+    header
 }
 
 /// Takes the next part off the front of `bytes`, and its buffers off the front of `attachments`.
@@ -71,23 +87,27 @@ pub(crate) fn take<'a>(
     attachments: &mut impl ExactSizeIterator<Item = Attachment>,
 ) -> Result<Part<'a>, DecodeFailure> {
     let (header, rest) = bytes.split_first_chunk::<HEADER>().ok_or_else(cut_short)?;
-    let (length, count) = header.split_at(8);
-    let length = u64::from_le_bytes(length.try_into().expect("it is of eight bytes"));
-    let count = u32::from_le_bytes(count.try_into().expect("it is of four bytes"));
-    let (part, rest) =
-        usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length)).ok_or_else(cut_short)?;
+    let length = u32::from_le_bytes(*header);
+    if length >= LONG {
+        return take_long(length - LONG, rest, bytes, attachments);
+    }
+    let (part, rest) = rest.split_at_checked(length as usize).ok_or_else(cut_short)?;
     *bytes = rest;
-    // Most parts are this: what is written in pieces and read as a whole makes the processor wait.
-    if count == 0 { Ok(Part::Value(part, Vec::new())) } else { with_more(part, count, attachments) }
+    Ok(Part::Value(part, Vec::new()))
 }
 
-/// A part with attachments, or a failure.
+/// A part with attachments, or a failure, or a long one.
 #[inline(never)]
-fn with_more<'a>(
-    part: &'a [u8],
+fn take_long<'a>(
     count: u32,
+    rest: &'a [u8],
+    bytes: &mut &'a [u8],
     attachments: &mut impl ExactSizeIterator<Item = Attachment>,
 ) -> Result<Part<'a>, DecodeFailure> {
+    let (length, rest) = rest.split_first_chunk().ok_or_else(cut_short)?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok();
+    let (part, rest) = length.and_then(|length| rest.split_at_checked(length)).ok_or_else(cut_short)?;
+    *bytes = rest;
     if count == FAILURE {
         return codec::decode(part).map(Part::Failure);
     }
@@ -114,6 +134,15 @@ mod tests {
 
     fn attachment(n: u8) -> Attachment {
         Attachment::new(Memory::Align1(vec![n]))
+    }
+
+    #[test]
+    fn a_long_header_is_read_without_attachments_too() {
+        let mut bytes = long_header(2, 0).to_vec();
+        bytes.extend_from_slice(b"yes");
+        let mut rest = bytes.as_slice();
+        assert_eq!(take(&mut rest, &mut Vec::new().into_iter()), Ok(Part::Value(b"ye", vec![])));
+        assert_eq!(rest, b"s");
     }
 
     proptest! {
@@ -153,7 +182,7 @@ mod tests {
         fn damaged_parts_end_with_an_error_and_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..100), short in any::<bool>()) {
             let mut bytes = bytes;
             if short && let Some(header) = bytes.get_mut(..HEADER) {
-                header[1..].fill(0);
+                header[1..HEADER - 1].fill(0);
             }
             let (mut rest, mut attachments) = (bytes.as_slice(), vec![attachment(1)].into_iter());
             let mut count = 0;
