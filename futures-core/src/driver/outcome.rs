@@ -69,7 +69,7 @@ impl<'a> Results<'a> {
         match self {
             Results::One(outcome) => outcome.value(),
             Results::Parts(bytes, attachments) => match parts::take(bytes, attachments) {
-                Ok(Part::Value(bytes, attachments)) => decode_result(bytes, attachments.into()),
+                Ok(Part::Value(bytes, attachments)) => decode_result(bytes, attachments),
                 Ok(Part::Failure(failure)) => Err(Error::new(Kind::Codec, failure.message.clone())),
                 Err(DecodeFailure(reason)) => {
                     Err(Error::new(Kind::Codec, format!("the worker's reply cannot be read: {reason}")))

@@ -94,7 +94,7 @@ impl Driver {
         let mut results = Vec::new();
         while !items.is_empty() {
             results.push(match parts::take(&mut items, &mut attachments)? {
-                Part::Value(value, attachments) => Ok(Payload::received(value, attachments)),
+                Part::Value(value, attachments) => Ok(Payload::received(value, attachments.into())),
                 Part::Failure(failure) => Err(Error::from_failure(failure, self.origin(worker, Some(task.function)))),
             });
         }

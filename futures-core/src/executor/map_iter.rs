@@ -1,21 +1,20 @@
 //! The iteration over the results of a map, which submits as it goes on.
 
+mod ahead;
 mod chunk;
 
-use crate::base::parker::Awaited;
 use crate::driver::command::Task;
-use crate::driver::completions::Watch;
 use crate::driver::policy::{Terms, Trial};
 use crate::error::{Error, Kind, Result};
 use crate::executor::client::Client;
-use crate::future::{Handle, Listening};
-use crate::pool::waiting::next_report;
+use crate::future::Handle;
 use crate::task::{IntoArgs, TaskId, encode};
 use crate::wire::attachments::Encoded;
 use crate::wire::parts;
+use ahead::Ahead;
 use chunk::{Chunk, Panic, too_late};
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::iter::Fuse;
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
@@ -75,12 +74,7 @@ pub struct MapIter<Args, T, I> {
     is_large: bool,
     begin: Instant,
     deadline: Option<Instant>,
-    /// Says which chunk is done, if their order does not matter.
-    watch: Option<Arc<Watch>>,
-    /// The chunks that have been submitted and not been taken out, by their number.
-    ahead: BTreeMap<usize, Chunk>,
-    /// The number of the chunk to be made next.
-    next_chunk: usize,
+    ahead: Ahead,
     /// The sum of the chunks' bytes.
     bytes_ahead: usize,
     /// The chunk that was taken out last, until it is decoded; kept here, because the input may panic before.
@@ -131,9 +125,7 @@ where
             is_large: settings.buffersize.is_none(),
             deadline: settings.timeout.and_then(|timeout| begin.checked_add(timeout)),
             begin,
-            watch: settings.unordered.then(Arc::default),
-            ahead: BTreeMap::new(),
-            next_chunk: 0,
+            ahead: Ahead::new(settings.unordered),
             bytes_ahead: 0,
             taken: None,
             results: VecDeque::new(),
@@ -145,7 +137,7 @@ where
         };
         if !iter.over {
             iter.top_up(true);
-            while iter.has_room() && !iter.is_ready() {
+            while iter.has_room() && !iter.ahead.is_ready() {
                 iter.top_up(false);
             }
         }
@@ -175,7 +167,7 @@ where
             if self.is_half_empty() {
                 self.top_up(true);
             }
-            if self.is_ready() {
+            if self.ahead.is_ready() {
                 self.look(1);
             } else if self.has_room() && (self.ahead.is_empty() || !self.is_late()) {
                 self.top_up(false);
@@ -185,7 +177,7 @@ where
                 self.over = true;
                 continue;
             }
-            match self.next_done() {
+            match self.ahead.next_done(self.client.manager().pool(), self.deadline) {
                 Some(chunk) => {
                     self.bytes_ahead -= chunk.bytes;
                     self.taken = Some(chunk);
@@ -193,7 +185,7 @@ where
                 None => {
                     self.last_word = Some(self.timed_out());
                     self.over = true;
-                    self.cancel();
+                    self.ahead.cancel();
                 }
             }
         }
@@ -205,28 +197,6 @@ where
     I: Iterator<Item: IntoArgs<Args>>,
     T: DeserializeOwned,
 {
-    /// Whether the results of a chunk can be given without waiting.
-    fn is_ready(&self) -> bool {
-        match &self.watch {
-            Some(watch) => watch.is_done(),
-            None => self.ahead.first_key_value().is_some_and(|(_, chunk)| chunk.is_done()),
-        }
-    }
-
-    /// Takes out the chunk whose results come next, when it is done; `None` if it is not in time.
-    fn next_done(&mut self) -> Option<Chunk> {
-        if let Some(watch) = &self.watch {
-            return self.ahead.remove(&next_report(watch, Some(self.client.manager().pool()), self.deadline)?);
-        }
-        let first = self.ahead.first_entry()?;
-        if let Some(future) = &first.get().future
-            && matches!(future.wait(self.deadline), Err(error) if error.is_timeout())
-        {
-            return None;
-        }
-        Some(first.remove())
-    }
-
     /// Looks after the pool now and then, as long as nothing is waited for: making tasks and taking results that are
     /// there takes time, in which the workers would have to wait. Whether it did.
     fn look(&mut self, chunks: usize) -> bool {
@@ -263,7 +233,7 @@ where
     /// of no matter.
     fn top_up(&mut self, whatever_is_ready: bool) {
         let mut before = Instant::now();
-        while self.has_room() && (whatever_is_ready || !self.is_ready()) {
+        while self.has_room() && (whatever_is_ready || !self.ahead.is_ready()) {
             let (made, now) = self.submit_some(before);
             let Some(now) = now else {
                 self.quick = 0;
@@ -332,10 +302,8 @@ where
         let future = (submitted > 0).then(|| self.prepare(submitted as u32, &mut arguments));
         self.arguments = arguments;
         if count > 0 {
-            let listening = self.listen(future.as_ref());
-            self.ahead.insert(self.next_chunk, Chunk { future, listening, count, unencodable, bytes });
+            self.ahead.push(Chunk { future, count, unencodable, bytes });
             self.bytes_ahead += bytes;
-            self.next_chunk += 1;
         }
         (count > 0, filled.err())
     }
@@ -351,17 +319,6 @@ where
         future
     }
 
-    /// Lets the next chunk say when it is done, if the order does not matter; one without a task is done.
-    fn listen(&self, future: Option<&Handle>) -> Option<Listening> {
-        match (self.watch.as_ref()?, future) {
-            (watch, Some(future)) => Some(future.watch(watch, self.next_chunk, false)),
-            (watch, None) => {
-                watch.report(self.next_chunk);
-                None
-            }
-        }
-    }
-
     fn timed_out(&self) -> Error {
         let seconds = self.begin.elapsed().as_secs_f64();
         let message = format!("the next result of the map was not there {seconds:.3} s after the iteration began");
@@ -369,17 +326,8 @@ where
     }
 }
 
-impl<Args, T, I> MapIter<Args, T, I> {
-    /// Cancels what has not been sent to a worker.
-    fn cancel(&self) {
-        for future in self.ahead.values().filter_map(|chunk| chunk.future.as_ref()) {
-            future.cancel();
-        }
-    }
-}
-
 impl<Args, T, I> Drop for MapIter<Args, T, I> {
     fn drop(&mut self) {
-        self.cancel();
+        self.ahead.cancel();
     }
 }

@@ -44,7 +44,7 @@ pub(crate) enum Place {
 /// Attachments to what is being decoded, each until it is taken.
 ///
 /// It is one word, because most values have none, and three words for each of millions of small ones take their time.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 #[expect(clippy::box_collection, reason = "the second box makes it one word")]
 pub(crate) struct Incoming(Option<Box<Vec<Option<Attachment>>>>);
 
@@ -75,6 +75,12 @@ impl From<Vec<Attachment>> for Incoming {
             return Incoming::NONE;
         }
         Incoming(Some(Box::new(attachments.into_iter().map(Some).collect())))
+    }
+}
+
+impl From<Incoming> for Vec<Attachment> {
+    fn from(incoming: Incoming) -> Self {
+        incoming.0.map(|attachments| attachments.into_iter().flatten().collect()).unwrap_or_default()
     }
 }
 

@@ -134,6 +134,7 @@ impl<'a> Values<'a> {
     }
 
     /// The next value; see [`decode`].
+    #[inline]
     pub(crate) fn next<T: DeserializeOwned>(&mut self) -> Result<T, DecodeFailure> {
         attachments::while_decoding(&mut self.attachments, || T::deserialize(&mut self.reader))
             .map_err(DecodeFailure::from)
@@ -151,6 +152,7 @@ impl<'a> Values<'a> {
 }
 
 /// The only value that `bytes` and `attachments` hold; see [`decode`].
+#[inline]
 pub(crate) fn decode_with_attachments<T: DeserializeOwned>(
     bytes: &[u8],
     attachments: Incoming,

@@ -5,7 +5,7 @@
 //! Numbers are little-endian. So each call reads what is its own and nothing else, whatever becomes of the calls before
 //! it. A task of one call has no parts: its payload is that of the call.
 
-use crate::wire::attachments::Encoded;
+use crate::wire::attachments::{Encoded, Incoming};
 use crate::wire::codec::{self, DecodeFailure};
 use crate::wire::failure::Failure;
 use crate::wire::memory::Attachment;
@@ -27,7 +27,7 @@ const FAILURE: u32 = LONG - 1;
 #[derive(Debug, PartialEq)]
 pub(crate) enum Part<'a> {
     /// Encoded values, and the buffers that they name.
-    Value(&'a [u8], Vec<Attachment>),
+    Value(&'a [u8], Incoming),
     /// The call has failed.
     Failure(Failure),
 }
@@ -93,7 +93,7 @@ pub(crate) fn take<'a>(
     }
     let (part, rest) = rest.split_at_checked(length as usize).ok_or_else(cut_short)?;
     *bytes = rest;
-    Ok(Part::Value(part, Vec::new()))
+    Ok(Part::Value(part, Incoming::NONE))
 }
 
 /// A part with attachments, or a failure, or a long one.
@@ -111,7 +111,7 @@ fn take_long<'a>(
     if count == FAILURE {
         return codec::decode(part).map(Part::Failure);
     }
-    Ok(Part::Value(part, message::take_attachments(attachments, count)?))
+    Ok(Part::Value(part, message::take_attachments(attachments, count)?.into()))
 }
 
 #[cold]
@@ -141,7 +141,7 @@ mod tests {
         let mut bytes = long_header(2, 0).to_vec();
         bytes.extend_from_slice(b"yes");
         let mut rest = bytes.as_slice();
-        assert_eq!(take(&mut rest, &mut Vec::new().into_iter()), Ok(Part::Value(b"ye", vec![])));
+        assert_eq!(take(&mut rest, &mut Vec::new().into_iter()), Ok(Part::Value(b"ye", Incoming::NONE)));
         assert_eq!(rest, b"s");
     }
 
@@ -169,7 +169,10 @@ mod tests {
             let (mut bytes, mut attachments) = (encoded.bytes.as_slice(), encoded.attachments.into_iter());
             for part in &parts {
                 let expected = match part {
-                    Some((bytes, attachments)) => Part::Value(bytes, (0..*attachments).map(attachment).collect()),
+                    Some((bytes, attachments)) => {
+                        let attachments: Vec<_> = (0..*attachments).map(attachment).collect();
+                        Part::Value(bytes, attachments.into())
+                    }
                     None => Part::Failure(Failure::new(FailureKind::Panicked, "no")),
                 };
                 prop_assert_eq!(take(&mut bytes, &mut attachments), Ok(expected));

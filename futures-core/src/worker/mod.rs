@@ -11,7 +11,7 @@ use crate::driver::options::DEFAULT_SHUTDOWN_LIMIT;
 use crate::error::Result;
 use crate::task::registry::Registry;
 use crate::task::{self, Input, Output};
-use crate::wire::attachments::{Encoded, Incoming};
+use crate::wire::attachments::Encoded;
 use crate::wire::codec::{DecodeFailure, Limits};
 use crate::wire::failure::{Failure, FailureKind};
 use crate::wire::frame::Frame;
@@ -255,10 +255,9 @@ fn run(
     let (mut arguments, mut attachments) = (call.arguments, attachments.into_iter());
     let mut failed = false;
     for _ in 0..call.count {
-        let Part::Value(bytes, attachments) = parts::take(&mut arguments, &mut attachments)? else {
+        let Part::Value(bytes, mut attachments) = parts::take(&mut arguments, &mut attachments)? else {
             return Err(DecodeFailure("a call has a failure for arguments".to_owned()));
         };
-        let mut attachments = Incoming::from(attachments);
         let (start, attached) = (encoded.bytes.len(), encoded.attachments.len());
         let result = task::catch(|| {
             parts::append(encoded, |encoded| {

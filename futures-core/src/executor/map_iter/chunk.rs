@@ -2,7 +2,7 @@
 
 use crate::driver::outcome::Results;
 use crate::error::{Error, Kind, Result};
-use crate::future::{Handle, Listening};
+use crate::future::Handle;
 use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::collections::VecDeque;
@@ -15,9 +15,6 @@ pub(super) type Panic = Box<dyn Any + Send>;
 pub(super) struct Chunk {
     /// None if no item of the chunk could be encoded.
     pub(super) future: Option<Handle>,
-    /// Says when it is done, if the order of the chunks does not matter.
-    #[expect(dead_code, reason = "it listens until it is dropped")]
-    pub(super) listening: Option<Listening>,
     pub(super) count: usize,
     /// The items that could not be encoded, by their place in the chunk, last first.
     pub(super) unencodable: Vec<(usize, Error)>,

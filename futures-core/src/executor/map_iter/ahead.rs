@@ -1,0 +1,96 @@
+//! The chunks of a map that have been submitted and not been taken out, and which of them comes next.
+
+use super::chunk::Chunk;
+use crate::base::parker::Awaited;
+use crate::driver::completions::Watch;
+use crate::future::Listening;
+use crate::pool::shared::Pool;
+use crate::pool::waiting::next_report;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+pub(super) enum Ahead {
+    /// They are taken out in the order of their items.
+    InOrder(VecDeque<Chunk>),
+    AsDone(AsDone),
+}
+
+/// Chunks that are taken out as they are done.
+#[derive(Default)]
+pub(super) struct AsDone {
+    /// By their numbers, with what listens until it is dropped.
+    chunks: BTreeMap<usize, (Chunk, Option<Listening>)>,
+    /// The number of the next one.
+    next: usize,
+    /// Reports the number of each that is done.
+    watch: Arc<Watch>,
+}
+
+impl Ahead {
+    pub(super) fn new(unordered: bool) -> Self {
+        if unordered { Ahead::AsDone(AsDone::default()) } else { Ahead::InOrder(VecDeque::new()) }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Ahead::InOrder(chunks) => chunks.len(),
+            Ahead::AsDone(AsDone { chunks, .. }) => chunks.len(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the next chunk can be taken out without waiting.
+    pub(super) fn is_ready(&self) -> bool {
+        match self {
+            Ahead::InOrder(chunks) => chunks.front().is_some_and(Chunk::is_done),
+            Ahead::AsDone(AsDone { watch, .. }) => watch.is_done(),
+        }
+    }
+
+    pub(super) fn push(&mut self, chunk: Chunk) {
+        match self {
+            Ahead::InOrder(chunks) => chunks.push_back(chunk),
+            Ahead::AsDone(AsDone { chunks, next, watch }) => {
+                let listening = chunk.future.as_ref().map(|future| future.watch(watch, *next, false));
+                if listening.is_none() {
+                    // Without a task it is done.
+                    watch.report(*next);
+                }
+                chunks.insert(*next, (chunk, listening));
+                *next += 1;
+            }
+        }
+    }
+
+    /// Takes out the next chunk when it is done; `None` if that is not in time, or if there is none.
+    pub(super) fn next_done(&mut self, pool: &Arc<Pool>, deadline: Option<Instant>) -> Option<Chunk> {
+        match self {
+            Ahead::InOrder(chunks) => {
+                let future = chunks.front()?.future.as_ref();
+                let is_late = future.is_some_and(|future| future.wait(deadline).is_err_and(|error| error.is_timeout()));
+                if is_late { None } else { chunks.pop_front() }
+            }
+            Ahead::AsDone(AsDone { chunks, watch, .. }) => {
+                let number = next_report(watch, Some(pool), deadline)?;
+                chunks.remove(&number).map(|(chunk, _)| chunk)
+            }
+        }
+    }
+
+    /// Cancels what has not been sent to a worker.
+    pub(super) fn cancel(&self) {
+        let cancel = |chunk: &Chunk| {
+            if let Some(future) = &chunk.future {
+                future.cancel();
+            }
+        };
+        match self {
+            Ahead::InOrder(chunks) => chunks.iter().for_each(cancel),
+            Ahead::AsDone(AsDone { chunks, .. }) => chunks.values().for_each(|(chunk, _)| cancel(chunk)),
+        }
+    }
+}
