@@ -1,94 +1,90 @@
 //! Every promise on every executor: threads, spawned workers, command line mode, communicators.
+//!
+//! Each promise is a test of its own in each run: `cargo test --test conformance command_line_2::a_map`. A run checks
+//! all promises that are asked for, in one process, which the first of its tests starts.
 
-use futures_mpi_tests::conformance::{self, Kind, Setting};
+use futures_mpi_tests::conformance::{self, Run, WELL};
 use futures_mpi_tests::harness::{self, Launch};
-use std::time::Duration;
+use libtest_mimic::{Arguments, Completion, Failed, FormatSetting, Trial};
+use std::process::ExitCode;
+use std::sync::Arc;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_conformance");
 const ON_COMMUNICATORS: &str = env!("CARGO_BIN_EXE_conformance_comm");
 
-/// All promises take some seconds; this is for a machine that does something else as well.
-const LIMIT: Duration = Duration::from_secs(240);
-
-#[test]
-fn threads_keep_every_promise() {
-    for workers in [1, 3] {
-        let (kept, broken) = conformance::run(&Setting { kind: Kind::Threads, workers }, "");
-        assert!(kept > 50 && broken == 0, "{broken} promises are broken with {workers} threads");
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    if !arguments.quiet {
+        // Thousands of lines would hide those that matter.
+        arguments.format.get_or_insert(FormatSetting::Terse);
     }
+    let is_asked = |name: &str| !arguments.is_filtered_out(&Trial::test(name, || Ok(())));
+    let runs: Vec<_> = runs().into_iter().map(|run| Arc::new(run.asking(is_asked))).collect();
+    // Promise by promise: so the threads of the test runner do not all wait for the same run.
+    let names = conformance::all().map(|promise| promise.name);
+    let mut trials: Vec<_> =
+        names.flat_map(|name| runs.iter().map(move |run| trial(run, name, move |run| run.verdict(name)))).collect();
+    trials.extend(runs.iter().map(|run| trial(run, WELL, Run::end)));
+    trials.push(Trial::ignorable_test("an_unknown_thread_level_is_refused", an_unknown_thread_level_is_refused));
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-#[test]
-fn spawned_workers_keep_every_promise() {
-    if harness::spawn_or_skip().is_none() {
-        return;
-    }
-    // With two, they are spawned under mpiexec, by the next test.
-    for workers in ["1", "4"] {
-        let launch = Launch::alone().clean_environment().program(PROGRAM).args(["mpi", workers]);
-        assert_kept(if workers == "4" { dozing(launch) } else { launch });
-    }
+fn trial(
+    run: &Arc<Run>,
+    name: &str,
+    verdict: impl FnOnce(&Run) -> Option<Result<(), String>> + Send + 'static,
+) -> Trial {
+    let asked = Arc::clone(run);
+    Trial::ignorable_test(run.test(name), move || match verdict(&asked) {
+        Some(Ok(())) => Ok(Completion::Completed),
+        Some(Err(reason)) => Err(Failed::from(reason)),
+        None => Ok(Completion::ignored_with("it cannot be run here")),
+    })
 }
 
-#[test]
-fn workers_spawned_under_mpiexec_keep_every_promise() {
-    if harness::spawn_or_skip().is_some() {
-        assert_kept(Launch::mpiexec(1).program(PROGRAM).args(["mpi", "2"]));
-    }
+/// Every way in which the suite is run.
+fn runs() -> Vec<Run> {
+    vec![
+        Run::new("threads_1", || Some(program(Launch::plain(), "threads", 1))),
+        Run::new("threads_3", || Some(program(Launch::plain(), "threads", 3))),
+        Run::new("spawned_1", || spawned(1)),
+        // With two, they are spawned under mpiexec.
+        Run::new("spawned_4", || spawned(4).map(dozing)),
+        Run::new("spawned_under_mpiexec_2", || harness::spawn_or_skip().map(|_| program(Launch::mpiexec(1), "mpi", 2))),
+        Run::new("command_line_1", || command_line(1).map(unfetched)),
+        Run::new("command_line_2", || command_line(2)),
+        Run::new("command_line_4", || command_line(4)),
+        Run::new("executors_that_share_a_pool_2", || {
+            harness::mpiexec_or_skip().map(|_| program(Launch::mpiexec(3), "mpi-beside", 2))
+        }),
+        Run::new("communicator_of_1", || communicator(1, "first")),
+        Run::new("communicator_of_2", || communicator(2, "last").map(dozing)),
+        Run::new("communicator_of_5", || communicator(5, "first")),
+        Run::new("communicator_of_5_rooted_at_the_last", || communicator(5, "last")),
+        // Frames that are larger than MPI's count of bytes are sent in parts; here every frame is, that is longer than
+        // 1000 bytes.
+        Run::new("frames_in_parts_2", || Some(dozing(command_line(2)?.env("FUTURES_MPI_TEST_PART_BYTES", "1000")))),
+        Run::new("serialized_2", || Some(command_line(2)?.env("FUTURES_MPI_THREAD_LEVEL", "serialized")))
+            .not_saying("MPI gives only"),
+        Run::new("funneled_2", || Some(command_line(2)?.env("FUTURES_MPI_THREAD_LEVEL", "funneled")))
+            .saying("MPI gives only MPI_THREAD_FUNNELED"),
+    ]
 }
 
-#[test]
-fn command_line_mode_keeps_every_promise() {
-    if harness::mpiexec_or_skip().is_none() {
-        return;
-    }
-    for workers in [1, 2, 4] {
-        let launch = Launch::mpiexec(workers + 1).program(PROGRAM).args(["mpi".to_owned(), workers.to_string()]);
-        assert_kept(if workers == 1 { unfetched(launch) } else { launch });
-    }
+fn program(launch: Launch, kind: &str, workers: u32) -> Launch {
+    launch.program(PROGRAM).args([kind.to_owned(), workers.to_string()])
 }
 
-#[test]
-fn executors_that_share_a_pool_keep_every_promise() {
-    if harness::mpiexec_or_skip().is_some() {
-        assert_kept(Launch::mpiexec(3).program(PROGRAM).args(["mpi-beside", "2"]));
-    }
+fn spawned(workers: u32) -> Option<Launch> {
+    harness::spawn_or_skip().map(|_| program(Launch::alone().clean_environment(), "mpi", workers))
 }
 
-#[test]
-fn communicators_keep_every_promise() {
-    if harness::mpiexec_or_skip().is_none() {
-        return;
-    }
-    for (ranks, root) in [(1, "first"), (2, "last"), (5, "first"), (5, "last")] {
-        let launch = Launch::mpiexec(ranks).program(ON_COMMUNICATORS).arg(root);
-        assert_kept(if ranks == 2 { dozing(launch) } else { launch });
-    }
+fn command_line(workers: u32) -> Option<Launch> {
+    harness::mpiexec_or_skip().map(|_| program(Launch::mpiexec(workers + 1), "mpi", workers))
 }
 
-/// Frames that are larger than MPI's count of bytes are sent in parts; here every frame is, that is longer than 1000
-/// bytes.
-#[test]
-fn frames_in_parts_keep_every_promise() {
-    if harness::mpiexec_or_skip().is_some() {
-        let launch = Launch::mpiexec(3).env("FUTURES_MPI_TEST_PART_BYTES", "1000");
-        assert_kept(dozing(launch).program(PROGRAM).args(["mpi", "2"]));
-    }
-}
-
-#[test]
-fn lower_thread_levels_keep_every_promise() {
-    if harness::mpiexec_or_skip().is_some() {
-        let launch =
-            |level| Launch::mpiexec(3).env("FUTURES_MPI_THREAD_LEVEL", level).program(PROGRAM).args(["mpi", "2"]);
-        let outcome = launch("serialized").limit(LIMIT).run();
-        outcome.expect_success().expect_said("promises kept, 0 broken").expect_not_said("MPI gives only");
-        let outcome = launch("funneled").limit(LIMIT).run();
-        outcome.expect_success().expect_said("promises kept, 0 broken");
-        outcome.expect_said("MPI gives only MPI_THREAD_FUNNELED");
-        let outcome = launch("some").limit(LIMIT).run();
-        outcome.expect_failure().expect_said("FUTURES_MPI_THREAD_LEVEL is \"some\"");
-    }
+fn communicator(ranks: u32, root: &str) -> Option<Launch> {
+    harness::mpiexec_or_skip().map(|_| Launch::mpiexec(ranks).program(ON_COMMUNICATORS).arg(root))
 }
 
 /// Processes that wait doze after milliseconds, and for longer than any test waits: a call that is missing is a broken
@@ -103,7 +99,9 @@ fn unfetched(launch: Launch) -> Launch {
     launch.env("OMPI_MCA_btl_vader_single_copy_mechanism", "none").env("OMPI_MCA_smsc", "^cma,knem,xpmem")
 }
 
-fn assert_kept(launch: Launch) {
-    let outcome = launch.limit(LIMIT).run();
-    outcome.expect_success().expect_said("promises kept, 0 broken").expect_said("a callback has had enough");
+fn an_unknown_thread_level_is_refused() -> Result<Completion, Failed> {
+    let Some(launch) = command_line(2) else { return Ok(Completion::ignored_with("it cannot be run here")) };
+    let outcome = launch.env("FUTURES_MPI_THREAD_LEVEL", "some").run();
+    outcome.expect_failure().expect_said("FUTURES_MPI_THREAD_LEVEL is \"some\"");
+    Ok(Completion::Completed)
 }

@@ -1,7 +1,7 @@
 //! Checks the promises of executors in this process: on its threads, on workers that it spawns, or in command line
 //! mode.
 //!
-//! usage: `conformance threads|mpi|mpi-beside WORKERS [PART_OF_A_NAME]`; the status is 0 if every promise is kept. With
+//! usage: `conformance threads|mpi|mpi-beside WORKERS [PART_OF_A_NAME...]`; the status is 0 if every promise is kept. With
 //! `mpi-beside` another executor is busy meanwhile, which in command line mode shares the pool.
 
 use futures_mpi_tests::conformance::{self, Kind, Setting};
@@ -19,16 +19,16 @@ fn main() -> ExitCode {
     };
     let Some(Ok(workers)) = arguments.next().map(str::parse) else { return usage() };
     let setting = Setting { kind, workers };
-    let filter = arguments.next().unwrap_or("");
+    let parts: Vec<_> = arguments.collect();
     let (kept, broken) = if beside {
-        conformance::beside(&setting, || conformance::run(&setting, filter))
+        conformance::beside(&setting, || conformance::run(&setting, &parts))
     } else {
-        conformance::run(&setting, filter)
+        conformance::run(&setting, &parts)
     };
     if kept > 0 && broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: conformance threads|mpi|mpi-beside WORKERS [PART_OF_A_NAME]");
+    eprintln!("usage: conformance threads|mpi|mpi-beside WORKERS [PART_OF_A_NAME...]");
     ExitCode::from(2)
 }

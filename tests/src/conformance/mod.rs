@@ -14,6 +14,7 @@ mod gate;
 mod groups;
 mod hooks;
 mod initializer;
+mod launched;
 mod lifecycle;
 mod limits;
 mod maps;
@@ -31,6 +32,7 @@ use futures_mpi::mpi::traits::*;
 use futures_mpi::{Error, Executor, GlobalValue, IntoArgs, TaskId};
 use futures_mpi::{MpiCommBuilder, MpiCommExecutor, MpiPoolBuilder, MpiPoolExecutor};
 use futures_mpi::{ThreadPoolBuilder, ThreadPoolExecutor};
+pub use launched::{Run, WELL};
 use std::any::Any;
 use std::ops::Deref;
 use std::panic::{self, AssertUnwindSafe};
@@ -199,11 +201,12 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
     families.into_iter().flatten()
 }
 
-/// Checks the promises whose names contain `filter`, prints for each how long it took, and returns how many were kept
+/// Checks the promises whose names contain one of `parts`, or all if there are none, prints for each how long it took, and returns how many were kept
 /// and broken.
-pub fn run(setting: &Setting, filter: &str) -> (usize, usize) {
+pub fn run(setting: &Setting, parts: &[impl AsRef<str>]) -> (usize, usize) {
     let (mut kept, mut broken) = (0, Vec::new());
-    for promise in all().filter(|promise| promise.name.contains(filter)) {
+    let is_asked = |name: &str| parts.is_empty() || parts.iter().any(|part| name.contains(part.as_ref()));
+    for promise in all().filter(|promise| is_asked(promise.name)) {
         println!("{} ...", promise.name);
         let begin = Instant::now();
         let word = match panic::catch_unwind(AssertUnwindSafe(|| (promise.check)(setting))) {
