@@ -1,7 +1,9 @@
 //! Style as tests: every rule on every file, and on samples that it must refuse and accept.
 
 use futures_mpi_tests::conformance;
-use futures_mpi_tests::tidy::{Violation, files, houses, imports, layout, reference, scheduler, sources};
+use futures_mpi_tests::tidy::{
+    Violation, constants, files, houses, imports, layout, pages, reference, scheduler, sources,
+};
 
 type Rule = fn(&str, &str) -> Vec<Violation>;
 
@@ -66,6 +68,25 @@ fn texts_name_no_paths_of_one_machine() {
     for ending in [".md", ".toml", ".stderr"] {
         check(ending, layout::no_absolute_paths);
     }
+}
+
+#[test]
+fn cells_of_tables_are_short() {
+    check(".md", pages::cells_are_short);
+}
+
+#[test]
+fn links_lead_to_files_and_headings() {
+    report(pages::links_lead_somewhere(&files::texts(".md"), &files::paths()));
+}
+
+#[test]
+fn the_page_of_the_tuning_constants_is_true() {
+    let [page] = &files::texts(constants::PAGE)[..] else { panic!("there is one page") };
+    let sources = files::texts(".rs");
+    assert!(constants::rows(&page.text).len() > 80, "the page has more rows");
+    report(constants::rows_are_true(&page.text, &sources));
+    report(constants::durations_have_rows(&page.text, &sources));
 }
 
 #[test]
@@ -227,6 +248,64 @@ fn samples_of_absolute_paths() {
         refuses(layout::no_absolute_paths, "README.md", &[&text]);
     }
     accepts(layout::no_absolute_paths, "README.md", &good);
+}
+
+#[test]
+fn samples_of_cells() {
+    let (short, long) = (vec!["a"; pages::WORDS_MAX].join(" "), vec!["a"; pages::WORDS_MAX + 1].join(" "));
+    refuses(
+        pages::cells_are_short,
+        "a.md",
+        &[&format!("| b | {long} |"), &format!("|{long}|"), &format!("  | {long}")],
+    );
+    let good = [format!("| {short} | {short} |"), long.clone(), format!("```\n| {long} |\n```")];
+    good.iter().for_each(|text| accepts(pages::cells_are_short, "a.md", &[text]));
+    let half = vec!["a"; pages::WORDS_MAX / 2 + 1].join(" ");
+    refuses(pages::cells_are_short, "a.md", &[&format!("| {half} \\| {half} |")]);
+}
+
+#[test]
+fn samples_of_links() {
+    let page = |path: &str, text: &str| files::Text { path: path.to_owned(), text: text.to_owned() };
+    let found = |link: &str| {
+        let a = page("docs/a.md", &format!("# A: `b`, and c\n\n```sh\n# No heading\n```\n[x]({link})"));
+        let paths = ["docs/a.md", "docs/b/c.svg", "D.md"].map(str::to_owned);
+        pages::links_lead_somewhere(&[a, page("D.md", "## Two  words?")], &paths).len()
+    };
+    for good in ["a.md", "b/c.svg", "b", "./b/", "../D.md", "#a-b-and-c", "../D.md#two--words", "https://x.y/z#1"] {
+        assert_eq!(found(good), 0, "{good}");
+    }
+    for bad in ["b.md", "D.md", "../docs/c.svg", "#a-b", "#no-heading", "../D.md#a-b-and-c", "b/c.svg#a"] {
+        assert_eq!(found(bad), 1, "{bad}");
+    }
+}
+
+#[test]
+fn samples_of_the_page_of_the_tuning_constants() {
+    let code = "pub(super) const A: Duration = Duration::from_millis(1_500);\n    const B: usize = 64 << 10;\n\
+                pub const C: u32 = 500_000;\nconst E: Duration = Duration::from_secs(2 * 60);\n// const F: u8 = 1;\n";
+    let sources = [files::Text { path: "futures-core/src/a.rs".to_owned(), text: code.to_owned() }];
+    let row =
+        |name: &str, file: &str, value: &str| format!("| `{name}` | `futures-core/src/{file}` | {value} | why |\n");
+    let wrong = |row: &str| constants::rows_are_true(row, &sources).len();
+    for (name, value) in [("A", "1,500 ms"), ("B", "64 KiB"), ("B", "65,536 B"), ("C", "500,000 ns"), ("E", "120 s")] {
+        assert_eq!(wrong(&row(name, "a.rs", value)), 0, "{name} {value}");
+    }
+    for (name, file, value) in [
+        ("A", "a.rs", "1500"),
+        ("B", "a.rs", "64 MiB"),
+        ("C", "a.rs", "half a million"),
+        ("E", "b.rs", "120 s"),
+        ("F", "a.rs", "1"),
+        ("G", "a.rs", "1"),
+    ] {
+        assert_eq!(wrong(&row(name, file, value)), 1, "{name} {file} {value}");
+    }
+    let missing = |page: &str| constants::durations_have_rows(page, &sources).len();
+    assert_eq!(missing(""), 2);
+    assert_eq!(missing(&row("A", "a.rs", "1,500 ms")), 1);
+    assert_eq!(missing(&(row("A", "a.rs", "1,500 ms") + &row("E", "a.rs", "120 s"))), 0);
+    assert_eq!(missing(&(row("A", "b.rs", "1,500 ms") + &row("E", "a.rs", "120 s"))), 1);
 }
 
 #[test]

@@ -4,10 +4,12 @@
 //! tracked file, and to bad samples, so that no rule is vacuous.
 
 pub mod code;
+pub mod constants;
 pub mod files;
 pub mod houses;
 pub mod imports;
 pub mod layout;
+pub mod pages;
 pub mod reference;
 pub mod scheduler;
 pub mod sources;
