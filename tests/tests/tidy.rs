@@ -81,6 +81,12 @@ fn links_lead_to_files_and_headings() {
 }
 
 #[test]
+fn files_that_pages_name_exist() {
+    let paths = files::paths();
+    report(files::texts(".md").iter().flat_map(|page| pages::named_files_exist(page, &paths)).collect());
+}
+
+#[test]
 fn the_page_of_the_tuning_constants_is_true() {
     let [page] = &files::texts(constants::PAGE)[..] else { panic!("there is one page") };
     let sources = files::texts(".rs");
@@ -278,6 +284,24 @@ fn samples_of_links() {
     for bad in ["b.md", "D.md", "../docs/c.svg", "#a-b", "#no-heading", "../D.md#a-b-and-c", "b/c.svg#a"] {
         assert_eq!(found(bad), 1, "{bad}");
     }
+}
+
+#[test]
+fn samples_of_named_files() {
+    let paths = ["tests/src/a.rs", "tests/src/b/mod.rs", "tests/c.rs"].map(str::to_owned);
+    let found = |path: &str, text: &str| {
+        let page = files::Text { path: path.to_owned(), text: text.to_owned() };
+        pages::named_files_exist(&page, &paths).len()
+    };
+    for good in
+        ["`tests/src/a.rs`, `b/mod.rs`", "`tests/src/b/` `a.rs` `b/` `c.rs`", "`a.rs`, `x/y`", "`tests/c.rs` `-c/`"]
+    {
+        assert_eq!(found("a.md", good), 0, "{good}");
+    }
+    for bad in ["`tests/src/c.rs`", "`tests/b/`", "`tests/c.rs`, `a.rs`", "`tests/src/b/mod.rs`: `d/`", "`docs/x`"] {
+        assert_eq!(found("a.md", bad), 1, "{bad}");
+    }
+    assert_eq!(found("docs/recipes.md", "`tests/d.rs`"), 0);
 }
 
 #[test]

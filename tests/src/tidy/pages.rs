@@ -27,8 +27,7 @@ pub fn links_lead_somewhere(pages: &[Text], paths: &[String]) -> Vec<Violation> 
         for (number, link) in links(&page.text) {
             let (file, heading) = link.split_once('#').map_or((link, None), |(file, heading)| (file, Some(heading)));
             let target = if file.is_empty() { page.path.clone() } else { from(&page.path, file) };
-            let folder = format!("{}/", target.trim_end_matches('/'));
-            if !paths.iter().any(|path| *path == target || path.starts_with(&folder)) {
+            if !exists(&target, paths) {
                 violations.push(Violation::new(&page.path, number, format!("`{link}` leads to no file")));
             }
             let Some(heading) = heading else { continue };
@@ -39,6 +38,58 @@ pub fn links_lead_somewhere(pages: &[Text], paths: &[String]) -> Vec<Violation> 
         }
     }
     violations
+}
+
+/// The folders with which the path of a file begins.
+const ROOTS: [&str; 6] = ["futures-core/", "futures-mpi/", "futures-macros/", "tests/", "examples/", "docs/"];
+
+/// The pages that name files of the reader's own program.
+const ABOUT_OTHER_FILES: [&str; 2] = ["docs/first-steps.md", "docs/recipes.md"];
+
+/// Every file and folder that a page names in code exists. Behind a whole path, a path in the same line may be a shorter
+/// one, from the folder of the former or from one around it.
+pub fn named_files_exist(page: &Text, paths: &[String]) -> Vec<Violation> {
+    if ABOUT_OTHER_FILES.contains(&page.path.as_str()) {
+        return Vec::new();
+    }
+    let mut violations = Vec::new();
+    for (number, line) in prose(&page.text) {
+        let mut last = None;
+        for word in line.split('`').skip(1).step_by(2).filter(|word| is_path(word)) {
+            let whole = ROOTS.iter().any(|root| word.starts_with(root));
+            let found = match last {
+                _ if whole => exists(word, paths),
+                Some(last) => around(last).any(|folder| exists(&format!("{folder}/{word}"), paths)),
+                None => continue,
+            };
+            if !found {
+                violations.push(Violation::new(&page.path, number, format!("`{word}` is no file of the repository")));
+            }
+            if whole {
+                last = Some(word);
+            }
+        }
+    }
+    violations
+}
+
+/// Whether a piece of code is the path of a file or folder.
+fn is_path(word: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+    let ends = word.ends_with(".rs") || word.ends_with('/') || ROOTS.iter().any(|root| word.starts_with(root));
+    ends && word.chars().all(is_part) && word.starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
+/// A folder, or the one of a file, and those around it.
+fn around(path: &str) -> impl Iterator<Item = &str> {
+    let folder = |path: &str| path.rfind('/');
+    let innermost = folder(path).map(|at| &path[..at]);
+    std::iter::successors(innermost, move |path| folder(path).map(|at| &path[..at]))
+}
+
+fn exists(path: &str, paths: &[String]) -> bool {
+    let folder = format!("{}/", path.trim_end_matches('/'));
+    paths.iter().any(|known| known == path || known.starts_with(&folder))
 }
 
 /// The cells of a row of a table, without the bars around them.
