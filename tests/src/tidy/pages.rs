@@ -82,9 +82,11 @@ fn is_path(word: &str) -> bool {
 
 /// A folder, or the one of a file, and those around it.
 fn around(path: &str) -> impl Iterator<Item = &str> {
-    let folder = |path: &str| path.rfind('/');
-    let innermost = folder(path).map(|at| &path[..at]);
-    std::iter::successors(innermost, move |path| folder(path).map(|at| &path[..at]))
+    std::iter::successors(folder(path), |inner| folder(inner))
+}
+
+fn folder(path: &str) -> Option<&str> {
+    path.rfind('/').map(|at| &path[..at])
 }
 
 fn exists(path: &str, paths: &[String]) -> bool {
