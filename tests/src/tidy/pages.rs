@@ -46,8 +46,8 @@ const ROOTS: [&str; 6] = ["futures-core/", "futures-mpi/", "futures-macros/", "t
 /// The pages that name files of the reader's own program.
 const ABOUT_OTHER_FILES: [&str; 2] = ["docs/first-steps.md", "docs/recipes.md"];
 
-/// Every file and folder that a page names in code exists. Behind a whole path, a path in the same line may be a shorter
-/// one, from the folder of the former or from one around it.
+/// Every file and folder that a page names in code exists. Behind a whole path, the same line may have shorter ones,
+/// from the folder of the former or from one around it.
 pub fn named_files_exist(page: &Text, paths: &[String]) -> Vec<Violation> {
     if ABOUT_OTHER_FILES.contains(&page.path.as_str()) {
         return Vec::new();
