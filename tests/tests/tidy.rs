@@ -404,16 +404,20 @@ fn every_test_that_the_fault_matrix_names_exists() {
     assert!(missing.is_empty(), "these tests do not exist: {missing:?}");
 }
 
-/// The page about the reference names a test for each of its tests, as `file::function`, and counts them.
+/// The page about the reference names a test for each of its tests, as `file::function`, and counts them; a promise and
+/// a run of all promises are in `conformance`.
 #[test]
 fn every_test_that_the_page_about_the_reference_names_exists() {
     let [page] = &files::texts(reference::PAGE)[..] else { panic!("there is one page") };
+    let [runs] = &files::texts("tests/tests/conformance.rs")[..] else { panic!("there is one file of runs") };
     report(reference::rows_are_complete_and_counted(&page.text));
     let sources = files::texts(".rs");
     let exists = |file: &str, function: &str| {
         let of_file = |path: &str| path.ends_with(&format!("/{file}.rs"));
         let is_promise = file == "conformance" && conformance::all().any(|promise| promise.name == function);
+        let is_run = file == "conformance" && runs.text.contains(&format!("Run::new(\"{function}\""));
         is_promise
+            || is_run
             || sources.iter().any(|source| of_file(&source.path) && reference::defines_test(&source.text, function))
     };
     let named = reference::tests_named(&page.text);
