@@ -1,7 +1,7 @@
 //! What values of different kinds cost on their way, and calls in chunks.
 //!
-//! `cargo bench -p futures-mpi-core --bench values`; a word after `--` chooses among them. A value is encoded and decoded
-//! twice: as an argument and as a result.
+//! `cargo bench -p futures-mpi-core --bench values`; a word after `--` chooses among them. A value is encoded and
+//! decoded twice: as an argument and as a result.
 
 mod in_memory;
 

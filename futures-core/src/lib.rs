@@ -49,8 +49,8 @@ pub use executor::map_iter::MapIter;
 pub use executor::options;
 pub use executor::thread_pool::{ThreadPoolBuilder, ThreadPoolExecutor};
 pub use future::{
-    AsCompleted, AsCompletedInTime, Future, Resolve, ReturnWhen, Waited, as_completed, catch, collect, compose, then,
-    wait,
+    AsCompleted, AsCompletedTimeout, DoneAndNotDone, Future, Resolve, ReturnWhen, as_completed, catch, collect,
+    compose, then, wait,
 };
 #[doc(inline)]
 pub use futures_mpi_macros::remote_task;
@@ -65,7 +65,7 @@ pub use worker::globals::global;
 #[doc(hidden)]
 pub mod engine {
     pub use crate::base::backoff::{Backoff, Pause};
-    pub use crate::base::doze::Doze;
+    pub use crate::base::deep_sleep::DeepSleep;
     pub use crate::base::ids::{ClientNumber, FunctionNumber, TaskNumber};
     pub use crate::base::say::say;
     pub use crate::error::Kind;
@@ -74,7 +74,7 @@ pub mod engine {
     pub use crate::pool::stepper::Stepper;
     pub use crate::scheduler::{Action, Event, Prefetch, Scheduler};
     pub use crate::task::registry::check_functions;
-    pub use crate::task::take_worker_alone;
+    pub use crate::task::require_exclusive_worker;
     pub use crate::wire::frame::Frame;
     pub use crate::wire::memory::{Attachment, Memory, Recycler};
     pub use crate::wire::message::calls_apart;

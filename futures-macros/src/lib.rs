@@ -2,9 +2,9 @@
 //! own.
 //!
 //! An attribute's way: `parse` (tokens to syntax) → `validate` (what cannot be sent to a worker) → `model` (what is to
-//! be generated) → `expand`; or, on a mistake, `fallback`. `locate` has the path of the library. Users take the attributes from the
-//! library that they depend on: `remote_task` stands in `futures_mpi_core`, `remote_task_with_mpi` in `futures_mpi`
-//! under the name `remote_task`.
+//! be generated) → `expand`; or, on a mistake, `fallback`. `locate` has the path of the library. Users take the
+//! attributes from the library that they depend on: `remote_task` stands in `futures_mpi_core`, `remote_task_with_mpi`
+//! in `futures_mpi` under the name `remote_task`.
 
 mod expand;
 mod fallback;

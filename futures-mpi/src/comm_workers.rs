@@ -87,7 +87,7 @@ pub fn get_comm_workers() -> Result<WorkersCommunicator> {
              called in the thread in which the task runs",
         )
     })?;
-    engine::take_worker_alone();
+    engine::require_exclusive_worker();
     Ok(WorkersCommunicator { group })
 }
 

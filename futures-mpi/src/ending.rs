@@ -2,7 +2,7 @@
 
 use crate::launch::environment;
 use crate::launch::start::Started;
-use crate::lifeline::Departure;
+use crate::liveness::Departure;
 use crate::sys::{self, Communicator, MpiError, ThreadLevel};
 use futures_mpi_core::engine::say;
 use futures_mpi_core::options::DEFAULT_SHUTDOWN_LIMIT;
@@ -173,14 +173,14 @@ pub(crate) fn finalize(started: &Started, failure: Option<u8>, limit: Option<Dur
         sys::abort(1);
     }
     wait_for_workers(limit);
-    let maimed = WORLD_MAIMED.load(Ordering::Acquire);
-    let ends_with_job = started.owned && maimed && !environment::lets_workers_live();
+    let degraded = WORLD_MAIMED.load(Ordering::Acquire);
+    let ends_with_job = started.owned && degraded && !environment::lets_workers_live();
     if let (true, Some(status)) = (ends_with_job, failure) {
         // MPICH's launcher may overlook the status of a process that ends without MPI while it is ending the others.
         let _ = io::stdout().flush();
         sys::abort(i32::from(status));
     }
-    let may_finalize = started.owned && !maimed && can_finalize() && !sys::is_finalized();
+    let may_finalize = started.owned && !degraded && can_finalize() && !sys::is_finalized();
     if !may_finalize {
         return;
     }
@@ -248,7 +248,7 @@ pub(crate) fn disconnect(communicators: Vec<Communicator>, deadline: Instant) ->
     let time = deadline.saturating_duration_since(Instant::now());
     outcome.recv_timeout(time).unwrap_or_else(|_| {
         let waited = begin.elapsed().as_secs_f64();
-        Err(format!("the workers have said farewell, but MPI did not disconnect from them within {waited:.3} s"))
+        Err(format!("the workers have said goodbye, but MPI did not disconnect from them within {waited:.3} s"))
     })
 }
 

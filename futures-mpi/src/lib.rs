@@ -64,7 +64,7 @@ mod comm_workers;
 mod ending;
 mod executor;
 mod launch;
-mod lifeline;
+mod liveness;
 mod runtime;
 mod service;
 mod spawning;
@@ -77,9 +77,9 @@ pub use executor::pool::{MpiPoolBuilder, MpiPoolExecutor};
 #[cfg(feature = "cbor")]
 pub use futures_mpi_core::Cbor;
 pub use futures_mpi_core::{
-    AsCompleted, AsCompletedInTime, Buffer, Call, Error, Executor, Future, GlobalValue, IntoArgs, Map, MapIter, Pod,
-    Resolve, Result, ReturnWhen, TaskId, ThreadPoolBuilder, ThreadPoolExecutor, Waited, as_completed, catch, collect,
-    compose, global, then, wait,
+    AsCompleted, AsCompletedTimeout, Buffer, Call, DoneAndNotDone, Error, Executor, Future, GlobalValue, IntoArgs, Map,
+    MapIter, Pod, Resolve, Result, ReturnWhen, TaskId, ThreadPoolBuilder, ThreadPoolExecutor, as_completed, catch,
+    collect, compose, global, then, wait,
 };
 pub use futures_mpi_macros::main;
 #[doc(inline)]

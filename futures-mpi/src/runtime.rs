@@ -5,7 +5,7 @@
 use crate::launch::role::{self, WorkerArgument};
 use crate::launch::start::{self, Started};
 use crate::launch::{environment, input};
-use crate::lifeline::{self, Reach, Setting};
+use crate::liveness::{self, Reach, Setting};
 use crate::service::{self, Address};
 use crate::sys::{self, Communicator, ThreadLevel};
 use crate::transport::link::{self, MpiLink, Parting};
@@ -161,7 +161,7 @@ fn begin() -> Result<Process, String> {
     // Before anything can read it.
     let input = argument.and_then(|_| sys::end_input());
     if let Some(argument) = argument.filter(|_| environment::lets_workers_live()) {
-        // There is no life line yet, and if another worker dies now, MPI waits for ever.
+        // There is no liveness connection yet, and if another worker dies now, MPI waits for ever.
         sys::end_after(Some(argument.start_limit.saturating_add(START_GRACE)));
     }
     let started = start::start()?;
@@ -195,7 +195,7 @@ fn begin() -> Result<Process, String> {
     // The ranks of a job cannot be replaced, which is said when an executor is made.
     options.pool.replace_lost_workers = false;
     let limit = options.pool.shutdown_limit;
-    let life_line = Setting::of_environment()?;
+    let liveness = Setting::of_environment()?;
     let size = usize::try_from(world.size().map_err(failed)?).unwrap_or(1);
     let crowded = options::is_crowded(size);
     if let Some(address) = service::address_of_this_process()? {
@@ -220,8 +220,8 @@ fn begin() -> Result<Process, String> {
     let only_driver = started.only_driver();
     let plan = Plan {
         recipe: Box::new(move |notify| {
-            let watch = lifeline::watch(life_line, reach, notify);
-            transport::boxed(MpiTransport::shared(pool).map(|transport| transport.with_life_line(watch)))
+            let watch = liveness::watch(liveness, reach, notify);
+            transport::boxed(MpiTransport::shared(pool).map(|transport| transport.with_liveness(watch)))
         }),
         backoff: Some(backoff),
         crowded,
@@ -330,7 +330,7 @@ fn run_worker(mut link: MpiLink, refusal: Option<&str>) -> ExitCode {
             None => engine::serve(&mut link, place),
             Some(reason) => engine::refuse(&mut link, reason),
         };
-        // The master waits half as long for the farewell.
+        // The master waits half as long for the goodbye.
         ending::flush_output(limit / 4);
         (link.finish_with_process(limit), limit)
     }));

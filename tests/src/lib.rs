@@ -1,12 +1,12 @@
 //! What the tests of futures-mpi share: the [`harness`] that starts processes, the [`conformance`] suite, the
-//! [`simulator`], a pool that is moved [`by_hand`], the [`soak`] scenes, and the rules of style as functions
+//! [`simulator`], a pool that is moved [`stepped_pool`], the [`soak`] scenes, and the rules of style as functions
 //! ([`tidy`]).
 
-pub mod by_hand;
 pub mod conformance;
 pub mod harness;
 pub mod simulator;
 pub mod soak;
+pub mod stepped_pool;
 pub mod tidy;
 
 /// The README's program compiles.

@@ -1,8 +1,8 @@
-//! What becomes of tasks that were sent ahead of others, step by step: the real manager and workers, and a transport that
-//! does what the test says.
+//! What becomes of tasks that were sent ahead of others, step by step: the real manager and workers, and a transport
+//! that does what the test says.
 
 use futures_mpi::{Executor, Future, remote_task};
-use futures_mpi_tests::by_hand::Pool;
+use futures_mpi_tests::stepped_pool::Pool;
 use std::time::Duration;
 
 #[remote_task]
@@ -15,8 +15,8 @@ fn submit(executor: &Executor, calls: i64) -> Vec<Future<i64>> {
     (0..calls).map(|n| executor.submit(square::ID, n)).collect()
 }
 
-/// A pool of two, whose worker 0 is in a call and has others behind it, with all calls; worker 1 is in a call as well, or
-/// is idle.
+/// A pool of two, whose worker 0 is in a call and has others behind it, with all calls; worker 1 is in a call as well,
+/// or is idle.
 fn stuck(idle: bool) -> (Pool, Vec<Future<i64>>) {
     let mut pool = Pool::new(2);
     let calls = submit(&pool.executor, 12);

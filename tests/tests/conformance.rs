@@ -87,14 +87,14 @@ fn communicator(ranks: u32, root: &str) -> Option<Launch> {
     harness::mpiexec_or_skip().map(|_| Launch::mpiexec(ranks).program(ON_COMMUNICATORS).arg(root))
 }
 
-/// Processes that wait doze after milliseconds, and for longer than any test waits: a call that is missing is a broken
-/// promise.
+/// Processes that wait sleep deeply after milliseconds, and for longer than any test waits: a call that is missing is a
+/// broken promise.
 fn dozing(launch: Launch) -> Launch {
-    launch.env("FUTURES_MPI_TEST_DOZE", "120")
+    launch.env("FUTURES_MPI_TEST_DEEP_SLEEP", "120")
 }
 
-/// As in containers that let no process read another's memory: then Open MPI's messages of more than some kilobytes move
-/// only while both processes call MPI.
+/// As in containers that let no process read another's memory: then Open MPI's messages of more than some kilobytes
+/// move only while both processes call MPI.
 fn unfetched(launch: Launch) -> Launch {
     launch.env("OMPI_MCA_btl_vader_single_copy_mechanism", "none").env("OMPI_MCA_smsc", "^cma,knem,xpmem")
 }

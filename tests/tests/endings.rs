@@ -121,8 +121,8 @@ fn a_signal_ends_every_process() {
     }
 }
 
-/// MPICH's launcher gives status 0 now and then when it was ended by a signal: in 13 of 40 runs of a C program that does
-/// nothing but initialise MPI and sleep.
+/// MPICH's launcher gives status 0 now and then when it was ended by a signal: in 13 of 40 runs of a C program that
+/// does nothing but initialise MPI and sleep.
 #[track_caller]
 fn expect_end_by_signal(outcome: &Outcome) {
     if harness::mpi().kind == Kind::Mpich {
@@ -152,7 +152,8 @@ fn workers_do_not_outlive_a_killed_master() {
     }
 }
 
-/// Such a launcher lets the workers live, and its status is 0 whatever has happened: only the life line ends them.
+/// Such a launcher lets the workers live, and its status is 0 whatever has happened: only the liveness connection ends
+/// them.
 #[test]
 fn workers_do_not_outlive_their_master_under_a_launcher_that_goes_on() {
     for launch in launches_that_go_on(|| in_every_mode("wait", "busy")) {
@@ -165,7 +166,7 @@ fn workers_do_not_outlive_their_master_under_a_launcher_that_goes_on() {
     }
 }
 
-/// One of two workers stands still in a task that was given up, and the master before it can answer the farewell of the
+/// One of two workers stands still in a task that was given up, and the master before it can answer the goodbye of the
 /// other, which then waits in `MPI_Finalize` for the first.
 #[test]
 fn a_worker_whose_farewell_has_failed_does_not_outlive_its_master() {
@@ -179,7 +180,7 @@ fn a_worker_whose_farewell_has_failed_does_not_outlive_its_master() {
         thread::sleep(Duration::from_secs(1));
         let master = master(&running);
         assert!(harness::signal(master, "STOP"));
-        running.wait_until_said("the manager did not say farewell in time");
+        running.wait_until_said("the manager did not say goodbye in time");
         assert!(harness::signal(master, "KILL"));
         // The other worker cannot say anything.
         running.wait_until_said("ends, because its master is gone");

@@ -201,11 +201,11 @@ fn a_wrapper_that_drops_the_arguments_is_named_and_no_worker_runs_main() {
     }
 }
 
-/// Without life lines nobody would notice a loss where MPI lets the others live: in a program that Open MPI 4 has
-/// started alone.
+/// Without liveness connections nobody would notice a loss where MPI lets the others live: in a program that Open MPI 4
+/// has started alone.
 #[test]
 fn a_program_that_would_not_notice_a_loss_is_refused() {
-    let Some(launch) = alone("no-life-line") else { return };
+    let Some(launch) = alone("no-liveness") else { return };
     let (outcome, mpi) = (launch.run(), harness::mpi());
     let said = if mpi.kind == harness::Kind::OpenMpi && mpi.version.0 == 4 {
         "configuration true: life_line(false) comes too late"
@@ -213,9 +213,9 @@ fn a_program_that_would_not_notice_a_loss_is_refused() {
         "square 49"
     };
     outcome.expect_success().expect_said(said);
-    let advised = alone("no-life-line").map(|launch| launch.env("FUTURES_MPI_LIFELINE", "0").run());
+    let advised = alone("no-liveness").map(|launch| launch.env("FUTURES_MPI_LIVENESS", "0").run());
     advised.iter().for_each(|outcome| _ = outcome.expect_success().expect_said("square 49"));
-    if let Some(launch) = under_mpiexec(1, "no-life-line") {
+    if let Some(launch) = under_mpiexec(1, "no-liveness") {
         launch.run().expect_success().expect_said("square 49");
     }
 }

@@ -97,8 +97,8 @@ fn the_others_go_on_under_an_mpiexec_that_recovers() {
 /// How often the launcher may be faster with its SIGKILL for the master than the master with its last words.
 const TRIES: usize = 5;
 
-/// What is no failure for MPI, a worker that ends with status 0, the others survive; and what MPICH notices only when they
-/// have come to their end, whatever it was.
+/// What is no failure for MPI, a worker that ends with status 0, the others survive; and what MPICH notices only when
+/// they have come to their end, whatever it was.
 #[test]
 fn where_mpi_ends_the_job_the_last_words_name_the_worker_and_the_task() {
     for means in MEANS {
@@ -122,15 +122,15 @@ fn where_mpi_ends_the_job_the_last_words_name_the_worker_and_the_task() {
 #[test]
 fn without_a_life_line_everything_works_and_mpi_ends_the_job() {
     for launch in launches(&["task", "kill"]) {
-        launch.env("FUTURES_MPI_LIFELINE", "0").run().expect_failure().expect_not_said("is lost");
+        launch.env("FUTURES_MPI_LIVENESS", "0").run().expect_failure().expect_not_said("is lost");
     }
     // An address of no interface here, of the range that is kept free for documentation.
     for launch in launches(&["main", "nothing", "idle"]) {
-        let outcome = launch.env("FUTURES_MPI_LIFELINE", "192.0.2.1").run();
-        outcome.expect_success().expect_said("this pool has no life lines");
+        let outcome = launch.env("FUTURES_MPI_LIVENESS", "192.0.2.1").run();
+        outcome.expect_success().expect_said("this pool has no liveness connections");
     }
     for launch in launches(&["main", "nothing", "idle"]) {
-        let outcome = launch.env("FUTURES_MPI_LIFELINE", "eth0").run();
-        outcome.expect_failure().expect_said("FUTURES_MPI_LIFELINE is \"eth0\", which is not accepted");
+        let outcome = launch.env("FUTURES_MPI_LIVENESS", "eth0").run();
+        outcome.expect_failure().expect_said("FUTURES_MPI_LIVENESS is \"eth0\", which is not accepted");
     }
 }

@@ -3,7 +3,7 @@
 
 use futures_mpi::{Error, Executor, Future, remote_task};
 use futures_mpi_core::options::PoolOptions;
-use futures_mpi_tests::by_hand::Pool;
+use futures_mpi_tests::stepped_pool::Pool;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,7 +122,7 @@ fn retries_wait_for_their_time() {
     assert_eq!(error(&future).message(), "no");
 }
 
-/// Whoever waits for nothing else dozes.
+/// Whoever waits for nothing else sleeps deeply.
 #[test]
 fn a_task_that_is_gone_leaves_no_timer() {
     let mut pool = Pool::new(2);

@@ -1,7 +1,7 @@
 //! How long the workers may take to prepare themselves for an executor, and whose fault it is, step by step.
 
 use futures_mpi::{Error, Executor, Future, remote_task};
-use futures_mpi_tests::by_hand::Pool;
+use futures_mpi_tests::stepped_pool::Pool;
 use std::sync::Arc;
 use std::time::Duration;
 

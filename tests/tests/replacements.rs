@@ -81,8 +81,8 @@ fn where_nothing_can_be_replaced_this_is_said() {
     let outcome = wanted(prepared(Launch::mpiexec(1), &arguments));
     outcome.expect_success().expect_said("start the program with mpiexec --enable-recovery -n 1");
     let alone = || prepared(Launch::alone().clean_environment(), &arguments);
-    let outcome = wanted(alone().env("FUTURES_MPI_LIFELINE", "0"));
-    outcome.expect_success().expect_said("without life lines nobody notices that a worker is lost");
+    let outcome = wanted(alone().env("FUTURES_MPI_LIVENESS", "0"));
+    outcome.expect_success().expect_said("without liveness connections nobody notices that a worker is lost");
     let outcome = wanted(alone().env("FUTURES_MPI_THREAD_LEVEL", "serialized"));
     outcome.expect_failure().expect_said("lost workers can be replaced only if MPI gives MPI_THREAD_MULTIPLE");
     let outcome = alone().env("FUTURES_MPI_REPLACE_LOST_WORKERS", "maybe").run();

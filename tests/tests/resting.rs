@@ -26,13 +26,13 @@ fn sleeps(outcome: &Outcome) -> [u64; 2] {
     })
 }
 
-/// Looks every millisecond make about two thousand sleeps a second, and dozing twenty.
+/// Looks every millisecond make about two thousand sleeps a second, and sleeping deeply twenty.
 #[test]
 fn processes_that_are_called_doze() {
     for (dozing, looking) in launches().into_iter().zip(launches()) {
         let dozing = sleeps(&dozing.run());
-        let looking = sleeps(&looking.env("FUTURES_MPI_LIFELINE", "0").run());
-        assert!(dozing[0] * 5 < looking[0], "idle: {dozing:?} with life lines, {looking:?} without");
-        assert!(dozing[1] * 3 < looking[1] * 2, "waiting: {dozing:?} with life lines, {looking:?} without");
+        let looking = sleeps(&looking.env("FUTURES_MPI_LIVENESS", "0").run());
+        assert!(dozing[0] * 5 < looking[0], "idle: {dozing:?} with liveness connections, {looking:?} without");
+        assert!(dozing[1] * 3 < looking[1] * 2, "waiting: {dozing:?} with liveness connections, {looking:?} without");
     }
 }

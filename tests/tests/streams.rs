@@ -19,8 +19,8 @@ fn in_every_mode(scene: &str) -> Vec<Launch> {
     launches.into_iter().map(complete).collect()
 }
 
-/// More than the buffer of a pipe holds; but not under MPICH's launcher, which gives up a job that does not read at once:
-/// "process reading stdin too slowly".
+/// More than the buffer of a pipe holds; but not under MPICH's launcher, which gives up a job that does not read at
+/// once: "process reading stdin too slowly".
 #[test]
 fn main_reads_all_of_its_input_after_the_start_of_the_workers() {
     let count = if harness::mpi().kind == Kind::Mpich { 2_000 } else { 20_000 };

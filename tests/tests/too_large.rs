@@ -2,7 +2,7 @@
 
 use futures_mpi::{Buffer, remote_task};
 use futures_mpi_core::options::PoolOptions;
-use futures_mpi_tests::by_hand::Pool;
+use futures_mpi_tests::stepped_pool::Pool;
 
 #[remote_task]
 fn count(bytes: Vec<u8>) -> usize {

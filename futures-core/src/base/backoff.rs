@@ -5,9 +5,9 @@
 //! soon sleep as long as they may. Between two looks nobody yields: on a core where something computes, the system
 //! gives the rest of its time slice to that, some milliseconds, while it lets one who has slept run at once.
 //!
-//! Whoever is [called when something comes](Backoff::doze) need not look at all: after a long wait it dozes.
+//! Whoever is [called when something comes](Backoff::doze) need not look at all: after a long wait it sleeps deeply.
 
-use crate::base::doze::Doze;
+use crate::base::deep_sleep::DeepSleep;
 use std::time::Duration;
 
 /// Looks that follow one another at once.
@@ -83,8 +83,8 @@ impl Backoff {
 
     /// How long to sleep instead of `sleep` if the thread is `called` when something comes: much longer, once it has
     /// waited for a quarter of a second.
-    pub fn doze(&self, sleep: Duration, called: impl FnOnce() -> bool) -> Duration {
-        let rule = Doze::rule();
+    pub fn deep_sleep(&self, sleep: Duration, called: impl FnOnce() -> bool) -> Duration {
+        let rule = DeepSleep::rule();
         let dozes = self.slept >= rule.after && self.longest >= CALLED_WITHIN && called();
         if dozes { sleep.max(rule.length) } else { sleep }
     }
@@ -155,22 +155,25 @@ mod tests {
 
     #[test]
     fn who_is_called_dozes_after_a_long_wait() {
-        let (longest, after) = (Duration::from_millis(1), Doze::rule().after);
+        let (longest, after) = (Duration::from_millis(1), DeepSleep::rule().after);
         let mut backoff = Backoff::new(longest, true);
         let mut waited = Duration::ZERO;
         while waited < after {
             if let Pause::Sleep(sleep) = backoff.pause() {
                 waited += sleep;
-                assert!(waited >= after || backoff.doze(sleep, || true) == sleep, "it dozes after {waited:?}");
+                assert!(
+                    waited >= after || backoff.deep_sleep(sleep, || true) == sleep,
+                    "it sleeps deeply after {waited:?}"
+                );
             }
         }
-        assert_eq!(backoff.doze(longest, || true), Doze::rule().length);
-        assert_eq!(backoff.doze(longest, || false), longest);
+        assert_eq!(backoff.deep_sleep(longest, || true), DeepSleep::rule().length);
+        assert_eq!(backoff.deep_sleep(longest, || false), longest);
         backoff.reset();
-        assert_eq!(backoff.doze(longest, || true), longest);
+        assert_eq!(backoff.deep_sleep(longest, || true), longest);
         let mut eager = Backoff::new(CALLED_WITHIN / 2, true);
         (0..100_000).for_each(|_| _ = eager.pause());
-        assert_eq!(eager.doze(CALLED_WITHIN / 2, || true), CALLED_WITHIN / 2);
+        assert_eq!(eager.deep_sleep(CALLED_WITHIN / 2, || true), CALLED_WITHIN / 2);
     }
 
     #[test]

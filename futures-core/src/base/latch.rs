@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Closed at first, open for ever after [`open`](Self::open).
 #[derive(Debug, Default)]
-pub(crate) struct Gate {
+pub(crate) struct Latch {
     open: AtomicBool,
     /// Looked at for the last time after the gate has opened.
     sleepers: Mutex<Sleepers>,
 }
 
-impl Gate {
+impl Latch {
     /// Opens the gate and wakes all who wait.
     pub(crate) fn open(&self) {
         self.open.store(true, Ordering::Release);
@@ -24,7 +24,7 @@ impl Gate {
     }
 }
 
-impl Awaited for Gate {
+impl Awaited for Latch {
     fn is_done(&self) -> bool {
         self.open.load(Ordering::Acquire)
     }

@@ -2,7 +2,7 @@
 
 pub(crate) mod backoff;
 pub(crate) mod cores;
-pub(crate) mod doze;
+pub(crate) mod deep_sleep;
 pub(crate) mod ids;
 pub(crate) mod latch;
 pub(crate) mod parker;

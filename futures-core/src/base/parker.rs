@@ -70,8 +70,8 @@ pub(crate) trait Awaited {
     fn withdraw(&self, parker: &Arc<Parker>);
 }
 
-/// Sleeps until `target` has happened, or until the deadline, and leaves it to others to bring that about; whether it has
-/// happened.
+/// Sleeps until `target` has happened, or until the deadline, and leaves it to others to bring that about; whether it
+/// has happened.
 pub(crate) fn wait_for(target: &dyn Awaited, deadline: Option<Instant>) -> bool {
     let parker = Parker::of_this_thread();
     while target.enroll(&parker) {

@@ -7,8 +7,8 @@ use std::time::Duration;
 /// What a worker was sent ahead of other tasks.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
-    /// The tasks that it has not answered and that were sent while it had others, with their numbers among all that it was
-    /// sent; oldest first. Their arguments are kept.
+    /// The tasks that it has not answered and that were sent while it had others, with their numbers among all that it
+    /// was sent; oldest first. Their arguments are kept.
     pub(super) tasks: VecDeque<(u64, TaskNumber)>,
     /// How many tasks it was given in all.
     pub(super) given: u64,

@@ -1,6 +1,6 @@
 //! Whether the workers of a pool are there, and ready for an executor: undecided, so many, or not any more.
 
-use crate::base::latch::Gate;
+use crate::base::latch::Latch;
 use crate::base::parker::Awaited;
 use crate::error::Error;
 use std::sync::OnceLock;
@@ -16,7 +16,7 @@ pub(crate) struct Boot {
     /// How many of those are not prepared, and not waited for; only an executor's setup counts them.
     stuck: AtomicUsize,
     /// Opened when it is known whether the workers are there.
-    decided: Gate,
+    decided: Latch,
 }
 
 impl Boot {
@@ -41,7 +41,7 @@ impl Boot {
     }
 
     /// What opens when it is known whether the workers are there.
-    pub(crate) fn decided(&self) -> &Gate {
+    pub(crate) fn decided(&self) -> &Latch {
         &self.decided
     }
 

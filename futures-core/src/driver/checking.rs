@@ -1,7 +1,7 @@
 //! The invariants of driver and scheduler together, and what a simulation sees of both.
 
 use super::Driver;
-use super::worker::Attendance;
+use super::worker::WorkerCounts;
 use crate::base::ids::{ClientNumber, TaskNumber, WorkerNumber};
 use crate::scheduler::{Action, Event};
 use std::collections::BTreeSet;
@@ -17,11 +17,11 @@ impl Driver {
     pub(crate) fn check(&self) {
         self.checked.begun.set(true);
         self.scheduler.check();
-        assert_eq!(self.attendance, Attendance::of(&self.workers), "the workers that are ready and gone are counted");
+        assert_eq!(self.counts, WorkerCounts::of(&self.workers), "the workers that are ready and gone are counted");
         let tasks = self.tasks.iter().map(|(task, _)| TaskNumber(task));
         assert!(tasks.eq(self.scheduler.tasks()), "driver and scheduler know the same tasks");
         let timed =
-            self.tasks.iter().filter_map(|(task, known)| Some((known.trial.as_ref()?.timer?, TaskNumber(task))));
+            self.tasks.iter().filter_map(|(task, known)| Some((known.attempt.as_ref()?.timer?, TaskNumber(task))));
         let timed: BTreeSet<(Duration, TaskNumber)> = timed.collect();
         assert!(timed.iter().eq(self.timers.keys()), "every timer belongs to a task that means it");
         assert!(self.unsent.is_empty() && self.workers.iter().all(|worker| worker.outgoing.is_empty()), "all is sent");

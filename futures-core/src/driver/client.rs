@@ -1,7 +1,7 @@
 //! An executor of a pool as the driver knows it, and how far the workers are prepared for it.
 
 use crate::base::ids::WorkerNumber;
-use crate::base::latch::Gate;
+use crate::base::latch::Latch;
 use crate::driver::command::{Preparations, shut_down};
 use crate::driver::promise::Notice;
 use crate::error::Error;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// What the driver knows of a client.
 pub(super) struct Client {
-    pub(super) gate: Arc<Gate>,
+    pub(super) latch: Arc<Latch>,
     pub(super) drained: bool,
     /// Why nothing more of it can be executed, although the pool is not broken.
     pub(super) broken: Option<Error>,
@@ -19,8 +19,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(gate: Arc<Gate>) -> Self {
-        Client { gate, drained: false, broken: None, progress: None }
+    pub(super) fn new(latch: Arc<Latch>) -> Self {
+        Client { latch, drained: false, broken: None, progress: None }
     }
 
     /// Why its tasks are not executed.
@@ -31,7 +31,7 @@ impl Client {
     /// Nobody waits for it any more, once this is told.
     pub(super) fn release(&self, reason: &Error) -> Notice {
         self.fail_boot(reason);
-        Notice::Open(Arc::clone(&self.gate))
+        Notice::Open(Arc::clone(&self.latch))
     }
 
     /// Tells who waits for the preparations why they will not be made; of no effect if they were.

@@ -1,7 +1,7 @@
 //! The executors of a pool, until they are drained or broken.
 
 use super::Driver;
-use super::worker::Presence;
+use super::worker::WorkerState;
 use crate::base::ids::{ClientNumber, WorkerNumber};
 use crate::driver::command::shut_down;
 use crate::driver::promise::Notice;
@@ -34,14 +34,14 @@ impl Driver {
         client.drained = true;
         client.fail_boot(&shut_down());
         // After the callbacks of its last task have been handed over.
-        self.notices.push(Notice::Open(Arc::clone(&client.gate)));
+        self.notices.push(Notice::Open(Arc::clone(&client.latch)));
         let Some(progress) = &mut client.progress else { return };
         progress.strip();
         if self.ending {
             return;
         }
         if let Some(transport) = self.transport.as_mut() {
-            let ready = self.workers.iter().enumerate().filter(|(_, worker)| worker.phase == Presence::Ready);
+            let ready = self.workers.iter().enumerate().filter(|(_, worker)| worker.phase == WorkerState::Ready);
             ready.for_each(|(worker, _)| transport.send(WorkerNumber(worker as u32), message::forget(number)));
         }
     }

@@ -1,9 +1,9 @@
 //! What a driver is asked to do, as plain data.
 
 use crate::base::ids::{ClientNumber, TaskKey, TaskNumber};
-use crate::base::latch::Gate;
+use crate::base::latch::Latch;
 use crate::driver::boot::Boot;
-use crate::driver::policy::Trial;
+use crate::driver::policy::Attempt;
 use crate::driver::promise::Promise;
 use crate::error::{Error, Kind};
 use crate::scheduler::Prefetch;
@@ -16,13 +16,13 @@ use std::time::Duration;
 /// What a driver is asked to do.
 pub(crate) enum Command {
     /// An executor begins to use the pool; its gate is opened when its last task is done after it was closed.
-    Open(ClientNumber, Arc<Gate>),
+    Open(ClientNumber, Arc<Latch>),
     /// Every worker is to be prepared for this client; comes before its first task.
     Prepare(ClientNumber, Preparations),
     Submit(Task, Prefetch),
     Cancel(TaskNumber),
     /// The queued tasks of a client are to be cancelled; then the gate is opened.
-    CancelAll(ClientNumber, Arc<Gate>),
+    CancelAll(ClientNumber, Arc<Latch>),
     Close(ClientNumber),
     /// All clients are closed, and the pool is to end when they are drained.
     End,
@@ -51,7 +51,7 @@ pub(crate) struct Task {
     pub(crate) count: u32,
     pub(crate) arguments: Payload,
     /// None if it is tried once and without a limit.
-    pub(crate) trial: Option<Box<Trial>>,
+    pub(crate) attempt: Option<Box<Attempt>>,
 }
 
 /// The driver is asked whether anything has moved.

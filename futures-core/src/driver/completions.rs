@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 ///
 /// One thread at a time takes from it.
 #[derive(Debug, Default)]
-pub(crate) struct Watch {
+pub(crate) struct CompletionQueue {
     reports: Mutex<Reports>,
 }
 
@@ -18,7 +18,7 @@ struct Reports {
     sleepers: Sleepers,
 }
 
-impl Watch {
+impl CompletionQueue {
     /// A future is done.
     pub(crate) fn report(&self, token: usize) {
         let mut reports = self.lock();
@@ -36,7 +36,7 @@ impl Watch {
     }
 }
 
-impl Awaited for Watch {
+impl Awaited for CompletionQueue {
     fn is_done(&self) -> bool {
         !self.lock().done.is_empty()
     }

@@ -2,7 +2,7 @@
 
 use super::Driver;
 use super::ahead::Ahead;
-use super::worker::{Presence, Worker};
+use super::worker::{Worker, WorkerState};
 use crate::base::ids::{ClientNumber, TaskKey, WorkerNumber};
 use crate::driver::promise::Notice;
 use crate::error::{Error, Kind, Origin};
@@ -36,9 +36,9 @@ impl Driver {
         if let Some(transport) = &mut self.transport {
             transport.send(number, message::hello(&hello));
         }
-        self.attendance.awaited += usize::from(proven);
+        self.counts.awaited += usize::from(proven);
         self.workers.push(Worker {
-            phase: Presence::Greeted,
+            phase: WorkerState::Greeted,
             host: String::new(),
             process: 0,
             loss: String::new(),
@@ -75,12 +75,12 @@ impl Driver {
 
     pub(super) fn join(&mut self, number: WorkerNumber, ready: Ready) {
         let worker = &mut self.workers[number.index()];
-        if worker.phase != Presence::Greeted || self.broken.is_some() {
+        if worker.phase != WorkerState::Greeted || self.broken.is_some() {
             return;
         }
         (worker.host, worker.process) = (ready.host, ready.process);
         let proven = worker.proven;
-        self.enter(number, Presence::Ready);
+        self.enter(number, WorkerState::Ready);
         if !proven {
             self.note_arrival(number);
         }
@@ -94,7 +94,7 @@ impl Driver {
 
     /// Decides the start once nobody is awaited any more: it succeeds with the workers that are ready.
     fn decide_start(&mut self) {
-        if self.attendance.awaited > 0 || self.boot.is_decided() {
+        if self.counts.awaited > 0 || self.boot.is_decided() {
             return;
         }
         self.boot.succeed();
@@ -102,22 +102,22 @@ impl Driver {
     }
 
     /// Lets a worker come into another phase; returns the one before.
-    fn enter(&mut self, number: WorkerNumber, phase: Presence) -> Presence {
+    fn enter(&mut self, number: WorkerNumber, phase: WorkerState) -> WorkerState {
         let worker = &mut self.workers[number.index()];
         let was_awaited = worker.is_awaited();
         let before = std::mem::replace(&mut worker.phase, phase);
-        self.attendance.note(before, phase, was_awaited);
-        self.boot.set_ready(self.attendance.ready);
+        self.counts.note(before, phase, was_awaited);
+        self.boot.set_ready(self.counts.ready);
         before
     }
 
     pub(super) fn refuse(&mut self, number: WorkerNumber, reason: &str) {
         let worker = &mut self.workers[number.index()];
-        if worker.phase == Presence::Ready {
+        if worker.phase == WorkerState::Ready {
             return self.lose(number, reason);
         }
         let proven = worker.proven;
-        self.enter(number, Presence::Gone);
+        self.enter(number, WorkerState::Gone);
         let message = format!("worker {number} refused to work: {reason}");
         if proven {
             self.break_down(Error::new(Kind::Broken, message));
@@ -127,7 +127,7 @@ impl Driver {
     }
 
     /// Gives up a worker that is there and does what it should not; it is told to stop.
-    pub(super) fn expel(&mut self, number: WorkerNumber, reason: &str) {
+    pub(super) fn evict(&mut self, number: WorkerNumber, reason: &str) {
         if let Some(transport) = &mut self.transport {
             transport.send(number, message::stop());
         }
@@ -135,25 +135,25 @@ impl Driver {
     }
 
     pub(super) fn lose(&mut self, number: WorkerNumber, reason: &str) {
-        let before = self.enter(number, Presence::Gone);
+        let before = self.enter(number, WorkerState::Gone);
         let worker = &mut self.workers[number.index()];
         match before {
-            Presence::Gone => {}
-            Presence::Greeted if !worker.proven => {
+            WorkerState::Gone => {}
+            WorkerState::Greeted if !worker.proven => {
                 reason.clone_into(&mut worker.loss);
                 self.lose_arriving(number, reason);
             }
-            Presence::Greeted => {
+            WorkerState::Greeted => {
                 reason.clone_into(&mut worker.loss);
                 self.lose_awaited(number, reason);
             }
-            Presence::Ready => {
+            WorkerState::Ready => {
                 let proven = worker.proven;
                 worker.loss = reason.to_owned();
                 self.notices.push(Notice::Say(self.loss_notice(number)));
-                self.salvage(number);
+                self.reclaim(number);
                 self.handle(Event::Lose(number));
-                self.excuse(number);
+                self.stop_waiting_for(number);
                 if proven {
                     self.replace();
                 } else {
@@ -167,7 +167,7 @@ impl Driver {
     /// A worker from the beginning is lost before it was ready: the pool starts with the others, if there are any.
     fn lose_awaited(&mut self, number: WorkerNumber, reason: &str) {
         let message = format!("worker {number} was lost before it was ready: {reason}");
-        if self.attendance.awaited == 0 && self.attendance.ready == 0 {
+        if self.counts.awaited == 0 && self.counts.ready == 0 {
             // One that comes in the place of another may be on its way, but the start does not wait for it.
             return self.break_down(Error::new(Kind::Broken, message));
         }

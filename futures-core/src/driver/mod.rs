@@ -42,14 +42,14 @@ use crate::wire::codec::DecodeFailure;
 use crate::wire::message::{self, Call};
 use crate::wire::transport::{Arrival, Transport};
 use client::Client;
-use observed::{Checked, Watched};
+use observed::{Checked, Observed};
 use policy::Timer;
 use recalls::Recalls;
 use replacements::Replacements;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use worker::{Attendance, Deadlines, Presence, Worker};
+use worker::{Deadlines, Worker, WorkerCounts, WorkerState};
 
 /// A frame is sent when so many bytes have come together; until then more tasks may join it.
 const FRAME_BYTES: usize = 1 << 20;
@@ -68,7 +68,7 @@ pub(crate) struct Driver {
     clients_left: usize,
     /// By worker number; empty until a transport is there.
     workers: Vec<Worker>,
-    attendance: Attendance,
+    counts: WorkerCounts,
     /// The workers with something in `outgoing`.
     unsent: Vec<WorkerNumber>,
     /// Those of them that wait for it, or have when it was put there.
@@ -95,7 +95,7 @@ pub(crate) struct Driver {
     /// Why the pool can run nothing more.
     broken: Option<Error>,
     ending: bool,
-    watched: Watched,
+    watched: Observed,
     checked: Checked,
 }
 
@@ -109,7 +109,7 @@ impl Driver {
             clients: Vec::new(),
             clients_left: 0,
             workers: Vec::new(),
-            attendance: Attendance::default(),
+            counts: WorkerCounts::default(),
             unsent: Vec::new(),
             urgent: Vec::new(),
             transport: None,
@@ -125,7 +125,7 @@ impl Driver {
             recalls: Recalls::default(),
             broken: None,
             ending: false,
-            watched: Watched::default(),
+            watched: Observed::default(),
             checked: Checked::default(),
             notices: Notices::default(),
         }
@@ -134,8 +134,8 @@ impl Driver {
     /// Carries out a command.
     pub(crate) fn command(&mut self, command: Command) {
         match command {
-            Command::Open(number, gate) => {
-                self.clients.push(Client::new(gate));
+            Command::Open(number, latch) => {
+                self.clients.push(Client::new(latch));
                 self.clients_left += 1;
                 self.handle(Event::Open(number));
                 if self.ending {
@@ -151,7 +151,7 @@ impl Driver {
                     return task.promise.finish(outcome, &mut self.notices);
                 };
                 let (number, client) = (task.promise.task(), task.client);
-                self.trials += usize::from(task.trial.is_some());
+                self.trials += usize::from(task.attempt.is_some());
                 self.tasks.insert(number.0, task);
                 self.handle(Event::Submit(client, number, function, prefetch));
             }
@@ -197,7 +197,7 @@ impl Driver {
     /// Gives a worker up that has sent what it should not.
     fn judge(&mut self, worker: WorkerNumber, read: Result<(), DecodeFailure>) {
         if let Err(DecodeFailure(reason)) = read {
-            self.expel(worker, &format!("it sent a message that cannot be read: {reason}"));
+            self.evict(worker, &format!("it sent a message that cannot be read: {reason}"));
         }
     }
 
@@ -244,7 +244,7 @@ impl Driver {
         let mut closed = Ok(());
         if let Some(mut transport) = self.transport.take() {
             for (number, worker) in self.workers.iter().enumerate() {
-                if worker.phase != Presence::Gone {
+                if worker.phase != WorkerState::Gone {
                     transport.send(WorkerNumber(number as u32), message::stop());
                 }
             }
@@ -301,9 +301,9 @@ impl Driver {
         }
         let worker = &mut self.workers[number.index()];
         let ahead = self.recalls.note_given(worker, number, task_number);
-        let has_terms = task.trial.is_some();
+        let has_terms = task.attempt.is_some();
         // What is sent ahead of others may come back.
-        let kept = ahead || task.trial.as_ref().is_some_and(|trial| trial.keeps_arguments());
+        let kept = ahead || task.attempt.as_ref().is_some_and(|attempt| attempt.keeps_arguments());
         let taken;
         let arguments = if kept {
             &task.arguments
@@ -341,11 +341,11 @@ impl Driver {
 
     fn take_task(&mut self, number: TaskNumber) -> Option<Task> {
         if self.trials > 0 {
-            // As long as a timer runs, nobody dozes.
+            // As long as a timer runs, nobody sleeps deeply.
             self.stop_timer(number);
         }
         let task = self.tasks.remove(number.0)?;
-        self.trials -= usize::from(task.trial.is_some());
+        self.trials -= usize::from(task.attempt.is_some());
         Some(task)
     }
 

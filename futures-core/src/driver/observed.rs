@@ -1,13 +1,13 @@
 //! What those who look at a driver have seen so far: its watchdog, and its checks.
 
 use crate::base::ids::TaskNumber;
-use crate::scheduler::Turns;
+use crate::scheduler::Fairness;
 use std::cell::Cell;
 use std::time::Duration;
 
 /// What was seen at the looks so far. Nothing here is touched between two looks, but for the count.
 #[derive(Debug, Default)]
-pub(super) struct Watched {
+pub(super) struct Observed {
     /// How many tasks have come back.
     pub(super) replies: u64,
     /// How many there were when something was last seen to have moved, and when that was.
@@ -22,5 +22,5 @@ pub(super) struct Watched {
 #[derive(Default)]
 pub(super) struct Checked {
     pub(super) begun: Cell<bool>,
-    pub(super) turns: Turns,
+    pub(super) turns: Fairness,
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// What the caller allows; the default is one try without a limit.
 #[derive(Clone, Default)]
-pub(crate) struct Terms {
+pub(crate) struct TaskPolicy {
     pub(crate) retries: u32,
     /// The wait before the first retry.
     pub(crate) first_wait: Duration,
@@ -26,8 +26,8 @@ pub(crate) struct Terms {
 pub(crate) type Filter = Arc<dyn Fn(&Error) -> bool + Send + Sync>;
 
 /// A task's terms and how far it has come.
-pub(crate) struct Trial {
-    pub(crate) terms: Arc<Terms>,
+pub(crate) struct Attempt {
+    pub(crate) policy: Arc<TaskPolicy>,
     /// How many retries there have been.
     pub(crate) retries: u32,
     /// The worker to which it was dispatched last.
@@ -36,24 +36,24 @@ pub(crate) struct Trial {
     pub(crate) timer: Option<Duration>,
 }
 
-impl Trial {
+impl Attempt {
     /// None if the task is tried once and without a limit.
-    pub(crate) fn of(terms: &Arc<Terms>) -> Option<Box<Self>> {
-        (terms.retries > 0 || terms.limit.is_some()).then(|| Self::new(terms))
+    pub(crate) fn of(policy: &Arc<TaskPolicy>) -> Option<Box<Self>> {
+        (policy.retries > 0 || policy.limit.is_some()).then(|| Self::new(policy))
     }
 
-    fn new(terms: &Arc<Terms>) -> Box<Self> {
-        Box::new(Trial { terms: Arc::clone(terms), retries: 0, worker: WorkerNumber(0), timer: None })
+    fn new(policy: &Arc<TaskPolicy>) -> Box<Self> {
+        Box::new(Attempt { policy: Arc::clone(policy), retries: 0, worker: WorkerNumber(0), timer: None })
     }
 
     /// Whether the task may have to be sent again.
     pub(crate) fn keeps_arguments(&self) -> bool {
-        self.retries < self.terms.retries
+        self.retries < self.policy.retries
     }
 
     /// After so long the task is tried again; none if it is not.
     pub(crate) fn next_try(&self, error: &Error) -> Option<Duration> {
-        let Terms { retries, first_wait, longest_wait, ref filter, .. } = *self.terms;
+        let TaskPolicy { retries, first_wait, longest_wait, ref filter, .. } = *self.policy;
         let accepted = || match filter {
             // A filter that panics accepts nothing; the panic hook has said why.
             Some(filter) => task::contain(|| filter(error)).unwrap_or(false),
@@ -64,14 +64,14 @@ impl Trial {
     }
 }
 
-impl fmt::Debug for Terms {
+impl fmt::Debug for TaskPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} retries, limit {:?}", self.retries, self.limit)
     }
 }
 
-/// The methods that set terms, for a builder with a field `terms` of the type `Option<Arc<Terms>>`.
-macro_rules! terms_options {
+/// The methods that set terms, for a builder with a field `policy` of the type `Option<Arc<TaskPolicy>>`.
+macro_rules! policy_options {
     () => {
         /// How often the task may be executed again after it has failed; 0 if not set. In a map a task is a chunk,
         /// which is tried again as a whole when one of its calls has failed.
@@ -84,15 +84,15 @@ macro_rules! terms_options {
         /// Without retries a task is executed at most once, whatever happens to its worker: one that has been sent to a
         /// worker that is lost fails, and one that has not been sent goes to another.
         pub fn retries(mut self, retries: u32) -> Self {
-            std::sync::Arc::make_mut(self.terms.get_or_insert_default()).retries = retries;
+            std::sync::Arc::make_mut(self.policy.get_or_insert_default()).retries = retries;
             self
         }
 
         /// How long to wait before a retry: `first` before the first one, then twice as long each time, up to
         /// `longest`. If not set there is no wait.
         pub fn retry_backoff(mut self, first: std::time::Duration, longest: std::time::Duration) -> Self {
-            let terms = std::sync::Arc::make_mut(self.terms.get_or_insert_default());
-            (terms.first_wait, terms.longest_wait) = (first, longest);
+            let policy = std::sync::Arc::make_mut(self.policy.get_or_insert_default());
+            (policy.first_wait, policy.longest_wait) = (first, longest);
             self
         }
 
@@ -101,7 +101,7 @@ macro_rules! terms_options {
         /// Called in a thread of the pool, which waits for it: it must be quick, and use no futures. If it panics the
         /// error is final.
         pub fn retry_if(mut self, accepts: impl Fn(&$crate::Error) -> bool + Send + Sync + 'static) -> Self {
-            std::sync::Arc::make_mut(self.terms.get_or_insert_default()).filter = Some(std::sync::Arc::new(accepts));
+            std::sync::Arc::make_mut(self.policy.get_or_insert_default()).filter = Some(std::sync::Arc::new(accepts));
             self
         }
 
@@ -117,7 +117,7 @@ macro_rules! terms_options {
         /// The time in the queue does not count. When every worker has a task that was given up, others wait until one
         /// is back.
         pub fn task_timeout(mut self, limit: std::time::Duration) -> Self {
-            std::sync::Arc::make_mut(self.terms.get_or_insert_default()).limit = Some(limit);
+            std::sync::Arc::make_mut(self.policy.get_or_insert_default()).limit = Some(limit);
             self
         }
 
@@ -127,12 +127,12 @@ macro_rules! terms_options {
         /// With `false` it is sent to a worker that has nothing to do, and nothing is sent behind it; so it is pending
         /// and can be cancelled until its worker can begin it.
         pub fn prefetch(mut self, prefetch: bool) -> Self {
-            std::sync::Arc::make_mut(self.terms.get_or_insert_default()).prefetch = Some(prefetch);
+            std::sync::Arc::make_mut(self.policy.get_or_insert_default()).prefetch = Some(prefetch);
             self
         }
     };
 }
-pub(crate) use terms_options;
+pub(crate) use policy_options;
 
 /// What is to be done about a task when its time has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,18 +148,18 @@ mod tests {
     use super::*;
     use crate::error::Kind;
 
-    fn trial(terms: Terms) -> Box<Trial> {
-        Trial::new(&Arc::new(terms))
+    fn attempt(policy: TaskPolicy) -> Box<Attempt> {
+        Attempt::new(&Arc::new(policy))
     }
 
     #[test]
     fn waits_double_up_to_the_longest() {
         let [first_wait, longest_wait] = [10, 35].map(Duration::from_millis);
-        let mut trial = trial(Terms { retries: 70, first_wait, longest_wait, ..Terms::default() });
+        let mut attempt = attempt(TaskPolicy { retries: 70, first_wait, longest_wait, ..TaskPolicy::default() });
         let error = Error::new(Kind::Panic, "no");
         for (retries, millis) in [(0, Some(10)), (1, Some(20)), (2, Some(35)), (69, Some(35)), (70, None)] {
-            trial.retries = retries;
-            assert_eq!(trial.next_try(&error), millis.map(Duration::from_millis), "after {retries} retries");
+            attempt.retries = retries;
+            assert_eq!(attempt.next_try(&error), millis.map(Duration::from_millis), "after {retries} retries");
         }
     }
 
@@ -167,8 +167,8 @@ mod tests {
     fn the_filter_decides_and_may_panic() {
         let kinds = [Kind::TaskError, Kind::Panic, Kind::WorkerLost, Kind::Timeout, Kind::Codec, Kind::Broken];
         let accepted = |filter: Option<Filter>| {
-            let trial = trial(Terms { retries: 1, filter, ..Terms::default() });
-            kinds.map(|kind| trial.next_try(&Error::new(kind, "no")).is_some())
+            let attempt = attempt(TaskPolicy { retries: 1, filter, ..TaskPolicy::default() });
+            kinds.map(|kind| attempt.next_try(&Error::new(kind, "no")).is_some())
         };
         assert_eq!(accepted(None), [true, true, true, false, false, false]);
         assert_eq!(accepted(Some(Arc::new(Error::is_timeout))), [false, false, false, true, false, false]);

@@ -8,7 +8,7 @@
 
 use super::Driver;
 use super::client::Progress;
-use super::worker::{Pending, Presence};
+use super::worker::{Pending, WorkerState};
 use crate::base::ids::{ClientNumber, TaskNumber, WorkerNumber};
 use crate::driver::command::{Preparations, shut_down};
 use crate::error::{Error, Kind};
@@ -29,7 +29,7 @@ impl Driver {
         let (awaited, stuck) = (BTreeSet::new(), BTreeSet::new());
         client.progress = Some(Box::new(Progress { preparations, awaited, stuck }));
         for worker in 0..self.workers.len() {
-            if self.workers[worker].phase == Presence::Ready {
+            if self.workers[worker].phase == WorkerState::Ready {
                 self.prepare_worker(number, WorkerNumber(worker as u32));
             }
         }
@@ -49,7 +49,7 @@ impl Driver {
         }
         // What it was given before comes before, and nothing else until it has answered.
         self.send(worker);
-        self.handle(Event::Engage(worker));
+        self.handle(Event::PauseWorker(worker));
         let Some(progress) = self.clients[number.index()].wanted() else { return };
         progress.awaited.insert(worker);
         let frame = message::setup(number, &progress.preparations.setup);
@@ -93,13 +93,13 @@ impl Driver {
         }
         self.start_clock(worker);
         // After the client was broken, so that the worker gets none of its tasks.
-        self.handle(Event::Release(worker));
+        self.handle(Event::ResumeWorker(worker));
         self.conclude(number);
         Ok(())
     }
 
     /// A worker that is gone is not waited for.
-    pub(super) fn excuse(&mut self, worker: WorkerNumber) {
+    pub(super) fn stop_waiting_for(&mut self, worker: WorkerNumber) {
         for pending in std::mem::take(&mut self.workers[worker.index()].pending) {
             self.forget_pending(worker, &pending);
             self.conclude(pending.client);
@@ -127,7 +127,7 @@ impl Driver {
             return;
         }
         progress.preparations.boot.set_stuck(progress.stuck.len());
-        if self.attendance.ready > progress.stuck.len() {
+        if self.counts.ready > progress.stuck.len() {
             progress.preparations.boot.succeed();
         } else if let Some(first) = progress.stuck.first().copied() {
             let (title, limit) = (progress.title(), progress.preparations.limit.as_secs_f64());

@@ -3,11 +3,11 @@
 //! A promise does not know its pool. What is to be told to others is put down as [`Notices`], which the pool carries
 //! out when nobody drives it; whoever holds a future holds the pool beside the promise.
 
-use super::completions::Watch;
+use super::completions::CompletionQueue;
 use super::outcome::Outcome;
 use super::roster::{Key, Roster};
 use crate::base::ids::{ClientNumber, TaskNumber};
-use crate::base::latch::Gate;
+use crate::base::latch::Latch;
 use crate::base::parker::{Awaited, Parker, Sleepers};
 use crate::error::{Error, Kind};
 use std::any::Any;
@@ -52,7 +52,7 @@ pub(crate) struct Listeners {
     /// From what this future is derived, if it is.
     pub(crate) sources: Option<Box<dyn Sources>>,
     /// How many of the listeners rely on others to drive the pool; while there are any, the pool knows of it.
-    pub(crate) relying: usize,
+    pub(crate) interested: usize,
 }
 
 /// What is to be done when a future is done, by somebody who may lose interest before.
@@ -62,10 +62,10 @@ pub(crate) enum Listener {
     /// Another future becomes what this one becomes.
     Link(Box<dyn Link>),
     Report {
-        watch: Arc<Watch>,
+        completions: Arc<CompletionQueue>,
         token: usize,
         /// Whether whoever looks at the watch does not drive this future's pool.
-        relying: bool,
+        interested: bool,
     },
 }
 
@@ -114,7 +114,7 @@ pub(crate) enum Notice {
     /// A future that becomes what this one has become.
     Adopt(Arc<Promise>, Box<dyn Link>),
     /// Those who wait for this, after all that was to be told before.
-    Open(Arc<Gate>),
+    Open(Arc<Latch>),
 }
 
 /// What the pool is to tell, in this order.
@@ -123,7 +123,7 @@ pub(crate) struct Notices {
     pub(crate) list: Vec<Notice>,
     /// For how many futures nobody relies any more on others to drive the pool. The pool takes note of it when it is
     /// left.
-    pub(crate) relieved: usize,
+    pub(crate) lost_interest: usize,
 }
 
 impl Notices {
@@ -139,7 +139,7 @@ impl Notices {
     /// Moves all of `others` behind these.
     pub(crate) fn append(&mut self, others: &mut Notices) {
         self.list.append(&mut others.list);
-        self.relieved += mem::take(&mut others.relieved);
+        self.lost_interest += mem::take(&mut others.lost_interest);
     }
 }
 
@@ -236,16 +236,16 @@ impl Promise {
     /// Calls all who sleep and reports to watches; wakers are added to `notices`, and the rest is returned.
     pub(crate) fn settle(self: &Arc<Self>, notices: &mut Notices) -> Settled {
         let Some(listeners) = self.lock().take() else { return Settled::default() };
-        let Listeners { roster, mut sleepers, sources, relying } = *listeners;
+        let Listeners { roster, mut sleepers, sources, interested } = *listeners;
         sleepers.call();
-        notices.relieved += usize::from(relying > 0);
+        notices.lost_interest += usize::from(interested > 0);
         let mut callbacks = Vec::new();
         for listener in roster {
             match listener {
                 Listener::Wake(waker) => notices.push(Notice::Wake(waker)),
                 Listener::Call(callback) => callbacks.push(callback),
                 Listener::Link(link) => notices.push(Notice::Adopt(Arc::clone(self), link)),
-                Listener::Report { watch, token, .. } => watch.report(token),
+                Listener::Report { completions, token, .. } => completions.report(token),
             }
         }
         Settled { callbacks, sources }
@@ -306,23 +306,23 @@ impl Awaited for Promise {
 impl Listeners {
     /// Adds a listener; says whether it is the first that relies on others to drive the pool.
     pub(crate) fn add(&mut self, listener: Listener) -> (Key, bool) {
-        let relies = listener.relies();
-        self.relying += usize::from(relies);
-        (self.roster.add(listener), relies && self.relying == 1)
+        let is_interested = listener.is_interested();
+        self.interested += usize::from(is_interested);
+        (self.roster.add(listener), is_interested && self.interested == 1)
     }
 
     /// Takes a listener away; says whether it was the last that relies on others to drive the pool.
     pub(crate) fn remove(&mut self, key: Key) -> Option<(Listener, bool)> {
         let listener = self.roster.remove(key)?;
-        let relies = listener.relies();
-        self.relying -= usize::from(relies);
-        Some((listener, relies && self.relying == 0))
+        let is_interested = listener.is_interested();
+        self.interested -= usize::from(is_interested);
+        Some((listener, is_interested && self.interested == 0))
     }
 }
 
 impl Listener {
     /// Whether it is to be told by somebody who drives the pool for it.
-    fn relies(&self) -> bool {
-        !matches!(self, Listener::Report { relying: false, .. })
+    fn is_interested(&self) -> bool {
+        !matches!(self, Listener::Report { interested: false, .. })
     }
 }

@@ -1,7 +1,7 @@
 //! What workers have sent: frames to events of the scheduler and outcomes of futures.
 
 use super::Driver;
-use super::worker::Presence;
+use super::worker::WorkerState;
 use crate::base::ids::WorkerNumber;
 use crate::driver::command::Task;
 use crate::driver::outcome::Outcome;
@@ -18,7 +18,7 @@ use crate::wire::payload::Payload;
 impl Driver {
     /// Takes in a frame of a worker.
     pub(super) fn read(&mut self, worker: WorkerNumber, frame: Frame) -> Result<(), DecodeFailure> {
-        if self.workers[worker.index()].phase == Presence::Gone {
+        if self.workers[worker.index()].phase == WorkerState::Gone {
             return Ok(());
         }
         match message::to_manager(&frame.bytes)? {
@@ -54,7 +54,7 @@ impl Driver {
             self.take_late(worker, reply.task);
             return Ok(());
         };
-        let has_terms = task.trial.is_some();
+        let has_terms = task.attempt.is_some();
         let outcome = match reply.results {
             Results::All(values) => Outcome::Values(Payload::received(values, attachments)),
             Results::Mixed(items) => self.read_items(worker, task, items, attachments)?,

@@ -1,10 +1,10 @@
 //! Takes tasks back that were sent ahead of others, when their workers do not come to them.
 //!
-//! How long a task takes is a guess, and a wrong one would leave those behind it where nobody executes them, perhaps for
-//! ever: the task may wait for one of them. So whoever drives looks now and then at the workers that have tasks ahead. One
-//! that has answered nothing since some looks gives back what it has not begun, soon if another worker is idle, and after
-//! a while in any case. Then it is given nothing before it has answered what it has begun. What comes back is pending
-//! again, as if it had never been sent: this counts as no try.
+//! How long a task takes is a guess, and a wrong one would leave those behind it where nobody executes them, perhaps
+//! for ever: the task may wait for one of them. So whoever drives looks now and then at the workers that have tasks
+//! ahead. One that has answered nothing since some looks gives back what it has not begun, soon if another worker is
+//! idle, and after a while in any case. Then it is given nothing before it has answered what it has begun. What comes
+//! back is pending again, as if it had never been sent: this counts as no try.
 //!
 //! With them come the replies that the worker holds back: the task that it has begun may wait for something that the
 //! program does only when it has one of these results. A worker that holds replies back is always among those that are
@@ -12,15 +12,15 @@
 
 use super::Driver;
 use super::ahead::Recall;
-use super::worker::Presence;
+use super::worker::WorkerState;
 use crate::base::ids::{TaskNumber, WorkerNumber};
 use crate::scheduler::Event;
 use crate::wire::codec::DecodeFailure;
 use crate::wire::frame::Frame;
 use std::time::Duration;
 
-/// A worker that has answered nothing for so long gives tasks back while another one is idle. It is longer than a worker
-/// holds replies back, and than a message takes, so that the end of a quick map brings nothing back.
+/// A worker that has answered nothing for so long gives tasks back while another one is idle. It is longer than a
+/// worker holds replies back, and than a message takes, so that the end of a quick map brings nothing back.
 const GRACE: Duration = Duration::from_millis(2);
 
 /// The same while none is idle: no task is sent ahead of another that is expected to take half as long.
@@ -55,7 +55,7 @@ impl Driver {
         let worker = &mut self.workers[number.index()];
         if worker.ahead.recall == Recall::Emptied && worker.unanswered == 0 {
             worker.ahead.recall = Recall::None;
-            self.handle(Event::Release(number));
+            self.handle(Event::ResumeWorker(number));
         }
     }
 
@@ -109,19 +109,19 @@ impl Driver {
         let Some(transport) = &mut self.transport else { return };
         if transport.recall(number, from, ahead.given) {
             ahead.recall = Recall::Asked(from);
-            self.handle(Event::Engage(number));
+            self.handle(Event::PauseWorker(number));
         } else {
             self.handle(Event::Isolate(number));
         }
     }
 
-    /// A worker has begun so many of all tasks that it was sent, and gives back the others, if it was to; before that it
-    /// answers by these replies, if there are any.
+    /// A worker has begun so many of all tasks that it was sent, and gives back the others, if it was to; before that
+    /// it answers by these replies, if there are any.
     pub(super) fn take_back(&mut self, number: WorkerNumber, begun: u64, replies: Frame) -> Result<(), DecodeFailure> {
         if !replies.is_empty() {
             self.read(number, replies)?;
         }
-        if self.workers[number.index()].phase == Presence::Gone {
+        if self.workers[number.index()].phase == WorkerState::Gone {
             return Ok(());
         }
         let ahead = &mut self.workers[number.index()].ahead;
@@ -136,7 +136,7 @@ impl Driver {
         if begun >= from {
             self.take_back_from(number, begun);
         }
-        self.handle(Event::Release(number));
+        self.handle(Event::ResumeWorker(number));
         Ok(())
     }
 
@@ -150,12 +150,12 @@ impl Driver {
         worker.unanswered = worker.unanswered.saturating_sub(tasks.len() as u32);
         if worker.unanswered > 0 {
             worker.ahead.recall = Recall::Emptied;
-            self.handle(Event::Engage(number));
+            self.handle(Event::PauseWorker(number));
         }
         for (_, task) in tasks.into_iter().rev() {
             if self.late.remove(&(number, task)) {
                 // It was given up before it was begun.
-                self.handle(Event::Release(number));
+                self.handle(Event::ResumeWorker(number));
             } else {
                 self.handle(Event::TakeBack(number, task));
             }

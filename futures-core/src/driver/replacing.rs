@@ -94,7 +94,7 @@ impl Driver {
             self.replacements.arriving.iter().filter(|(_, until)| *until <= now).map(|(number, _)| *number).collect();
         for number in late {
             let limit = self.options.boot_limit;
-            self.expel(number, &format!("it did not answer within {:.3} s", limit.as_secs_f64()));
+            self.evict(number, &format!("it did not answer within {:.3} s", limit.as_secs_f64()));
         }
         let before = self.replacements.due.len();
         self.replacements.due.retain(|time| *time > now);
@@ -109,7 +109,7 @@ impl Driver {
 
     /// Breaks a pool that has no worker, and will have none.
     pub(super) fn break_if_deserted(&mut self) {
-        let deserted = self.attendance.gone == self.workers.len();
+        let deserted = self.counts.gone == self.workers.len();
         if !deserted || self.broken.is_some() || self.replacements.under_way() > 0 {
             return;
         }

@@ -1,7 +1,7 @@
 //! What the driver tells a watchdog: whether anything has moved, and who has which task.
 
 use super::Driver;
-use super::worker::Presence;
+use super::worker::WorkerState;
 use crate::base::ids::WorkerNumber;
 use std::fmt::Write;
 use std::time::Duration;
@@ -45,9 +45,9 @@ impl Driver {
         let mut idle = 0;
         for (number, worker) in (0..).map(WorkerNumber).zip(&self.workers) {
             let line = match (worker.phase, self.watched.current.get(number.index()).copied().flatten()) {
-                (Presence::Gone, _) => continue,
-                (Presence::Greeted, _) => "has not answered yet".to_owned(),
-                (Presence::Ready, None) => match self.preparing(number) {
+                (WorkerState::Gone, _) => continue,
+                (WorkerState::Greeted, _) => "has not answered yet".to_owned(),
+                (WorkerState::Ready, None) => match self.preparing(number) {
                     None => {
                         idle += 1;
                         continue;
@@ -58,7 +58,7 @@ impl Driver {
                         format!("on {} (process {}) has {title}{time}", worker.host, worker.process)
                     }
                 },
-                (Presence::Ready, Some((task, since))) => {
+                (WorkerState::Ready, Some((task, since))) => {
                     let more = self.scheduler.held(number).count().saturating_sub(1);
                     let name = self.tasks.get(task.0).map_or("unknown", |task| self.task_name(task.function));
                     let behind = if more > 0 { format!(", and {more} more behind it") } else { String::new() };

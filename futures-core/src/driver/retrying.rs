@@ -28,7 +28,7 @@ impl Driver {
 
     /// Whether nothing is to be done before the transport or somebody at the door calls, after a long silence.
     pub(crate) fn is_called(&self) -> bool {
-        self.is_calm() && self.transport.as_ref().is_some_and(|transport| transport.breaks_silence())
+        self.is_calm() && self.transport.as_ref().is_some_and(|transport| transport.wakes_from_deep_sleep())
     }
 
     /// How long the workers can do without this side; zero if there is no telling.
@@ -41,8 +41,8 @@ impl Driver {
 
     /// A task with terms has been dispatched.
     pub(super) fn begin_try(&mut self, worker: WorkerNumber, number: TaskNumber) {
-        let Some(trial) = self.tasks.get_mut(number.0).and_then(|task| task.trial.as_deref_mut()) else { return };
-        trial.worker = worker;
+        let Some(attempt) = self.tasks.get_mut(number.0).and_then(|task| task.attempt.as_deref_mut()) else { return };
+        attempt.worker = worker;
         self.begin_limit(worker);
     }
 
@@ -53,8 +53,9 @@ impl Driver {
             return;
         }
         let Some(number) = self.scheduler.held(worker).next() else { return };
-        let trial = self.tasks.get(number.0).and_then(|task| task.trial.as_deref());
-        if let Some(limit) = trial.filter(|trial| trial.timer.is_none()).and_then(|trial| trial.terms.limit) {
+        let attempt = self.tasks.get(number.0).and_then(|task| task.attempt.as_deref());
+        if let Some(limit) = attempt.filter(|attempt| attempt.timer.is_none()).and_then(|attempt| attempt.policy.limit)
+        {
             self.set_timer(number, limit, Timer::GiveUp);
         }
     }
@@ -76,9 +77,9 @@ impl Driver {
     /// Lets a dispatched task rest until its next try, if it may have one after this error.
     fn try_again(&mut self, worker: WorkerNumber, number: TaskNumber, error: &Error) -> bool {
         let Some(task) = self.tasks.get_mut(number.0) else { return false };
-        let Some(trial) = &mut task.trial else { return false };
-        let Some(wait) = trial.next_try(error) else { return false };
-        trial.retries += 1;
+        let Some(attempt) = &mut task.attempt else { return false };
+        let Some(wait) = attempt.next_try(error) else { return false };
+        attempt.retries += 1;
         task.promise.rest();
         // The limit of this try, if it has not passed, means nothing for the next.
         self.stop_timer(number);
@@ -93,15 +94,15 @@ impl Driver {
 
     fn set_timer(&mut self, number: TaskNumber, after: Duration, timer: Timer) {
         let time = self.now.saturating_add(after);
-        if let Some(trial) = self.tasks.get_mut(number.0).and_then(|task| task.trial.as_deref_mut()) {
-            trial.timer = Some(time);
+        if let Some(attempt) = self.tasks.get_mut(number.0).and_then(|task| task.attempt.as_deref_mut()) {
+            attempt.timer = Some(time);
             self.timers.insert((time, number), timer);
         }
     }
 
     pub(super) fn stop_timer(&mut self, number: TaskNumber) {
-        let trial = self.tasks.get_mut(number.0).and_then(|task| task.trial.as_deref_mut());
-        if let Some(time) = trial.and_then(|trial| trial.timer.take()) {
+        let attempt = self.tasks.get_mut(number.0).and_then(|task| task.attempt.as_deref_mut());
+        if let Some(time) = attempt.and_then(|attempt| attempt.timer.take()) {
             self.timers.remove(&(time, number));
         }
     }
@@ -110,10 +111,14 @@ impl Driver {
     pub(super) fn check_timers(&mut self) {
         while let Some(entry) = self.timers.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let ((time, number), timer) = entry.remove_entry();
-            let trial = self.tasks.get_mut(number.0).and_then(|task| task.trial.as_deref_mut());
-            debug_assert_eq!(trial.as_ref().and_then(|trial| trial.timer), Some(time), "it is stopped with its task");
-            if let Some(trial) = trial {
-                trial.timer = None;
+            let attempt = self.tasks.get_mut(number.0).and_then(|task| task.attempt.as_deref_mut());
+            debug_assert_eq!(
+                attempt.as_ref().and_then(|attempt| attempt.timer),
+                Some(time),
+                "it is stopped with its task"
+            );
+            if let Some(attempt) = attempt {
+                attempt.timer = None;
             }
             match timer {
                 Timer::Resume => self.handle(Event::Resume(number)),
@@ -125,12 +130,12 @@ impl Driver {
     /// Fails a dispatched task whose time is up. Its worker gets no other until it is back.
     fn give_up(&mut self, number: TaskNumber) {
         let Some(task) = self.tasks.get(number.0) else { return };
-        let Some(worker) = task.trial.as_ref().map(|trial| trial.worker) else { return };
-        let limit = task.trial.as_ref().and_then(|trial| trial.terms.limit).unwrap_or_default();
+        let Some(worker) = task.attempt.as_ref().map(|attempt| attempt.worker) else { return };
+        let limit = task.attempt.as_ref().and_then(|attempt| attempt.policy.limit).unwrap_or_default();
         let message = format!("the task was not done {:.3} s after its worker could begin it", limit.as_secs_f64());
         let error = Error::with_origin(Kind::Timeout, message, self.origin(worker, Some(task.function)));
         self.late.insert((worker, number));
-        self.handle(Event::Engage(worker));
+        self.handle(Event::PauseWorker(worker));
         self.start_clock(worker);
         if !self.try_again(worker, number, &error) {
             self.resolve(number, Outcome::Failed(error));
@@ -148,22 +153,22 @@ impl Driver {
             *unanswered = unanswered.saturating_sub(1);
             self.note_answered(worker, task);
             self.start_clock(worker);
-            self.handle(Event::Release(worker));
+            self.handle(Event::ResumeWorker(worker));
             self.refill(worker);
         }
     }
 
     /// Saves from a worker that is lost what need not be lost with it: tasks that have not been sent, and those that
     /// may be tried again. Whatever has been sent may have begun.
-    pub(super) fn salvage(&mut self, worker: WorkerNumber) {
+    pub(super) fn reclaim(&mut self, worker: WorkerNumber) {
         self.late.retain(|(late, _)| *late != worker);
         self.forget_ahead(worker);
         // Nothing must go out to this worker any more.
-        self.handle(Event::Engage(worker));
+        self.handle(Event::PauseWorker(worker));
         self.take_back_unsent(worker);
         let held: Vec<TaskNumber> = self.scheduler.held(worker).collect();
         for number in held {
-            if let Some(task) = self.tasks.get(number.0).filter(|task| task.trial.is_some()) {
+            if let Some(task) = self.tasks.get(number.0).filter(|task| task.attempt.is_some()) {
                 let error = self.loss_error(worker, Some(task.function));
                 self.try_again(worker, number, &error);
             }

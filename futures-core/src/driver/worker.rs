@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// What the driver knows of a worker.
 pub(super) struct Worker {
-    pub(super) phase: Presence,
+    pub(super) phase: WorkerState,
     pub(super) host: String,
     /// The id of its process there.
     pub(super) process: u32,
@@ -30,12 +30,12 @@ pub(super) struct Worker {
 impl Worker {
     /// Whether the start of the pool waits for it.
     pub(super) fn is_awaited(&self) -> bool {
-        self.phase == Presence::Greeted && self.proven
+        self.phase == WorkerState::Greeted && self.proven
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Presence {
+pub(super) enum WorkerState {
     Greeted,
     Ready,
     Gone,
@@ -43,25 +43,25 @@ pub(super) enum Presence {
 
 /// How many workers are awaited, ready and gone, so that nobody has to look at all of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Attendance {
+pub(super) struct WorkerCounts {
     /// Those from the beginning that have not answered; the start waits for them, and for no others.
     pub(super) awaited: usize,
     pub(super) ready: usize,
     pub(super) gone: usize,
 }
 
-impl Attendance {
+impl WorkerCounts {
     /// Counts anew.
     pub(super) fn of(workers: &[Worker]) -> Self {
         let count = |phase| workers.iter().filter(|worker| worker.phase == phase).count();
         let awaited = workers.iter().filter(|worker| worker.is_awaited()).count();
-        Attendance { awaited, ready: count(Presence::Ready), gone: count(Presence::Gone) }
+        WorkerCounts { awaited, ready: count(WorkerState::Ready), gone: count(WorkerState::Gone) }
     }
 
     /// A worker changes its phase.
-    pub(super) fn note(&mut self, before: Presence, now: Presence, was_awaited: bool) {
+    pub(super) fn note(&mut self, before: WorkerState, now: WorkerState, was_awaited: bool) {
         self.awaited -= usize::from(was_awaited);
-        for (phase, count) in [(Presence::Ready, &mut self.ready), (Presence::Gone, &mut self.gone)] {
+        for (phase, count) in [(WorkerState::Ready, &mut self.ready), (WorkerState::Gone, &mut self.gone)] {
             *count -= usize::from(phase == before);
             *count += usize::from(phase == now);
         }

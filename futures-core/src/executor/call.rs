@@ -1,6 +1,6 @@
 //! Calls of one task function on terms of their own: a builder for the terms, then submissions.
 
-use crate::driver::policy::{Terms, terms_options};
+use crate::driver::policy::{TaskPolicy, policy_options};
 use crate::executor::client::Client;
 use crate::future::Future;
 use crate::task::{IntoArgs, TaskId};
@@ -40,15 +40,15 @@ use std::sync::Arc;
 pub struct Call<Args, T> {
     client: Arc<Client>,
     function: TaskId<Args, T>,
-    terms: Option<Arc<Terms>>,
+    policy: Option<Arc<TaskPolicy>>,
 }
 
 impl<Args, T> Call<Args, T> {
     pub(crate) fn new(client: Arc<Client>, function: TaskId<Args, T>) -> Self {
-        Call { client, function, terms: None }
+        Call { client, function, policy: None }
     }
 
-    terms_options!();
+    policy_options!();
 
     /// Schedules a call on these terms and returns its future, as [`Executor::submit`](crate::Executor::submit) does.
     /// May be called again, with other arguments.
@@ -57,6 +57,6 @@ impl<Args, T> Call<Args, T> {
         A: IntoArgs<Args>,
         T: DeserializeOwned,
     {
-        self.client.submit(self.function, args, self.terms.as_ref())
+        self.client.submit(self.function, args, self.policy.as_ref())
     }
 }

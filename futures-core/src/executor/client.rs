@@ -1,11 +1,11 @@
 //! One executor's part in a pool: submits its tasks, and shuts it down.
 
 use crate::base::ids::ClientNumber;
-use crate::base::latch::Gate;
+use crate::base::latch::Latch;
 use crate::driver::boot::Boot;
 use crate::driver::command::{Command, Preparations, Task, shut_down};
 use crate::driver::outcome::Outcome;
-use crate::driver::policy::{Terms, Trial};
+use crate::driver::policy::{Attempt, TaskPolicy};
 use crate::error::{Error, Result};
 use crate::executor::options::Decided;
 use crate::future::{Future, Handle};
@@ -23,7 +23,7 @@ use std::time::Duration;
 pub(crate) struct Client {
     manager: Arc<Manager>,
     number: ClientNumber,
-    drained: Arc<Gate>,
+    drained: Arc<Latch>,
     closed: AtomicBool,
     /// Whether the pool is this executor's own and ends with it.
     owns_pool: bool,
@@ -55,7 +55,7 @@ impl Client {
             limit: pool.boot_limit,
             boot: Arc::default(),
         });
-        let drained = Arc::new(Gate::default());
+        let drained = Arc::new(Latch::default());
         let number = manager.pool().open(Arc::clone(&drained));
         let closed = AtomicBool::new(false);
         let limits = Limits { payload_bytes: pool.payload_limit_bytes, ..Limits::of(pool.out_of_band) };
@@ -106,7 +106,7 @@ impl Client {
         let pool = self.manager.pool();
         pool.wait_for(self.boot().decided(), None);
         // A worker may have been lost that nobody has missed so far.
-        pool.look_after_door();
+        pool.serve_inbox();
         let (own, pool) = (self.boot(), self.manager.boot());
         match own.breakage().or_else(|| pool.breakage()) {
             Some(reason) => Err(reason),
@@ -115,7 +115,12 @@ impl Client {
     }
 
     /// Schedules a call.
-    pub(crate) fn submit<Args, T, A>(&self, function: TaskId<Args, T>, args: A, terms: Option<&Arc<Terms>>) -> Future<T>
+    pub(crate) fn submit<Args, T, A>(
+        &self,
+        function: TaskId<Args, T>,
+        args: A,
+        policy: Option<&Arc<TaskPolicy>>,
+    ) -> Future<T>
     where
         A: IntoArgs<Args>,
         T: DeserializeOwned,
@@ -124,10 +129,10 @@ impl Client {
         let promise = pool.new_promise(self.number);
         match encode::encode_arguments(function.name(), &args.into_args(), &self.limits) {
             Ok(arguments) => {
-                let trial = terms.and_then(Trial::of);
+                let attempt = policy.and_then(Attempt::of);
                 let (client, function) = (self.number, function.key());
-                let task = Task { promise: Arc::clone(&promise), client, function, count: 1, arguments, trial };
-                self.submit_all([task], terms, shut_down);
+                let task = Task { promise: Arc::clone(&promise), client, function, count: 1, arguments, attempt };
+                self.submit_all([task], policy, shut_down);
             }
             Err(error) => pool.finish(&promise, Outcome::Failed(error)),
         }
@@ -138,7 +143,7 @@ impl Client {
     pub(crate) fn submit_all(
         &self,
         tasks: impl IntoIterator<Item = Task>,
-        terms: Option<&Arc<Terms>>,
+        policy: Option<&Arc<TaskPolicy>>,
         refusal: fn() -> Error,
     ) {
         if self.closed.load(Ordering::Acquire) {
@@ -147,7 +152,7 @@ impl Client {
             return;
         }
         self.start();
-        let prefetch = Prefetch::from(terms.and_then(|terms| terms.prefetch).or(self.prefetch));
+        let prefetch = Prefetch::from(policy.and_then(|policy| policy.prefetch).or(self.prefetch));
         self.manager.pool().push_all(tasks.into_iter().map(|task| Command::Submit(task, prefetch)));
     }
 

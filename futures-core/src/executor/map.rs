@@ -1,7 +1,7 @@
 //! Calls of one function for many items: a builder for the options.
 
 use super::map_iter::{MapIter, Settings};
-use crate::driver::policy::{Terms, terms_options};
+use crate::driver::policy::{TaskPolicy, policy_options};
 use crate::error::{Error, Kind, Result};
 use crate::executor::client::Client;
 use crate::task::{IntoArgs, TaskId};
@@ -34,13 +34,13 @@ pub struct Map<Args, T, I> {
     function: TaskId<Args, T>,
     items: I,
     settings: Settings,
-    terms: Option<Arc<Terms>>,
+    policy: Option<Arc<TaskPolicy>>,
 }
 
 impl<Args, T, I> Map<Args, T, I> {
     pub(crate) fn new(client: Arc<Client>, function: TaskId<Args, T>, items: I) -> Self {
         let settings = Settings { chunksize: 1, buffersize: None, timeout: None, unordered: false };
-        Map { client, function, items, settings, terms: None }
+        Map { client, function, items, settings, policy: None }
     }
 
     /// How many calls travel and are executed together as one task; 1 if not set.
@@ -80,7 +80,7 @@ impl<Args, T, I> Map<Args, T, I> {
         self
     }
 
-    terms_options!();
+    policy_options!();
 
     /// What is wrong with the options.
     fn refusal(&self) -> Option<Error> {
@@ -105,6 +105,6 @@ where
     /// Submits the first calls. Here a time-out begins to count.
     fn into_iter(self) -> MapIter<Args, T, I> {
         let refusal = self.refusal();
-        MapIter::new(self.client, (self.function, self.items), self.settings, self.terms, refusal)
+        MapIter::new(self.client, (self.function, self.items), self.settings, self.policy, refusal)
     }
 }

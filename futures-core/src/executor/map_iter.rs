@@ -4,7 +4,7 @@ mod ahead;
 mod chunk;
 
 use crate::driver::command::Task;
-use crate::driver::policy::{Terms, Trial};
+use crate::driver::policy::{Attempt, TaskPolicy};
 use crate::error::{Error, Kind, Result};
 use crate::executor::client::Client;
 use crate::future::Handle;
@@ -62,7 +62,7 @@ pub(super) struct Settings {
 /// calls that have not been sent to a worker.
 pub struct MapIter<Args, T, I> {
     client: Arc<Client>,
-    terms: Option<Arc<Terms>>,
+    policy: Option<Arc<TaskPolicy>>,
     function: TaskId<Args, T>,
     items: Fuse<I>,
     chunksize: usize,
@@ -79,8 +79,8 @@ pub struct MapIter<Args, T, I> {
     bytes_ahead: usize,
     /// The chunk that was taken out last, until it is decoded; kept here, because the input may panic before.
     taken: Option<Chunk>,
-    /// The results of the chunk that was decoded last, until they are taken; instead of one whose decoding has panicked,
-    /// its panic.
+    /// The results of the chunk that was decoded last, until they are taken; instead of one whose decoding has
+    /// panicked, its panic.
     results: VecDeque<Result<Result<T>, Panic>>,
     /// An error after which there is nothing more.
     last_word: Option<Error>,
@@ -107,7 +107,7 @@ where
         client: Arc<Client>,
         (function, items): (TaskId<Args, T>, I),
         settings: Settings,
-        terms: Option<Arc<Terms>>,
+        policy: Option<Arc<TaskPolicy>>,
         last_word: Option<Error>,
     ) -> Self {
         let begin = Instant::now();
@@ -115,7 +115,7 @@ where
             over: last_word.is_some(),
             last_word,
             client,
-            terms,
+            policy,
             function,
             items: items.fuse(),
             // A chunk's calls are counted in 32 bits on the wire.
@@ -204,7 +204,7 @@ where
         let looks = self.chunks_since_look >= self.chunks_per_look();
         if looks {
             self.chunks_since_look = 0;
-            self.client.manager().pool().look_after_door();
+            self.client.manager().pool().serve_inbox();
         }
         looks
     }
@@ -237,7 +237,7 @@ where
             let (made, now) = self.submit_some(before);
             let Some(now) = now else {
                 self.quick = 0;
-                self.client.manager().pool().look_after_door();
+                self.client.manager().pool().serve_inbox();
                 return;
             };
             self.quick += 1;
@@ -246,8 +246,8 @@ where
     }
 
     /// Submits the next chunk before another is asked for, because that may take however long; or several at once of an
-    /// input that has been quick and says that it has more, because that costs less. How many, and when the last one was
-    /// there, unless the input was slow. What was taken before a panic of the input is submitted first.
+    /// input that has been quick and says that it has more, because that costs less. How many, and when the last one
+    /// was there, unless the input was slow. What was taken before a panic of the input is submitted first.
     fn submit_some(&mut self, mut before: Instant) -> (usize, Option<Instant>) {
         let is_quick =
             self.quick >= QUICK_CHUNKS && self.ahead.len() >= CHUNKS_ON_THEIR_WAY && self.items.size_hint().0 > 0;
@@ -262,15 +262,16 @@ where
             is_slow = now.duration_since(before) > SLOW_INPUT;
             before = now;
         }
-        self.client.submit_all(self.tasks.drain(..), self.terms.as_ref(), too_late);
+        self.client.submit_all(self.tasks.drain(..), self.policy.as_ref(), too_late);
         if let Some(panic) = panicked {
             panic::resume_unwind(panic);
         }
         (made, (!is_slow).then_some(before))
     }
 
-    /// Encodes the next items and puts their chunk behind the others, and the task of those that could be encoded behind
-    /// those that are to be submitted; whether there were items, and the panic that has ended the chunk, if one has.
+    /// Encodes the next items and puts their chunk behind the others, and the task of those that could be encoded
+    /// behind those that are to be submitted; whether there were items, and the panic that has ended the chunk, if one
+    /// has.
     fn make_chunk(&mut self) -> (bool, Option<Panic>) {
         let mut arguments = mem::take(&mut self.arguments);
         let (mut count, mut unencodable) = (0, Vec::new());
@@ -314,8 +315,8 @@ where
         let promise = pool.new_promise(self.client.number());
         let future = Handle::new(Arc::clone(&promise), Arc::clone(pool));
         let (client, function) = (self.client.number(), self.function.key());
-        let trial = self.terms.as_ref().and_then(Trial::of);
-        self.tasks.push(Task { promise, client, function, count, arguments: arguments.pack(), trial });
+        let attempt = self.policy.as_ref().and_then(Attempt::of);
+        self.tasks.push(Task { promise, client, function, count, arguments: arguments.pack(), attempt });
         future
     }
 

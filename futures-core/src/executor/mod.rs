@@ -95,8 +95,8 @@ impl Executor {
     /// [`chunksize`](Map::chunksize) on it and iterate. Nothing is called before the iteration begins, nor after the
     /// executor has been shut down. Items are taken from `items` while the iteration goes on, so many ahead that the
     /// workers stay busy; endless iterators are fine, and slow ones: each item is submitted when it is there. Each call
-    /// that fails yields its error in its own place, and the others are not affected. Dropping the iterator cancels what
-    /// has not been sent to a worker.
+    /// that fails yields its error in its own place, and the others are not affected. Dropping the iterator cancels
+    /// what has not been sent to a worker.
     ///
     /// # Examples
     ///
@@ -158,8 +158,8 @@ impl Executor {
     /// # Errors
     ///
     /// That the executor has been shut down. With `wait`, why it is broken: what kept workers from starting, the
-    /// failure of its initializer, which workers were not ready within the boot limit, or that all of them have been lost
-    /// since. Without `wait`, such errors show up in the futures of later submissions.
+    /// failure of its initializer, which workers were not ready within the boot limit, or that all of them have been
+    /// lost since. Without `wait`, such errors show up in the futures of later submissions.
     pub fn bootup(&self, wait: bool) -> Result<()> {
         self.client.begin()?;
         if wait { self.client.wait_for_boot().map(drop) } else { Ok(()) }

@@ -1,7 +1,7 @@
 //! Waiting for several futures at once: [`wait`] for some of them, [`as_completed`] for one after the other.
 
 use super::{Future, Listening, deadline};
-use crate::driver::completions::Watch;
+use crate::driver::completions::CompletionQueue;
 use crate::error::{Error, Kind, Result};
 use crate::pool::shared::Pool;
 use crate::pool::waiting::next_report;
@@ -25,7 +25,7 @@ pub enum ReturnWhen {
 
 /// What [`wait`] found: each future once, in the order in which they were given.
 #[derive(Debug)]
-pub struct Waited<T> {
+pub struct DoneAndNotDone<T> {
     /// The futures that were finished or cancelled.
     pub done: Vec<Future<T>>,
     /// The others.
@@ -53,13 +53,13 @@ pub struct Waited<T> {
 /// assert_eq!((waited.done.len(), waited.not_done.len()), (10, 0));
 /// # Ok::<(), futures_mpi::Error>(())
 /// ```
-pub fn wait<T, I>(futures: I, return_when: ReturnWhen, timeout: Option<Duration>) -> Waited<T>
+pub fn wait<T, I>(futures: I, return_when: ReturnWhen, timeout: Option<Duration>) -> DoneAndNotDone<T>
 where
     I: IntoIterator<Item: Borrow<Future<T>>>,
 {
     let deadline = timeout.and_then(deadline);
     let futures = distinct(futures);
-    let mut watched = Watched::new(&futures);
+    let mut watched = Observed::new(&futures);
     while watched.left > 0 {
         let Some(token) = watched.next(deadline) else { break };
         let enough = match return_when {
@@ -73,7 +73,7 @@ where
     }
     drop(watched);
     let (done, not_done) = futures.into_iter().partition(Future::done);
-    Waited { done, not_done }
+    DoneAndNotDone { done, not_done }
 }
 
 /// Yields each of the futures when it is finished or cancelled, those that are done already first.
@@ -106,7 +106,7 @@ where
 {
     let called = Instant::now();
     let futures = distinct(futures);
-    let watched = Watched::new(&futures);
+    let watched = Observed::new(&futures);
     AsCompleted { called, watched, futures: futures.into_iter().map(Some).collect() }
 }
 
@@ -114,7 +114,7 @@ where
 #[must_use = "an iterator does nothing until it is used"]
 pub struct AsCompleted<T> {
     called: Instant,
-    watched: Watched,
+    watched: Observed,
     /// None in the place of one that has been yielded.
     futures: Vec<Option<Future<T>>>,
 }
@@ -141,8 +141,8 @@ impl<T> AsCompleted<T> {
     /// }
     /// # Ok::<(), futures_mpi::Error>(())
     /// ```
-    pub fn timeout(self, timeout: Duration) -> AsCompletedInTime<T> {
-        AsCompletedInTime { deadline: self.called.checked_add(timeout), timeout, inner: self }
+    pub fn timeout(self, timeout: Duration) -> AsCompletedTimeout<T> {
+        AsCompletedTimeout { deadline: self.called.checked_add(timeout), timeout, inner: self }
     }
 
     fn next_until(&mut self, deadline: Option<Instant>) -> Option<Future<T>> {
@@ -171,13 +171,13 @@ impl<T> fmt::Debug for AsCompleted<T> {
 /// The iterator of [`AsCompleted::timeout`].
 #[derive(Debug)]
 #[must_use = "an iterator does nothing until it is used"]
-pub struct AsCompletedInTime<T> {
+pub struct AsCompletedTimeout<T> {
     inner: AsCompleted<T>,
     timeout: Duration,
     deadline: Option<Instant>,
 }
 
-impl<T> Iterator for AsCompletedInTime<T> {
+impl<T> Iterator for AsCompletedTimeout<T> {
     type Item = Result<Future<T>>;
 
     fn next(&mut self) -> Option<Result<Future<T>>> {
@@ -202,8 +202,8 @@ fn distinct<T>(futures: impl IntoIterator<Item: Borrow<Future<T>>>) -> Vec<Futur
 }
 
 /// A watch to which futures report, each by its place, until it is dropped.
-struct Watched {
-    watch: Arc<Watch>,
+struct Observed {
+    completions: Arc<CompletionQueue>,
     /// None in the place of a future that has reported.
     listening: Vec<Option<Listening>>,
     /// How many have not reported.
@@ -212,19 +212,21 @@ struct Watched {
     pool: Option<Arc<Pool>>,
 }
 
-impl Watched {
+impl Observed {
     fn new<T>(futures: &[Future<T>]) -> Self {
-        let watch = Arc::new(Watch::default());
+        let completions = Arc::new(CompletionQueue::default());
         let mut pending = futures.iter().filter(|future| !future.done()).map(|future| &future.handle().pool);
         let pool = pending.next().filter(|first| pending.all(|other| Arc::ptr_eq(first, other))).map(Arc::clone);
-        let listen = |(token, future): (usize, &Future<T>)| Some(future.handle().watch(&watch, token, pool.is_none()));
+        let listen = |(token, future): (usize, &Future<T>)| {
+            Some(future.handle().completions(&completions, token, pool.is_none()))
+        };
         let listening = futures.iter().enumerate().map(listen).collect();
-        Watched { listening, watch, left: futures.len(), pool }
+        Observed { listening, completions, left: futures.len(), pool }
     }
 
     /// The place of the next future that is done; `None` if the deadline passes before.
     fn next(&mut self, deadline: Option<Instant>) -> Option<usize> {
-        let token = next_report(&self.watch, self.pool.as_deref(), deadline)?;
+        let token = next_report(&self.completions, self.pool.as_deref(), deadline)?;
         self.left -= 1;
         self.listening[token] = None;
         Some(token)

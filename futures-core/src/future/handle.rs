@@ -2,7 +2,7 @@
 
 use crate::base::ids::ClientNumber;
 use crate::driver::command::Command;
-use crate::driver::completions::Watch;
+use crate::driver::completions::CompletionQueue;
 use crate::driver::outcome::Outcome;
 use crate::driver::promise::{Callback, Link, Listener, Listeners, Phase, Promise};
 use crate::driver::roster::Key;
@@ -85,16 +85,16 @@ impl Handle {
         Some(self.add(&mut listeners, Listener::Link(link)))
     }
 
-    /// Reports to `watch` by this token when the future is done, unless what is returned has been dropped: now, if it
-    /// is. `relying` says that whoever looks at the watch does not drive this future's pool.
-    pub(crate) fn watch(&self, watch: &Arc<Watch>, token: usize, relying: bool) -> Listening {
+    /// Reports to `completions` by this token when the future is done, unless what is returned has been dropped: now,
+    /// if it is. `interested` says that whoever looks at the watch does not drive this future's pool.
+    pub(crate) fn completions(&self, completions: &Arc<CompletionQueue>, token: usize, interested: bool) -> Listening {
         let mut listeners = self.promise.listen();
         let key = if self.is_done() {
             drop(listeners);
-            watch.report(token);
+            completions.report(token);
             None
         } else {
-            let report = Listener::Report { watch: Arc::clone(watch), token, relying };
+            let report = Listener::Report { completions: Arc::clone(completions), token, interested };
             Some(self.add(&mut listeners, report))
         };
         Listening { handle: self.clone(), key }
@@ -133,7 +133,7 @@ impl Handle {
             let removed = self.promise.lock().as_mut().and_then(|listeners| {
                 let (listener, was_last) = listeners.remove(key)?;
                 if was_last {
-                    self.pool.seat().relieve(1);
+                    self.pool.progress().drop_interest(1);
                 }
                 Some(listener)
             });
@@ -146,7 +146,7 @@ impl Handle {
     fn add(&self, listeners: &mut Option<Box<Listeners>>, listener: Listener) -> Key {
         let (key, is_first) = listeners.get_or_insert_default().add(listener);
         if is_first {
-            self.pool.seat().rely();
+            self.pool.progress().add_interest();
         }
         key
     }

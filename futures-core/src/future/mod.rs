@@ -14,7 +14,7 @@ use crate::pool::callbacks::{self, Calling};
 pub use collect::collect;
 pub use compose::{catch, compose, then};
 pub use derived::Resolve;
-pub use group::{AsCompleted, AsCompletedInTime, ReturnWhen, Waited, as_completed, wait};
+pub use group::{AsCompleted, AsCompletedTimeout, DoneAndNotDone, ReturnWhen, as_completed, wait};
 pub(crate) use handle::{Handle, Listening};
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -145,7 +145,8 @@ impl<T> Future<T> {
 
     /// Whether the task has been sent to a worker and is not done. It may not have begun: short tasks are sent ahead of
     /// their execution. One that would wait there for long comes back; then it is not running any more, and can be
-    /// cancelled, until it is sent again. A task that is to be [tried again](crate::Call::retries) is not running either.
+    /// cancelled, until it is sent again. A task that is to be [tried again](crate::Call::retries) is not running
+    /// either.
     ///
     /// Without [`prefetch`](crate::Call::prefetch) a task is sent to a worker that has nothing else to do, and begins
     /// there.

@@ -115,7 +115,7 @@ impl Handle {
         // What listened at the next one for this future does so for the one before, and nobody listens here any more.
         let gone = self.promise.lock().take();
         drop(gone);
-        self.pool.seat().relieve(1);
+        self.pool.progress().drop_interest(1);
         Some(before)
     }
 
@@ -125,12 +125,13 @@ impl Handle {
         let mut listeners = self.promise.lock();
         let [Source { handle, key: Some(key), linked: true }] = sources_of(&mut listeners) else { return None };
         let (next, key) = (handle.clone(), *key);
-        let listeners = listeners.as_mut().filter(|listeners| listeners.relying == 1)?;
+        let listeners = listeners.as_mut().filter(|listeners| listeners.interested == 1)?;
         let before = derived(listeners.roster.only()?)?.clone();
         Some((before, next, key))
     }
 
-    /// Follows `next`, where something listens already, instead of `source`; `false` if it does not follow that any more.
+    /// Follows `next`, where something listens already, instead of `source`; `false` if it does not follow that any
+    /// more.
     fn follows_instead(&self, source: &Handle, next: &Handle, key: Key) -> bool {
         let mut listeners = self.promise.lock();
         let [at] = sources_of(&mut listeners) else { return false };

@@ -40,8 +40,8 @@ thread_local! {
     static SERVED: RefCell<Option<Arc<Queue>>> = const { RefCell::new(None) };
 }
 
-/// The callbacks of the executors of a pool. Each executor has a queue and a thread of its own: a callback of one delays
-/// no callback of another, and the end of an executor waits for its own.
+/// The callbacks of the executors of a pool. Each executor has a queue and a thread of its own: a callback of one
+/// delays no callback of another, and the end of an executor waits for its own.
 #[derive(Default)]
 pub(crate) struct ClientCallbacks {
     /// By client number.

@@ -1,6 +1,8 @@
-//! Whoever sits at a pool's seat: looks, drives, sleeps, and leaves it so that nothing is forgotten.
+//! Whoever sits at a pool's progress lock: looks, drives, sleeps, and leaves it so that nothing is forgotten.
 
-use super::progress::{ARRIVALS_PER_LOOK, ATTENDANCE, Driven, LOOKS_PER_CLOCK, SUBMISSIONS_PER_LOOK, Station, lock};
+use super::progress::{
+    ARRIVALS_PER_LOOK, Driven, Guarded, LOOKS_PER_CLOCK, PROGRESS_THREAD_INTERVAL, SUBMISSIONS_PER_LOOK, lock,
+};
 use crate::base::backoff::{Backoff, Pause};
 use crate::base::parker::{Awaited, Parker};
 use crate::driver::command::Command;
@@ -15,14 +17,14 @@ use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 use std::{mem, thread};
 
-/// The seat, taken.
-pub(super) struct Sitting<'a> {
+/// The progress lock, taken.
+pub(super) struct Driving<'a> {
     pub(super) pool: &'a Pool,
     /// None while it is left for a moment, and at the end.
-    pub(super) guard: Option<MutexGuard<'a, Station>>,
+    pub(super) guard: Option<MutexGuard<'a, Guarded>>,
     /// A panic that was under way before is not one of the pool.
     pub(super) panicking: bool,
-    pub(super) attendant: bool,
+    pub(super) progress_thread: bool,
 }
 
 /// How an attempt to drive has ended.
@@ -33,7 +35,7 @@ pub(super) enum Drive {
     TimedOut,
     /// Somebody else drives, or nobody can.
     Busy,
-    /// The attendant has to end the pool.
+    /// The progress thread has to end the pool.
     Finished,
 }
 
@@ -43,13 +45,13 @@ pub(super) struct Looked {
     /// Whether anything had come.
     pub(super) moved: bool,
     /// Whether somebody had rung since the look before: what was announced may still be on its way.
-    pub(super) rung: bool,
+    pub(super) notified_before: bool,
 }
 
-impl Sitting<'_> {
+impl Driving<'_> {
     pub(super) fn driven(&mut self) -> &mut Driven {
         match self.guard.as_deref_mut() {
-            Some(Station::Open(driven)) => driven,
+            Some(Guarded::Open(driven)) => driven,
             _ => unreachable!("whoever sits has something to drive"),
         }
     }
@@ -61,11 +63,11 @@ impl Sitting<'_> {
 
     /// Deals with what has come, until it is `enough`.
     fn look_until(&mut self, enough: impl Fn() -> bool) -> Looked {
-        let rings = self.pool.seat().rings.load(Ordering::SeqCst);
+        let epoch = self.pool.progress().epoch.load(Ordering::SeqCst);
         let driven = self.driven();
-        let rung = mem::replace(&mut driven.heard, rings) != rings;
+        let notified_before = mem::replace(&mut driven.seen_epoch, epoch) != epoch;
         let begin = driven.begin;
-        Looked { moved: driven.stepper.advance(|| begin.elapsed(), enough), rung }
+        Looked { moved: driven.stepper.advance(|| begin.elapsed(), enough), notified_before }
     }
 
     pub(super) fn submit(mut self, commands: impl Iterator<Item = Command>) {
@@ -80,14 +82,14 @@ impl Sitting<'_> {
     }
 
     pub(super) fn drive(mut self, target: &dyn Awaited, deadline: Option<Instant>) -> Drive {
-        let Some(manner) = self.pool.seat().manner.get() else { return Drive::Finished };
-        let mut pace = Backoff::new(manner.backoff.unwrap_or(ATTENDANCE.1), manner.crowded);
-        let notified = manner.backoff.is_none();
+        let Some(wait_policy) = self.pool.progress().wait_policy.get() else { return Drive::Finished };
+        let mut pace = Backoff::new(wait_policy.backoff.unwrap_or(PROGRESS_THREAD_INTERVAL.1), wait_policy.crowded);
+        let notified = wait_policy.backoff.is_none();
         let mut looks = 0;
         loop {
             // What an announcing transport has announced is dealt with at once, or nobody would look for it.
             let arrivals = Cell::new(0);
-            let Looked { moved, rung } = self.look_until(|| {
+            let Looked { moved, notified_before } = self.look_until(|| {
                 arrivals.set(arrivals.get() + 1);
                 !notified && (target.is_done() || arrivals.get() >= ARRIVALS_PER_LOOK)
             });
@@ -104,7 +106,7 @@ impl Sitting<'_> {
                 return Drive::Finished;
             }
             looks += 1;
-            if moved || (rung && !notified) {
+            if moved || (notified_before && !notified) {
                 pace.reset();
             }
             let pause = if moved { Pause::Spin } else { self.driven().pause(&mut pace, notified) };
@@ -127,33 +129,33 @@ impl Sitting<'_> {
         }
     }
 
-    /// Sleeps on the seat until something has come, or `target` has happened.
+    /// Sleeps on the progress lock until something has come, or `target` has happened.
     fn sleep(&mut self, target: &dyn Awaited, longest: Option<Duration>) {
-        let seat = self.pool.seat();
+        let progress = self.pool.progress();
         let parker = Parker::of_this_thread();
         if !target.enroll(&parker) {
             return;
         }
-        *lock(&seat.sleeper) = Some(Arc::clone(&parker));
-        seat.asleep.store(true, Ordering::SeqCst);
+        *lock(&progress.sleeper) = Some(Arc::clone(&parker));
+        progress.asleep.store(true, Ordering::SeqCst);
         // Who rang before that has not seen that this thread sleeps.
-        if !self.is_rung() {
+        if !self.is_notified() {
             parker.park(longest);
         }
-        seat.asleep.store(false, Ordering::SeqCst);
-        *lock(&seat.sleeper) = None;
+        progress.asleep.store(false, Ordering::SeqCst);
+        *lock(&progress.sleeper) = None;
     }
 
     /// Whether somebody has rung since the last look.
-    fn is_rung(&mut self) -> bool {
-        self.pool.seat().rings.load(Ordering::SeqCst) != self.driven().heard
+    fn is_notified(&mut self) -> bool {
+        self.pool.progress().epoch.load(Ordering::SeqCst) != self.driven().seen_epoch
     }
 
-    /// Leaves the seat for as long as wakers and callbacks are called; afterwards somebody else may sit there.
+    /// Leaves the progress lock for as long as wakers and callbacks are called; afterwards somebody else may sit there.
     fn tell(&mut self) {
-        let (pool, attendant) = (self.pool, self.attendant);
+        let (pool, progress_thread) = (self.pool, self.progress_thread);
         self.leave();
-        if let Some(mut again) = pool.sit(attendant) {
+        if let Some(mut again) = pool.try_drive(progress_thread) {
             self.guard = again.guard.take();
         }
     }
@@ -168,42 +170,43 @@ impl Sitting<'_> {
     }
 
     fn get_up(&mut self, notices: &mut Notices) {
-        let seat = self.pool.seat();
+        let progress = self.pool.progress();
         while let Some(mut guard) = self.guard.take() {
-            let Station::Open(driven) = &mut *guard else { return };
+            let Guarded::Open(driven) = &mut *guard else { return };
             driven.stepper.send_urgent();
             notices.append(driven.stepper.notices());
-            seat.relieve(mem::take(&mut notices.relieved));
-            let (heard, finished) = (driven.heard, driven.stepper.is_finished());
+            progress.drop_interest(mem::take(&mut notices.lost_interest));
+            let (seen_epoch, finished) = (driven.seen_epoch, driven.stepper.is_finished());
             let (timed, has_ahead) = (driven.stepper.has_timers(), driven.stepper.has_ahead());
-            if !self.attendant {
+            if !self.progress_thread {
                 // Nobody else writes there now.
-                seat.drives.store(seat.drives.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+                progress.drives.store(progress.drives.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
             }
-            seat.taken.store(false, Ordering::SeqCst);
+            progress.taken.store(false, Ordering::SeqCst);
             drop(guard);
-            // What was left at the door meanwhile had no chance to find the seat free.
+            // What was left at the door meanwhile had no chance to find the progress lock free.
             if self.pool.inbox().has_commands()
-                && let Some(mut again) = self.pool.sit(self.attendant)
+                && let Some(mut again) = self.pool.try_drive(self.progress_thread)
             {
                 again.look();
                 self.guard = again.guard.take();
                 continue;
             }
             if finished {
-                return seat.call_attendant();
+                return progress.wake_progress_thread();
             }
-            let unheard = seat.rings.load(Ordering::SeqCst) != heard;
-            let ahead = has_ahead && !self.attendant && seat.note_ahead();
-            let relied = seat.relying.load(Ordering::SeqCst) > 0 || seat.succession.load(Ordering::SeqCst);
-            if !seat.call_next() && !self.attendant && (unheard || relied || timed || ahead) {
-                seat.call_attendant();
+            let unheard = progress.epoch.load(Ordering::SeqCst) != seen_epoch;
+            let ahead = has_ahead && !self.progress_thread && progress.note_ahead();
+            let relied =
+                progress.interested.load(Ordering::SeqCst) > 0 || progress.wants_hand_off.load(Ordering::SeqCst);
+            if !progress.hand_off() && !self.progress_thread && (unheard || relied || timed || ahead) {
+                progress.wake_progress_thread();
             }
         }
     }
 }
 
-impl Drop for Sitting<'_> {
+impl Drop for Driving<'_> {
     fn drop(&mut self) {
         if thread::panicking() && !self.panicking {
             self.break_down();
@@ -212,37 +215,37 @@ impl Drop for Sitting<'_> {
     }
 }
 
-impl Sitting<'_> {
+impl Driving<'_> {
     /// Ends a pool whose driver has panicked.
     fn break_down(&mut self) {
-        let seat = self.pool.seat();
-        seat.open.store(false, Ordering::SeqCst);
-        // The panic may have come while the seat was being left.
-        let mut guard = self.guard.take().unwrap_or_else(|| lock(&seat.station));
-        let mut station = mem::replace(&mut *guard, Station::Over);
-        seat.taken.store(false, Ordering::SeqCst);
+        let progress = self.pool.progress();
+        progress.open.store(false, Ordering::SeqCst);
+        // The panic may have come while the progress lock was being left.
+        let mut guard = self.guard.take().unwrap_or_else(|| lock(&progress.guarded));
+        let mut guarded = mem::replace(&mut *guard, Guarded::Over);
+        progress.taken.store(false, Ordering::SeqCst);
         drop(guard);
-        let notices = match &mut station {
-            Station::Open(driven) => mem::take(driven.stepper.notices()),
-            Station::Closed | Station::Over => Notices::default(),
+        let notices = match &mut guarded {
+            Guarded::Open(driven) => mem::take(driven.stepper.notices()),
+            Guarded::Closed | Guarded::Over => Notices::default(),
         };
         // Its futures are failed by the stepper's destructor.
-        drop(station);
+        drop(guarded);
         self.pool.end(Error::new(Kind::Broken, "the pool's driver panicked; this is a fault of futures-mpi"));
-        while seat.call_next() {}
-        seat.call_attendant();
+        while progress.hand_off() {}
+        progress.wake_progress_thread();
         self.pool.tell(notices);
     }
 
-    /// Takes the pool off the seat for good.
+    /// Takes the pool off the progress lock for good.
     pub(super) fn finish(mut self) -> Option<Stepper> {
-        let seat = self.pool.seat();
-        seat.open.store(false, Ordering::SeqCst);
+        let progress = self.pool.progress();
+        progress.open.store(false, Ordering::SeqCst);
         let mut guard = self.guard.take()?;
-        let station = mem::replace(&mut *guard, Station::Over);
-        seat.taken.store(false, Ordering::SeqCst);
+        let guarded = mem::replace(&mut *guard, Guarded::Over);
+        progress.taken.store(false, Ordering::SeqCst);
         drop(guard);
-        let Station::Open(mut driven) = station else { return None };
+        let Guarded::Open(mut driven) = guarded else { return None };
         self.pool.tell(mem::take(driven.stepper.notices()));
         Some(driven.stepper)
     }

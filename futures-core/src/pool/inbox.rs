@@ -95,9 +95,9 @@ fn promise_of(client: ClientNumber, command: &Command) -> Option<Arc<Promise>> {
 fn refuse(command: Command, reason: &Error, notices: &mut Notices) {
     match command {
         Command::Submit(task, _) => task.promise.finish(Outcome::Failed(reason.clone()), notices),
-        Command::Open(_, gate) => gate.open(),
+        Command::Open(_, latch) => latch.open(),
         Command::Prepare(_, preparations) => preparations.boot.fail(reason),
-        Command::CancelAll(_, gate) => gate.open(),
+        Command::CancelAll(_, latch) => latch.open(),
         _ => {}
     }
 }

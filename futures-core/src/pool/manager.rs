@@ -1,6 +1,6 @@
 //! The thread of a pool: waits for commands and frames, and lets the driver deal with them.
 
-use crate::base::latch::Gate;
+use crate::base::latch::Latch;
 use crate::base::parker::{self, Awaited};
 use crate::base::say::say;
 use crate::driver::boot::Boot;
@@ -8,8 +8,8 @@ use crate::driver::command::{Command, shut_down};
 use crate::driver::options::PoolOptions;
 use crate::error::{Error, Kind, Result};
 use crate::pool::callbacks;
-use crate::pool::progress::Manner;
-use crate::pool::progress_thread::Attendant;
+use crate::pool::progress::WaitPolicy;
+use crate::pool::progress_thread::ProgressThread;
 use crate::pool::shared::Pool;
 use crate::pool::stepper::Stepper;
 use crate::pool::watchdog::Watchdog;
@@ -45,7 +45,7 @@ pub struct Notify(Arc<Pool>);
 impl Notify {
     /// Makes the manager look at its transport.
     pub fn notify(&self) {
-        self.0.seat().ring();
+        self.0.progress().notify();
     }
 }
 
@@ -61,7 +61,7 @@ pub struct Manager {
     /// Whether there is nothing left to start, for a look without the lock.
     started: AtomicBool,
     /// Opened when the pool's thread has ended, or will never begin.
-    ended: Arc<Gate>,
+    ended: Arc<Latch>,
 }
 
 enum Phase {
@@ -90,7 +90,7 @@ impl Manager {
 
     fn in_phase(phase: Phase, options: PoolOptions) -> Result<Arc<Self>> {
         let registry = Registry::global()?;
-        let (started, ended) = (AtomicBool::new(!matches!(phase, Phase::Planned(_))), Arc::<Gate>::default());
+        let (started, ended) = (AtomicBool::new(!matches!(phase, Phase::Planned(_))), Arc::<Latch>::default());
         if matches!(phase, Phase::Over) {
             ended.open();
         }
@@ -165,19 +165,19 @@ impl Manager {
     /// Lets a pool end when its futures are done; its executors take no more tasks.
     pub fn end(&self) {
         self.pool.push(Command::End);
-        self.pool.seat().call_attendant();
+        self.pool.progress().wake_progress_thread();
         self.end_unstarted();
     }
 
     /// Ends a pool whatever is still to be done: its futures fail, and tasks that are running are not waited for.
     pub fn abandon(&self) {
         self.pool.push(Command::Abandon);
-        self.pool.seat().call_attendant();
+        self.pool.progress().wake_progress_thread();
         self.end_unstarted();
     }
 
-    /// Waits until the pool, which was told to, has ended and its callbacks have been called; the pool's own thread does
-    /// not wait for itself.
+    /// Waits until the pool, which was told to, has ended and its callbacks have been called; the pool's own thread
+    /// does not wait for itself.
     pub fn join(&self) {
         // What is to be called before the end may stand behind a callback that joins.
         callbacks::may_block();
@@ -212,7 +212,7 @@ impl Manager {
 }
 
 /// Says that the manager's thread has ended, however it has.
-struct Opener(Arc<Gate>);
+struct Opener(Arc<Latch>);
 
 impl Drop for Opener {
     fn drop(&mut self) {
@@ -243,8 +243,8 @@ fn run(plan: Plan, pool: &Arc<Pool>, boot: Arc<Boot>, registry: &'static Registr
     let _watchdog = plan.options.watchdog.map(|interval| Watchdog::start(interval, pool));
     let mut stepper = Stepper::new(Arc::clone(pool.inbox()), registry, boot, plan.options, pool.teller());
     stepper.attach((plan.recipe)(&Notify(Arc::clone(pool))));
-    let manner = Manner { backoff: plan.backoff, crowded: plan.crowded, only: plan.only_driver };
-    let stepper = Attendant::open(pool, stepper, begin, manner).attend();
+    let wait_policy = WaitPolicy { backoff: plan.backoff, crowded: plan.crowded, only: plan.only_driver };
+    let stepper = ProgressThread::open(pool, stepper, begin, wait_policy).serve();
     if let Some(Err(missing)) = stepper.map(Stepper::finish) {
         say(&format!("a pool did not end cleanly: {missing}"));
     }

@@ -3,24 +3,25 @@
 //! A hand-over between threads costs more than a message, so a thread that submits moves its commands into the pool
 //! itself, and a thread that waits for a result looks for messages itself. Both have to sit at the one seat for that.
 //! Nobody waits to get it: who does not find it free leaves commands at the door, or stands by until what it waits for
-//! has happened or the seat is free. The pool's own thread, the attendant, looks after everything when nobody waits.
+//! has happened or the progress lock is free. The pool's own thread, the progress thread, looks after everything when
+//! nobody waits.
 //!
 //! What makes sure that nothing is forgotten:
 //!
-//! - Whoever leaves the seat looks at the door once more after that, and whoever leaves something at the door looks for
-//!   the seat once more after that; one of them sees the other.
-//! - Whoever leaves the seat calls one of those who stand by, and whoever is called passes the call on if it does not
-//!   sit down. Whoever stands by looks for the seat once more before it sleeps.
-//! - Without anybody standing by, the attendant is called if somebody is to be told who does not drive (a waker, a
-//!   callback), if something has come from a transport that announces it, or if the attendant relies on being called
-//!   and sleeps for long: because the same one has been sitting for a while, or because nothing has happened at all.
-//!   Otherwise the attendant looks by itself, at the latest after the longest sleep.
-//! - While workers have tasks ahead the attendant looks now and then even where arrivals are announced: a task may wait
-//!   for a result that its worker holds back, of which nothing is announced. Whoever gets up from such a pool says so,
-//!   and calls the attendant if it would sleep on.
-//! - Whoever sleeps on the seat is woken by what comes to the door, by a transport that announces arrivals, and by what
-//!   it waits for.
-//! - Wakers and callbacks are called after the seat is left: they may wait for another future themselves.
+//! - Whoever leaves the progress lock looks at the door once more after that, and whoever leaves something at the door
+//!   looks for the progress lock once more after that; one of them sees the other.
+//! - Whoever leaves the progress lock calls one of those who stand by, and whoever is called passes the call on if it
+//!   does not sit down. Whoever stands by looks for the progress lock once more before it sleeps.
+//! - Without anybody standing by, the progress thread is called if somebody is to be told who does not drive (a waker,
+//!   a callback), if something has come from a transport that announces it, or if the progress thread relies on being
+//!   called and sleeps for long: because the same one has been sitting for a while, or because nothing has happened at
+//!   all. Otherwise the progress thread looks by itself, at the latest after the longest sleep.
+//! - While workers have tasks ahead the progress thread looks now and then even where arrivals are announced: a task
+//!   may wait for a result that its worker holds back, of which nothing is announced. Whoever gets up from such a pool
+//!   says so, and calls the progress thread if it would sleep on.
+//! - Whoever sleeps on the progress lock is woken by what comes to the door, by a transport that announces arrivals,
+//!   and by what it waits for.
+//! - Wakers and callbacks are called after the progress lock is left: they may wait for another future themselves.
 
 use crate::base::backoff::{Backoff, Pause};
 use crate::base::parker::Parker;
@@ -33,20 +34,21 @@ use std::time::{Duration, Instant};
 
 /// How a thread looks for messages.
 #[derive(Debug, Clone)]
-pub(crate) struct Manner {
+pub(crate) struct WaitPolicy {
     /// The longest sleep between two looks; `None` if the transport announces what has come.
     pub(crate) backoff: Option<Duration>,
     /// Whether waiting threads give way early, because there are more of them than cores.
     pub(crate) crowded: bool,
-    /// The only thread, beside the attendant, that may sit; any if there is none.
+    /// The only thread, beside the progress thread, that may sit; any if there is none.
     pub(crate) only: Option<ThreadId>,
 }
 
-/// While others drive, the attendant looks about so often whether they still do.
-pub(super) const ATTENDANCE: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(1));
+/// While others drive, the progress thread looks about so often whether they still do.
+pub(super) const PROGRESS_THREAD_INTERVAL: (Duration, Duration) =
+    (Duration::from_micros(200), Duration::from_millis(1));
 
-/// While others drive a pool whose workers have tasks ahead, the attendant of a transport that announces arrivals looks
-/// about so often whether they still do.
+/// While others drive a pool whose workers have tasks ahead, the progress thread of a transport that announces arrivals
+/// looks about so often whether they still do.
 pub(super) const AHEAD: Duration = Duration::from_millis(20);
 
 /// A thread that only submits looks for replies once in so many submissions.
@@ -59,38 +61,38 @@ pub(super) const ARRIVALS_PER_LOOK: u32 = 256;
 pub(super) const LOOKS_PER_CLOCK: u32 = 64;
 
 /// The place from which a pool is driven.
-pub(crate) struct Seat {
-    pub(super) station: Mutex<Station>,
-    pub(super) manner: OnceLock<Manner>,
+pub(crate) struct Progress {
+    pub(super) guarded: Mutex<Guarded>,
+    pub(super) wait_policy: OnceLock<WaitPolicy>,
     /// Whether there is something to drive.
     pub(super) open: AtomicBool,
     /// Whether somebody sits.
     pub(super) taken: AtomicBool,
     /// Counts what has come to the door or was announced by the transport.
-    pub(super) rings: AtomicU64,
+    pub(super) epoch: AtomicU64,
     /// Whether the one who sits sleeps, and where.
     pub(super) asleep: AtomicBool,
     pub(super) sleeper: Mutex<Option<Arc<Parker>>>,
     /// Those who would sit down.
-    pub(super) standby: Mutex<VecDeque<Arc<Parker>>>,
-    pub(super) standing: AtomicUsize,
-    /// How often somebody else than the attendant has sat.
+    pub(super) waiters: Mutex<VecDeque<Arc<Parker>>>,
+    pub(super) waiter_count: AtomicUsize,
+    /// How often somebody else than the progress thread has sat.
     pub(super) drives: AtomicU64,
-    /// For how many wakers and callbacks nobody drives but the attendant.
-    pub(super) relying: AtomicUsize,
-    /// Whether the attendant sleeps until somebody gets up.
-    pub(super) succession: AtomicBool,
-    /// Whether somebody has got up from a pool whose workers have tasks ahead, since the attendant last asked.
+    /// For how many wakers and callbacks nobody drives but the progress thread.
+    pub(super) interested: AtomicUsize,
+    /// Whether the progress thread sleeps until somebody gets up.
+    pub(super) wants_hand_off: AtomicBool,
+    /// Whether somebody has got up from a pool whose workers have tasks ahead, since the progress thread last asked.
     pub(super) ahead: AtomicBool,
-    /// Whether the attendant looks soon without being called. Where nothing is announced it always does.
-    pub(super) attends: AtomicBool,
-    /// Where the attendant sleeps.
-    pub(super) attendant: Parker,
-    pub(super) attendant_thread: OnceLock<ThreadId>,
+    /// Whether the progress thread looks soon without being called. Where nothing is announced it always does.
+    pub(super) progress_thread_polls: AtomicBool,
+    /// Where the progress thread sleeps.
+    pub(super) progress_thread: Parker,
+    pub(super) progress_thread_id: OnceLock<ThreadId>,
 }
 
 /// What there is to drive.
-pub(super) enum Station {
+pub(super) enum Guarded {
     /// Nothing yet.
     Closed,
     Open(Box<Driven>),
@@ -103,7 +105,7 @@ pub(super) struct Driven {
     pub(super) stepper: Stepper,
     pub(super) begin: Instant,
     /// The rings that had been heard when it was looked at last.
-    pub(super) heard: u64,
+    pub(super) seen_epoch: u64,
     pub(super) submissions: u32,
 }
 
@@ -114,43 +116,43 @@ impl Driven {
             return pace.pause();
         }
         match pace.pause_patiently(|| self.stepper.patience()) {
-            Pause::Sleep(sleep) => Pause::Sleep(pace.doze(sleep, || self.stepper.is_called())),
+            Pause::Sleep(sleep) => Pause::Sleep(pace.deep_sleep(sleep, || self.stepper.is_called())),
             pause => pause,
         }
     }
 }
 
-impl Seat {
+impl Progress {
     pub(crate) fn new() -> Self {
-        Seat {
-            station: Mutex::new(Station::Closed),
-            manner: OnceLock::new(),
+        Progress {
+            guarded: Mutex::new(Guarded::Closed),
+            wait_policy: OnceLock::new(),
             open: AtomicBool::new(false),
             taken: AtomicBool::new(false),
-            rings: AtomicU64::new(0),
+            epoch: AtomicU64::new(0),
             asleep: AtomicBool::new(false),
             sleeper: Mutex::new(None),
-            standby: Mutex::new(VecDeque::new()),
-            standing: AtomicUsize::new(0),
+            waiters: Mutex::new(VecDeque::new()),
+            waiter_count: AtomicUsize::new(0),
             drives: AtomicU64::new(0),
-            relying: AtomicUsize::new(0),
-            succession: AtomicBool::new(false),
+            interested: AtomicUsize::new(0),
+            wants_hand_off: AtomicBool::new(false),
             ahead: AtomicBool::new(false),
-            attends: AtomicBool::new(true),
-            attendant: Parker::default(),
-            attendant_thread: OnceLock::new(),
+            progress_thread_polls: AtomicBool::new(true),
+            progress_thread: Parker::default(),
+            progress_thread_id: OnceLock::new(),
         }
     }
 
     /// Something has come to the door or from a transport: whoever drives is to look.
-    pub(crate) fn ring(&self) {
-        self.rings.fetch_add(1, Ordering::SeqCst);
+    pub(crate) fn notify(&self) {
+        self.epoch.fetch_add(1, Ordering::SeqCst);
         if self.asleep.load(Ordering::SeqCst) {
             if let Some(parker) = &*lock(&self.sleeper) {
                 parker.unpark();
             }
         } else if !self.taken.load(Ordering::SeqCst) {
-            self.call_attendant();
+            self.wake_progress_thread();
         }
     }
 
@@ -159,70 +161,70 @@ impl Seat {
         self.open.load(Ordering::SeqCst)
     }
 
-    /// Calls the attendant if it sleeps.
-    pub(crate) fn call_attendant(&self) {
-        self.attendant.unpark();
+    /// Calls the progress thread if it sleeps.
+    pub(crate) fn wake_progress_thread(&self) {
+        self.progress_thread.unpark();
     }
 
     /// Somebody is to be told who does not drive.
-    pub(crate) fn rely(&self) {
-        self.relying.fetch_add(1, Ordering::SeqCst);
-        self.call_attendant();
+    pub(crate) fn add_interest(&self) {
+        self.interested.fetch_add(1, Ordering::SeqCst);
+        self.wake_progress_thread();
     }
 
     /// For so many futures nobody relies on others any more: somebody has been told, or does not want to know.
-    pub(crate) fn relieve(&self, count: usize) {
+    pub(crate) fn drop_interest(&self, count: usize) {
         if count > 0 {
-            self.relying.fetch_sub(count, Ordering::SeqCst);
+            self.interested.fetch_sub(count, Ordering::SeqCst);
         }
     }
 
     /// Somebody gets up from a pool whose workers have tasks ahead, at which somebody has to look now and then; whether
-    /// the attendant has to be called for that.
+    /// the progress thread has to be called for that.
     pub(super) fn note_ahead(&self) -> bool {
         // Mostly it is known: a look costs less than a change.
         if !self.ahead.load(Ordering::SeqCst) {
             self.ahead.store(true, Ordering::SeqCst);
         }
-        !self.attends.load(Ordering::SeqCst)
+        !self.progress_thread_polls.load(Ordering::SeqCst)
     }
 
     /// Whether this thread may drive the pool.
     pub(super) fn admits_this_thread(&self) -> bool {
-        self.manner.get().is_some_and(|manner| {
+        self.wait_policy.get().is_some_and(|wait_policy| {
             let admitted =
-                |only| [Some(only), self.attendant_thread.get().copied()].contains(&Some(thread::current().id()));
-            manner.only.is_none_or(admitted)
+                |only| [Some(only), self.progress_thread_id.get().copied()].contains(&Some(thread::current().id()));
+            wait_policy.only.is_none_or(admitted)
         })
     }
 
     /// Calls one of those who stand by; whether there was one.
-    pub(super) fn call_next(&self) -> bool {
-        if self.standing.load(Ordering::SeqCst) == 0 {
+    pub(super) fn hand_off(&self) -> bool {
+        if self.waiter_count.load(Ordering::SeqCst) == 0 {
             return false;
         }
-        let mut standby = lock(&self.standby);
-        let next = standby.pop_front();
-        self.standing.store(standby.len(), Ordering::SeqCst);
-        drop(standby);
+        let mut waiters = lock(&self.waiters);
+        let next = waiters.pop_front();
+        self.waiter_count.store(waiters.len(), Ordering::SeqCst);
+        drop(waiters);
         next.as_ref().is_some_and(|parker| {
             parker.unpark();
             true
         })
     }
 
-    pub(super) fn stand_by(&self, parker: &Arc<Parker>) {
-        let mut standby = lock(&self.standby);
-        standby.push_back(Arc::clone(parker));
-        self.standing.store(standby.len(), Ordering::SeqCst);
+    pub(super) fn add_waiter(&self, parker: &Arc<Parker>) {
+        let mut waiters = lock(&self.waiters);
+        waiters.push_back(Arc::clone(parker));
+        self.waiter_count.store(waiters.len(), Ordering::SeqCst);
     }
 
     /// Stands by no more; `false` if this thread had been called.
-    pub(super) fn stand_down(&self, parker: &Arc<Parker>) -> bool {
-        let mut standby = lock(&self.standby);
-        let at = standby.iter().position(|standing| Arc::ptr_eq(standing, parker));
-        at.map(|at| standby.remove(at));
-        self.standing.store(standby.len(), Ordering::SeqCst);
+    pub(super) fn remove_waiter(&self, parker: &Arc<Parker>) -> bool {
+        let mut waiters = lock(&self.waiters);
+        let at = waiters.iter().position(|waiter_count| Arc::ptr_eq(waiter_count, parker));
+        at.map(|at| waiters.remove(at));
+        self.waiter_count.store(waiters.len(), Ordering::SeqCst);
         at.is_some()
     }
 }

@@ -1,7 +1,7 @@
 //! What the executors, the futures and the threads of a pool share.
 
 use crate::base::ids::{ClientNumber, TaskNumber};
-use crate::base::latch::Gate;
+use crate::base::latch::Latch;
 use crate::base::say::say;
 use crate::driver::command::Command;
 use crate::driver::outcome::Outcome;
@@ -9,7 +9,7 @@ use crate::driver::promise::{Callback, Notice, Notices, Promise, Settled};
 use crate::error::Error;
 use crate::pool::callbacks::{self, Calling, ClientCallbacks};
 use crate::pool::inbox::Inbox;
-use crate::pool::progress::Seat;
+use crate::pool::progress::Progress;
 use crate::pool::stepper::Teller;
 use crate::task;
 use std::iter;
@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 /// A pool: its door, the place from which it is driven, its callbacks, and the numbers that it gives.
 pub(crate) struct Pool {
     inbox: Arc<Inbox>,
-    seat: Seat,
+    progress: Progress,
     next_task: AtomicU64,
     next_client: AtomicU32,
     callbacks: ClientCallbacks,
@@ -38,7 +38,7 @@ impl Pool {
     fn with_callbacks(callbacks: ClientCallbacks) -> Arc<Self> {
         Arc::new(Pool {
             inbox: Arc::new(Inbox::new()),
-            seat: Seat::new(),
+            progress: Progress::new(),
             next_task: AtomicU64::new(0),
             next_client: AtomicU32::new(0),
             callbacks,
@@ -51,12 +51,12 @@ impl Pool {
     }
 
     /// Opens a new client.
-    pub(crate) fn open(&self, gate: Arc<Gate>) -> ClientNumber {
+    pub(crate) fn open(&self, latch: Arc<Latch>) -> ClientNumber {
         let mut number = ClientNumber(0);
         // Made at the door, so that the numbers arrive in their order.
         let command = iter::once_with(|| {
             number = ClientNumber(self.next_client.fetch_add(1, Ordering::Relaxed));
-            Command::Open(number, gate)
+            Command::Open(number, latch)
         });
         let mut notices = Notices::default();
         self.inbox.leave(command, &mut notices);
@@ -70,8 +70,8 @@ impl Pool {
     }
 
     /// Where the pool is driven from.
-    pub(crate) fn seat(&self) -> &Seat {
-        &self.seat
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// Carries out a command, or leaves it to whoever drives the pool.
@@ -85,8 +85,8 @@ impl Pool {
         let mut notices = Notices::default();
         self.inbox.leave(commands, &mut notices);
         self.tell(notices);
-        if !self.look_after_door() {
-            self.seat.ring();
+        if !self.serve_inbox() {
+            self.progress.notify();
         }
     }
 
@@ -99,14 +99,14 @@ impl Pool {
 
     /// Cancels the tasks of a client that have not been sent, and returns when that is done.
     pub(crate) fn cancel_all(&self, client: ClientNumber) {
-        let done = Arc::new(Gate::default());
+        let done = Arc::new(Latch::default());
         self.push(Command::CancelAll(client, Arc::clone(&done)));
-        if !self.seat.is_open() {
+        if !self.progress.is_open() {
             // Until the workers are there nobody takes commands, and all tasks are still among them.
             let promises = self.inbox.submitted_by(client);
             promises.iter().filter(|promise| promise.cancel()).for_each(|promise| self.tell_of_cancellation(promise));
         }
-        if self.seat.is_open() {
+        if self.progress.is_open() {
             self.wait_for(&*done, None);
         }
     }
@@ -132,7 +132,7 @@ impl Pool {
 
     /// Tells what has happened, in a thread that does not drive the pool.
     pub(crate) fn tell(&self, notices: Notices) {
-        self.seat.relieve(notices.relieved);
+        self.progress.drop_interest(notices.lost_interest);
         notices.list.into_iter().for_each(|notice| self.tell_one(notice));
     }
 
@@ -156,7 +156,7 @@ impl Pool {
                 let client = promise.client();
                 self.call_here(Calling::Hook, client, move || link.adopt(&promise));
             }
-            Notice::Open(gate) => gate.open(),
+            Notice::Open(latch) => latch.open(),
         }
     }
 

@@ -86,7 +86,7 @@ impl Stepper {
         self.take_commands(&now);
         let mut count = 0;
         for command in commands {
-            if !matches!(&command, Command::Submit(task, _) if task.trial.is_none()) {
+            if !matches!(&command, Command::Submit(task, _) if task.attempt.is_none()) {
                 self.driver.set_time(now());
             }
             self.driver.command(command);

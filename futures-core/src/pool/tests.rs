@@ -122,7 +122,7 @@ fn faulty(sends: bool) -> (Executor, Arc<Manager>, Arc<AtomicBool>) {
     (executor, manager, closed)
 }
 
-/// What is urgent is sent while the seat is being left.
+/// What is urgent is sent while the progress lock is being left.
 #[test]
 fn a_panic_while_the_seat_is_left_is_one_as_well() {
     let (executor, _, _) = faulty(false);
@@ -150,7 +150,7 @@ fn all_who_join_a_pool_wait_for_its_end() {
 struct Counting {
     ready: Option<Frame>,
     looks: Arc<AtomicUsize>,
-    breaks_silence: bool,
+    wakes_from_deep_sleep: bool,
 }
 
 impl Transport for Counting {
@@ -165,8 +165,8 @@ impl Transport for Counting {
         Some(Arrival::Frame(WorkerNumber(0), self.ready.take()?))
     }
 
-    fn breaks_silence(&self) -> bool {
-        self.breaks_silence
+    fn wakes_from_deep_sleep(&self) -> bool {
+        self.wakes_from_deep_sleep
     }
 
     fn close(self: Box<Self>, _limit: Duration) -> Result<(), String> {
@@ -174,7 +174,7 @@ impl Transport for Counting {
     }
 }
 
-/// A pool that nobody has used for a second, and has begun to doze if it may.
+/// A pool that nobody has used for a second, and has begun to sleep deeply if it may.
 struct Idle {
     executor: Executor,
     manager: Arc<Manager>,
@@ -182,10 +182,10 @@ struct Idle {
     notify: Notify,
 }
 
-fn idle(breaks_silence: bool) -> Idle {
+fn idle(wakes_from_deep_sleep: bool) -> Idle {
     let looks = Arc::new(AtomicUsize::new(0));
     let ready = Some(message::ready(&Ready { host: "here".to_owned(), process: 1 }));
-    let transport = Counting { ready, looks: Arc::clone(&looks), breaks_silence };
+    let transport = Counting { ready, looks: Arc::clone(&looks), wakes_from_deep_sleep };
     let door = Arc::new(OnceLock::new());
     let at_the_door = Arc::clone(&door);
     let (executor, manager) = executor_with(move |notify| {
@@ -207,7 +207,7 @@ fn grows(looks: &AtomicUsize, count: usize) -> bool {
     looks.load(Ordering::Relaxed) >= before + count
 }
 
-/// So many looks would take more than ten seconds of dozing.
+/// So many looks would take more than ten seconds of sleeping deeply.
 const MANY: usize = 100;
 
 #[test]
@@ -239,7 +239,7 @@ fn who_submits_has_the_pools_own_thread_look() {
 fn who_loses_interest_relies_on_nobody_any_more() {
     let ((executor, fuse), (other, other_fuse)) = (executor(), executor());
     let futures = [executor.submit(NEVER, ()), other.submit(NEVER, ()), executor.submit(NEVER, ())];
-    let relied = |nth: usize| futures[nth].pool().seat().relying.load(Ordering::SeqCst);
+    let relied = |nth: usize| futures[nth].pool().progress().interested.load(Ordering::SeqCst);
     let poll = |future: crate::future::Future<()>| {
         assert!(pin!(future).poll(&mut Context::from_waker(Waker::noop())).is_pending())
     };

@@ -1,10 +1,10 @@
-//! How threads that wait and threads that submit come to a pool's seat.
+//! How threads that wait and threads that submit come to a pool's progress lock.
 
-use super::driving::{Drive, Sitting};
-use super::progress::Station;
+use super::driving::{Drive, Driving};
+use super::progress::Guarded;
 use crate::base::parker::{self, Awaited, Parker};
 use crate::driver::command::Command;
-use crate::driver::completions::Watch;
+use crate::driver::completions::CompletionQueue;
 use crate::pool::callbacks;
 use crate::pool::shared::Pool;
 use std::panic::{self, AssertUnwindSafe};
@@ -24,7 +24,7 @@ impl Pool {
         let happened = match self.drive_for(target, deadline) {
             Drive::Done => true,
             Drive::TimedOut => target.is_done(),
-            Drive::Busy => self.stand_by_for(target, deadline),
+            Drive::Busy => self.wait_for_turn(target, deadline),
             Drive::Finished => parker::wait_for(target, deadline),
         };
         if !happened {
@@ -34,8 +34,8 @@ impl Pool {
     }
 
     /// Sleeps until `target` has happened, or until it is this thread's turn to drive, if it may.
-    fn stand_by_for(&self, target: &dyn Awaited, deadline: Option<Instant>) -> bool {
-        let (seat, parker) = (self.seat(), Parker::of_this_thread());
+    fn wait_for_turn(&self, target: &dyn Awaited, deadline: Option<Instant>) -> bool {
+        let (progress, parker) = (self.progress(), Parker::of_this_thread());
         loop {
             if !target.enroll(&parker) {
                 return true;
@@ -44,16 +44,16 @@ impl Pool {
             if left.is_some_and(|left| left.is_zero()) {
                 return target.is_done();
             }
-            if !seat.admits_this_thread() {
+            if !progress.admits_this_thread() {
                 parker.park(left);
                 continue;
             }
-            seat.stand_by(&parker);
-            // Whoever left the seat before that has not seen this thread.
+            progress.add_waiter(&parker);
+            // Whoever left the progress lock before that has not seen this thread.
             if !self.is_free() {
                 parker.park(left);
             }
-            let called = !seat.stand_down(&parker);
+            let called = !progress.remove_waiter(&parker);
             match self.drive_for(target, deadline) {
                 // Whoever gets up calls the next.
                 Drive::Done => return true,
@@ -63,7 +63,7 @@ impl Pool {
                     if target.is_done() {
                         // The call was for somebody who sits down.
                         if called && self.is_free() {
-                            seat.call_next();
+                            progress.hand_off();
                         }
                         return true;
                     }
@@ -72,94 +72,98 @@ impl Pool {
         }
     }
 
-    /// Carries out commands in this thread if the seat is free; otherwise gives them back.
+    /// Carries out commands in this thread if the progress lock is free; otherwise gives them back.
     pub(crate) fn submit_here<C>(&self, mut commands: C) -> Result<(), C>
     where
         C: Iterator<Item = Command>,
     {
-        if !self.seat().admits_this_thread() {
+        if !self.progress().admits_this_thread() {
             return Err(commands);
         }
-        let Some(sitting) = self.sit(false) else { return Err(commands) };
-        match harmlessly(|| sitting.submit(&mut commands)) {
+        let Some(driving) = self.try_drive(false) else { return Err(commands) };
+        match harmlessly(|| driving.submit(&mut commands)) {
             Some(()) => Ok(()),
             // The door refuses what is left of them.
             None => Err(commands),
         }
     }
 
-    /// Looks after what was left at the door, if the seat is free; whether it was.
-    pub(crate) fn look_after_door(&self) -> bool {
-        if !self.seat().admits_this_thread() {
+    /// Looks after what was left at the door, if the progress lock is free; whether it was.
+    pub(crate) fn serve_inbox(&self) -> bool {
+        if !self.progress().admits_this_thread() {
             return false;
         }
-        let Some(mut sitting) = self.sit(false) else { return false };
-        harmlessly(move || sitting.look()).is_some()
+        let Some(mut driving) = self.try_drive(false) else { return false };
+        harmlessly(move || driving.look()).is_some()
     }
 
-    /// Drives until `target` has happened, if the seat is free.
+    /// Drives until `target` has happened, if the progress lock is free.
     fn drive_for(&self, target: &dyn Awaited, deadline: Option<Instant>) -> Drive {
-        if !self.seat().admits_this_thread() {
+        if !self.progress().admits_this_thread() {
             return Drive::Busy;
         }
-        let Some(sitting) = self.sit(false) else { return Drive::Busy };
-        harmlessly(|| sitting.drive(target, deadline)).unwrap_or(Drive::Busy)
+        let Some(driving) = self.try_drive(false) else { return Drive::Busy };
+        harmlessly(|| driving.drive(target, deadline)).unwrap_or(Drive::Busy)
     }
 
     fn is_free(&self) -> bool {
-        self.seat().open.load(Ordering::SeqCst) && !self.seat().taken.load(Ordering::SeqCst)
+        self.progress().open.load(Ordering::SeqCst) && !self.progress().taken.load(Ordering::SeqCst)
     }
 
     /// Does some work while nobody drives the pool, in the thread that calls.
     pub(crate) fn undisturbed<R>(&self, work: impl FnOnce() -> R) -> R {
         let _sitting = loop {
-            match self.sit(false) {
-                Some(sitting) => break sitting,
+            match self.try_drive(false) {
+                Some(driving) => break driving,
                 None => thread::yield_now(),
             }
         };
         work()
     }
 
-    pub(super) fn sit(&self, attendant: bool) -> Option<Sitting<'_>> {
-        let seat = self.seat();
-        if !seat.open.load(Ordering::SeqCst) {
+    pub(super) fn try_drive(&self, progress_thread: bool) -> Option<Driving<'_>> {
+        let progress = self.progress();
+        if !progress.open.load(Ordering::SeqCst) {
             return None;
         }
-        let guard = match seat.station.try_lock() {
+        let guard = match progress.guarded.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
-        if !matches!(*guard, Station::Open(_)) {
+        if !matches!(*guard, Guarded::Open(_)) {
             return None;
         }
         // Who does not see it yet does no more than to try in vain.
-        seat.taken.store(true, Ordering::Release);
-        Some(Sitting { pool: self, guard: Some(guard), panicking: thread::panicking(), attendant })
+        progress.taken.store(true, Ordering::Release);
+        Some(Driving { pool: self, guard: Some(guard), panicking: thread::panicking(), progress_thread })
     }
 }
 
-/// The token of the next future that reports to `watch`; `None` if the deadline passes before.
+/// The token of the next future that reports to `completions`; `None` if the deadline passes before.
 ///
 /// The thread drives this pool while it waits; without one it only sleeps, and the futures rely on others to drive.
-pub(crate) fn next_report(watch: &Watch, pool: Option<&Pool>, deadline: Option<Instant>) -> Option<usize> {
+pub(crate) fn next_report(
+    completions: &CompletionQueue,
+    pool: Option<&Pool>,
+    deadline: Option<Instant>,
+) -> Option<usize> {
     loop {
-        if let Some(token) = watch.take() {
+        if let Some(token) = completions.take() {
             return Some(token);
         }
         if let Some(pool) = pool {
-            pool.wait_for(watch, deadline);
+            pool.wait_for(completions, deadline);
         } else {
             callbacks::may_block();
             let parker = Parker::of_this_thread();
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_none_or(|left| !left.is_zero()) && watch.enroll(&parker) {
+            if left.is_none_or(|left| !left.is_zero()) && completions.enroll(&parker) {
                 parker.park(left);
             }
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return watch.take();
+            return completions.take();
         }
     }
 }

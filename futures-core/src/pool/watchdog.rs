@@ -38,7 +38,7 @@ fn watch(interval: Duration, pool: &Weak<Pool>, stopped: &Receiver<()>) {
         let Some(pool) = pool.upgrade() else { return };
         let (answer, answered) = mpsc::channel();
         pool.push(Command::Watch(Question { now: begin.elapsed(), interval, answer }));
-        pool.seat().call_attendant();
+        pool.progress().wake_progress_thread();
         drop(pool);
         match answered.recv_timeout(interval) {
             Ok(Some(report)) => say(&report),

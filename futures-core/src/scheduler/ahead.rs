@@ -1,15 +1,15 @@
 //! What may be sent to a worker ahead of its turn, and for how long workers have enough to do.
 
-use super::classes::{Kind, KindNumber, Prefetch};
+use super::classes::{Prefetch, TaskClass, TaskClassNumber};
 use super::window::{self, LEAST_NANOS, LONG};
 use super::{QUEUED_FOR_EACH, Scheduler};
 use std::num::NonZeroU32;
 
 impl Scheduler {
-    /// How long a task of a kind is expected to take, and whether it may be sent ahead: one that may not counts as long,
-    /// so that nothing is sent behind it.
-    pub(super) fn expectation(&self, kind: KindNumber) -> (NonZeroU32, Prefetch) {
-        let Kind { function, prefetch, .. } = self.kinds.get(kind);
+    /// How long a task of a kind is expected to take, and whether it may be sent ahead: one that may not counts as
+    /// long, so that nothing is sent behind it.
+    pub(super) fn expectation(&self, class: TaskClassNumber) -> (NonZeroU32, Prefetch) {
+        let TaskClass { function, prefetch, .. } = self.classes.get(class);
         let nanos = if prefetch == Prefetch::Never { LONG } else { self.estimates.nanos(function) };
         (nanos, prefetch)
     }
@@ -26,8 +26,8 @@ impl Scheduler {
 
     /// How much work a worker may hold, if all that is queued is expected to take as long as the next, and whether the
     /// next may be sent ahead of another where both do not fit into that.
-    pub(super) fn window(&self, kind: KindNumber, nanos: NonZeroU32) -> (u32, bool) {
-        let Kind { function, prefetch, .. } = self.kinds.get(kind);
+    pub(super) fn window(&self, class: TaskClassNumber, nanos: NonZeroU32) -> (u32, bool) {
+        let TaskClass { function, prefetch, .. } = self.classes.get(class);
         if prefetch == Prefetch::Never || !self.estimates.is_steady(function) {
             return (LEAST_NANOS, false);
         }
@@ -36,12 +36,12 @@ impl Scheduler {
 
     /// How long the master may leave the workers alone, as they have so much ahead; zero if there is no telling.
     pub(crate) fn patience_nanos(&mut self) -> u32 {
-        let Some(turn) = self.turns.front().copied() else { return 0 };
-        let (_, kind) = self.next_queued(turn);
-        let (nanos, _) = self.expectation(kind);
-        match self.window(kind, nanos) {
-            // At least so much is at hand when a worker has just begun a task, unless it holds tasks of another function,
-            // behind which the next did not fit.
+        let Some(turn) = self.fairness.front().copied() else { return 0 };
+        let (_, class) = self.next_queued(turn);
+        let (nanos, _) = self.expectation(class);
+        match self.window(class, nanos) {
+            // At least so much is at hand when a worker has just begun a task, unless it holds tasks of another
+            // function, behind which the next did not fit.
             (window_nanos, true) => {
                 let held_nanos = self.workers.first().map_or(u32::MAX, |(_, room)| room.held_nanos());
                 window_nanos.max(nanos.get()).min(held_nanos) / 4

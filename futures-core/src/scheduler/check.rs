@@ -1,6 +1,6 @@
 //! The scheduler's invariants, derived anew from its state in one pass over tasks, clients and workers.
 
-use super::classes::{Kind, KindNumber};
+use super::classes::{TaskClass, TaskClassNumber};
 use super::{FunctionNumber, Scheduler};
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 struct Count {
     queued: usize,
     dispatched: usize,
-    resting: usize,
+    delayed: usize,
 }
 
 impl Scheduler {
@@ -21,16 +21,16 @@ impl Scheduler {
     pub fn check(&self) {
         let mut clients = vec![Count::default(); self.clients.len()];
         let mut functions: BTreeMap<FunctionNumber, u64> = BTreeMap::new();
-        let mut count = |kind: KindNumber, of_client: fn(&mut Count) -> &mut usize| {
-            let Kind { client, function, .. } = self.kinds.get(kind);
+        let mut count = |class: TaskClassNumber, of_client: fn(&mut Count) -> &mut usize| {
+            let TaskClass { client, function, .. } = self.classes.get(class);
             *of_client(&mut clients[client.index()]) += 1;
             *functions.entry(function).or_default() += 1;
         };
-        self.queued.iter().for_each(|(_, kind)| count(*kind, |client| &mut client.queued));
-        self.resting.values().for_each(|kind| count(*kind, |client| &mut client.resting));
+        self.queued.iter().for_each(|(_, class)| count(*class, |client| &mut client.queued));
+        self.delayed.values().for_each(|class| count(*class, |client| &mut client.delayed));
         for held in self.workers.all_held() {
             assert!(self.queued.get(held.task.0).is_none(), "task {} is dispatched and not queued", held.task);
-            count(held.kind, |client| &mut client.dispatched);
+            count(held.class, |client| &mut client.dispatched);
         }
         for (function, count) in functions {
             assert_eq!(self.estimates.present(function), count, "the tasks of {function} are counted");
@@ -38,22 +38,26 @@ impl Scheduler {
         self.check_clients(&clients);
         let idle = self.workers.check();
         assert_eq!(idle, self.has_idle(), "it is known whether a worker is idle");
-        let given_out = self.turns.is_empty() || self.taking_back;
+        let given_out = self.fairness.is_empty() || self.taking_back;
         assert!(!idle || given_out, "no worker is idle while a task is queued");
         assert!(self.tasks().is_sorted_by(|a, b| a < b), "no task is there twice");
         assert!(!self.broken || self.tasks().next().is_none(), "a broken pool has no tasks");
     }
 
     fn check_clients(&self, counts: &[Count]) {
-        let mut turns = vec![0; self.clients.len()];
-        self.turns.iter().for_each(|turn| turns[turn.index()] += 1);
+        let mut fairness = vec![0; self.clients.len()];
+        self.fairness.iter().for_each(|turn| fairness[turn.index()] += 1);
         for (number, client) in self.clients.iter().enumerate() {
-            let counted = Count { queued: client.queued, dispatched: client.dispatched, resting: client.resting };
+            let counted = Count { queued: client.queued, dispatched: client.dispatched, delayed: client.delayed };
             assert_eq!(counts[number], counted, "client {number} counts its tasks");
             let in_queue = client.queue.iter().filter(|task| self.queued.get(task.0).is_some()).count();
             assert_eq!(in_queue, client.queued, "client {number} has its tasks in its queue");
-            assert_eq!(turns[number], usize::from(client.queued > 0), "client {number} has a turn when it has a task");
-            let done = client.closed && client.queued + client.dispatched + client.resting == 0;
+            assert_eq!(
+                fairness[number],
+                usize::from(client.queued > 0),
+                "client {number} has a turn when it has a task"
+            );
+            let done = client.closed && client.queued + client.dispatched + client.delayed == 0;
             assert_eq!(done, client.drained, "client {number} is drained when it is done");
             assert!(!client.broken || client.queued == 0, "client {number} is broken and has nothing queued");
         }

@@ -7,11 +7,11 @@ use std::num::NonZeroU32;
 
 /// The number of a kind: one more than its place in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct KindNumber(NonZeroU32);
+pub(super) struct TaskClassNumber(NonZeroU32);
 
 /// What the tasks of a kind have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Kind {
+pub(super) struct TaskClass {
     pub(super) client: ClientNumber,
     pub(super) function: FunctionNumber,
     pub(super) prefetch: Prefetch,
@@ -42,26 +42,26 @@ impl From<Option<bool>> for Prefetch {
 
 /// The kinds of all tasks that there are, and of those that their clients may still submit.
 #[derive(Debug, Default)]
-pub(super) struct Kinds {
+pub(super) struct TaskClasses {
     /// By number.
-    all: Vec<Kind>,
-    numbers: BTreeMap<(ClientNumber, FunctionNumber, Prefetch), KindNumber>,
+    all: Vec<TaskClass>,
+    numbers: BTreeMap<(ClientNumber, FunctionNumber, Prefetch), TaskClassNumber>,
     /// Numbers of kinds that are of no use any more.
-    free: Vec<KindNumber>,
+    free: Vec<TaskClassNumber>,
     /// The kind that was asked for last; mostly the next is the same. No client that is forgotten asks again.
-    last: Option<(Kind, KindNumber)>,
+    last: Option<(TaskClass, TaskClassNumber)>,
 }
 
-impl Kinds {
+impl TaskClasses {
     /// The number of a kind, which may be new.
-    pub(super) fn number(&mut self, kind: Kind) -> KindNumber {
+    pub(super) fn number(&mut self, class: TaskClass) -> TaskClassNumber {
         match self.last {
-            Some((last, number)) if last == kind => number,
-            _ => self.find(kind),
+            Some((last, number)) if last == class => number,
+            _ => self.find(class),
         }
     }
 
-    pub(super) fn get(&self, number: KindNumber) -> Kind {
+    pub(super) fn get(&self, number: TaskClassNumber) -> TaskClass {
         self.all[number.index()]
     }
 
@@ -76,26 +76,26 @@ impl Kinds {
         }
     }
 
-    fn find(&mut self, kind: Kind) -> KindNumber {
-        let key = (kind.client, kind.function, kind.prefetch);
-        let number = self.numbers.get(&key).copied().unwrap_or_else(|| self.add(kind));
+    fn find(&mut self, class: TaskClass) -> TaskClassNumber {
+        let key = (class.client, class.function, class.prefetch);
+        let number = self.numbers.get(&key).copied().unwrap_or_else(|| self.add(class));
         self.numbers.insert(key, number);
-        self.last = Some((kind, number));
+        self.last = Some((class, number));
         number
     }
 
-    fn add(&mut self, kind: Kind) -> KindNumber {
+    fn add(&mut self, class: TaskClass) -> TaskClassNumber {
         if let Some(number) = self.free.pop() {
-            self.all[number.index()] = kind;
+            self.all[number.index()] = class;
             return number;
         }
-        self.all.push(kind);
+        self.all.push(class);
         let number = u32::try_from(self.all.len()).ok().and_then(NonZeroU32::new);
-        KindNumber(number.expect("four billion kinds of tasks do not fit into memory"))
+        TaskClassNumber(number.expect("four billion kinds of tasks do not fit into memory"))
     }
 }
 
-impl KindNumber {
+impl TaskClassNumber {
     fn index(self) -> usize {
         self.0.get() as usize - 1
     }
@@ -105,23 +105,23 @@ impl KindNumber {
 mod tests {
     use super::*;
 
-    fn kind(client: u32, function: u32) -> Kind {
+    fn class(client: u32, function: u32) -> TaskClass {
         let prefetch = if function == 7 { Prefetch::Never } else { Prefetch::Always };
-        Kind { client: ClientNumber(client), function: FunctionNumber(function), prefetch }
+        TaskClass { client: ClientNumber(client), function: FunctionNumber(function), prefetch }
     }
 
     #[test]
     fn a_kind_keeps_its_number_until_its_client_is_forgotten() {
-        let mut kinds = Kinds::default();
-        let all = [kind(0, 7), kind(1, 7), kind(0, 0), kind(2, u32::MAX)];
-        let numbers = all.map(|kind| kinds.number(kind));
-        assert_eq!(all.map(|kind| kinds.number(kind)), numbers);
-        assert_eq!(numbers.map(|number| kinds.get(number)), all);
-        kinds.forget(ClientNumber(0));
-        assert_eq!([1, 3].map(|at| kinds.number(all[at])), [numbers[1], numbers[3]]);
+        let mut classes = TaskClasses::default();
+        let all = [class(0, 7), class(1, 7), class(0, 0), class(2, u32::MAX)];
+        let numbers = all.map(|class| classes.number(class));
+        assert_eq!(all.map(|class| classes.number(class)), numbers);
+        assert_eq!(numbers.map(|number| classes.get(number)), all);
+        classes.forget(ClientNumber(0));
+        assert_eq!([1, 3].map(|at| classes.number(all[at])), [numbers[1], numbers[3]]);
         // The numbers of the forgotten are used again, so that the table does not grow with every client.
-        let new = [kind(3, 1), kind(3, 2)].map(|kind| kinds.number(kind));
-        assert_eq!(new.map(|number| kinds.get(number)), [kind(3, 1), kind(3, 2)]);
-        assert_eq!(kinds.all.len(), all.len());
+        let new = [class(3, 1), class(3, 2)].map(|class| classes.number(class));
+        assert_eq!(new.map(|number| classes.get(number)), [class(3, 1), class(3, 2)]);
+        assert_eq!(classes.all.len(), all.len());
     }
 }

@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 /// What must be true of the next tasks that are dispatched: no client is given a second worker while another, which has
 /// waited ever since the first, has none.
 #[derive(Debug, Default)]
-pub(crate) struct Turns {
+pub(crate) struct Fairness {
     /// Clients, and others that have had a queued task ever since the last time that the first was given a worker.
     overtaken: BTreeSet<(ClientNumber, ClientNumber)>,
 }
 
-impl Turns {
+impl Fairness {
     /// Takes note of what became of one event: the clients whose tasks were dispatched, in this order, and the state
     /// after it.
     ///

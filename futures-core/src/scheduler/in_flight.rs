@@ -1,6 +1,6 @@
 //! What workers hold: for each a list of tasks, in lines of the processor's cache that all lists share.
 
-use super::classes::KindNumber;
+use super::classes::TaskClassNumber;
 use crate::base::ids::TaskNumber;
 use std::num::NonZeroU32;
 
@@ -15,9 +15,9 @@ const BLOCKS_KEPT: usize = 1024;
 
 /// A dispatched task.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Held {
+pub(super) struct InFlight {
     pub(super) task: TaskNumber,
-    pub(super) kind: KindNumber,
+    pub(super) class: TaskClassNumber,
     /// How long it was expected to take when it was dispatched.
     pub(super) nanos: NonZeroU32,
 }
@@ -36,7 +36,7 @@ pub(super) struct Blocks {
 #[derive(Debug, Clone)]
 #[repr(align(64))]
 struct Block {
-    tasks: [Held; BLOCK_TASKS],
+    tasks: [InFlight; BLOCK_TASKS],
     /// Where they begin and end.
     begin: u8,
     end: u8,
@@ -52,7 +52,7 @@ pub(super) struct List {
 
 impl Blocks {
     /// A list of two tasks.
-    pub(super) fn list(&mut self, oldest: Held, next: Held) -> List {
+    pub(super) fn list(&mut self, oldest: InFlight, next: InFlight) -> List {
         let block = self.add(oldest);
         let mut list = List { first: block, last: block };
         self.push(&mut list, next);
@@ -60,7 +60,7 @@ impl Blocks {
     }
 
     /// Adds a task at the end of a list.
-    pub(super) fn push(&mut self, list: &mut List, held: Held) {
+    pub(super) fn push(&mut self, list: &mut List, held: InFlight) {
         let last = &mut self.all[list.last as usize];
         if let Some(place) = last.tasks.get_mut(usize::from(last.end)) {
             *place = held;
@@ -74,7 +74,7 @@ impl Blocks {
 
     /// Takes a task out of a list that has it; and whether the list has come to its end by that, and must not be used
     /// any more.
-    pub(super) fn take(&mut self, list: &mut List, task: TaskNumber) -> Option<(Held, bool)> {
+    pub(super) fn take(&mut self, list: &mut List, task: TaskNumber) -> Option<(InFlight, bool)> {
         let block = &mut self.all[list.first as usize];
         let oldest = block.tasks[usize::from(block.begin)];
         if oldest.task != task {
@@ -86,13 +86,13 @@ impl Blocks {
             return Some((oldest, false));
         }
         let next = block.next;
-        self.release(list.first);
+        self.resume_worker(list.first);
         list.first = next;
         Some((oldest, next == NONE))
     }
 
     /// The tasks of a list, oldest first.
-    pub(super) fn iter(&self, list: List) -> impl Iterator<Item = Held> {
+    pub(super) fn iter(&self, list: List) -> impl Iterator<Item = InFlight> {
         let mut at = list.first;
         std::iter::from_fn(move || {
             let block = self.all.get(at as usize)?;
@@ -107,13 +107,13 @@ impl Blocks {
         let mut at = list.first;
         while at != NONE {
             let next = self.all[at as usize].next;
-            self.release(at);
+            self.resume_worker(at);
             at = next;
         }
     }
 
     /// Takes a task that is the newest and not the oldest: one that is withdrawn has just been dispatched.
-    fn take_newest(&mut self, list: &mut List, task: TaskNumber) -> Option<Held> {
+    fn take_newest(&mut self, list: &mut List, task: TaskNumber) -> Option<InFlight> {
         let last = &mut self.all[list.last as usize];
         let newest = last.tasks[usize::from(last.end) - 1];
         if newest.task != task {
@@ -128,14 +128,14 @@ impl Blocks {
             before = self.all[before as usize].next;
         }
         self.all[before as usize].next = NONE;
-        self.release(std::mem::replace(&mut list.last, before));
+        self.resume_worker(std::mem::replace(&mut list.last, before));
         Some(newest)
     }
 
     /// Takes a task that is neither the oldest nor the newest. That is rare, and so the list is made anew.
-    fn take_from_the_middle(&mut self, list: &mut List, task: TaskNumber) -> Option<Held> {
+    fn take_from_the_middle(&mut self, list: &mut List, task: TaskNumber) -> Option<InFlight> {
         let taken = self.iter(*list).find(|held| held.task == task)?;
-        let rest: Vec<Held> = self.iter(*list).filter(|held| held.task != task).collect();
+        let rest: Vec<InFlight> = self.iter(*list).filter(|held| held.task != task).collect();
         self.discard(*list);
         // The oldest is another one, and so it is left.
         let first = self.add(rest[0]);
@@ -145,7 +145,7 @@ impl Blocks {
     }
 
     /// A block of one task.
-    fn add(&mut self, held: Held) -> u32 {
+    fn add(&mut self, held: InFlight) -> u32 {
         self.used += 1;
         let block = Block { tasks: [held; BLOCK_TASKS], begin: 0, end: 1, next: NONE };
         let number = self.free;
@@ -159,7 +159,7 @@ impl Blocks {
         number
     }
 
-    fn release(&mut self, number: u32) {
+    fn resume_worker(&mut self, number: u32) {
         self.used -= 1;
         self.all[number as usize].next = std::mem::replace(&mut self.free, number);
         if self.used == 0 && self.all.len() > BLOCKS_KEPT {
@@ -191,20 +191,20 @@ impl Default for Blocks {
 
 #[cfg(test)]
 mod tests {
-    use super::super::classes::{Kind, Kinds, Prefetch};
+    use super::super::classes::{Prefetch, TaskClass, TaskClasses};
     use super::*;
     use crate::base::ids::{ClientNumber, FunctionNumber};
     use std::collections::VecDeque;
 
-    fn held(task: u64) -> Held {
+    fn held(task: u64) -> InFlight {
         let (client, function) = (ClientNumber(0), FunctionNumber(0));
-        let kind = Kinds::default().number(Kind { client, function, prefetch: Prefetch::default() });
-        Held { task: TaskNumber(task), kind, nanos: NonZeroU32::MIN }
+        let class = TaskClasses::default().number(TaskClass { client, function, prefetch: Prefetch::default() });
+        InFlight { task: TaskNumber(task), class, nanos: NonZeroU32::MIN }
     }
 
     #[test]
     fn a_block_is_a_line_of_the_cache() {
-        assert_eq!((size_of::<Held>(), size_of::<Block>()), (16, 64));
+        assert_eq!((size_of::<InFlight>(), size_of::<Block>()), (16, 64));
     }
 
     /// Three lists beside plain ones: what is taken from them are mostly the oldest.

@@ -23,11 +23,11 @@ mod window;
 mod workers;
 
 pub use crate::scheduler::classes::Prefetch;
-pub(crate) use crate::scheduler::fairness::Turns;
+pub(crate) use crate::scheduler::fairness::Fairness;
 
 use crate::base::ids::{ClientNumber, FunctionNumber, TaskNumber, WorkerNumber};
-use crate::scheduler::classes::{Kind, KindNumber, Kinds};
-use crate::scheduler::in_flight::Held;
+use crate::scheduler::classes::{TaskClass, TaskClassNumber, TaskClasses};
+use crate::scheduler::in_flight::InFlight;
 use crate::scheduler::paged_map::PagedMap;
 use crate::scheduler::queue::Queue;
 use crate::scheduler::window::{Estimates, LEAST_NANOS};
@@ -65,11 +65,11 @@ pub enum Event {
     Join(WorkerNumber),
     /// A worker, which may not have joined yet, has something else to do: it takes no task until it is released as
     /// often as it was engaged.
-    Engage(WorkerNumber),
+    PauseWorker(WorkerNumber),
     /// A worker has done something else.
-    Release(WorkerNumber),
-    /// Nothing comes back from this worker, which may not have joined yet: no task that may have to is sent there ahead of
-    /// another.
+    ResumeWorker(WorkerNumber),
+    /// Nothing comes back from this worker, which may not have joined yet: no task that may have to is sent there ahead
+    /// of another.
     Isolate(WorkerNumber),
     /// A worker has executed a task, in so many nanoseconds.
     Finish(WorkerNumber, TaskNumber, u64),
@@ -109,12 +109,12 @@ pub struct Scheduler {
     /// By client number.
     clients: Vec<Client>,
     /// The clients that have queued tasks, each once, in the order in which they may dispatch.
-    turns: VecDeque<ClientNumber>,
+    fairness: VecDeque<ClientNumber>,
     /// Every task that is queued.
-    queued: PagedMap<KindNumber>,
+    queued: PagedMap<TaskClassNumber>,
     /// Every task that rests between two tries: known to its client, queued nowhere, with no worker.
-    resting: BTreeMap<TaskNumber, KindNumber>,
-    kinds: Kinds,
+    delayed: BTreeMap<TaskNumber, TaskClassNumber>,
+    classes: TaskClasses,
     /// They hold every task that is dispatched.
     workers: Workers,
     estimates: Estimates,
@@ -132,7 +132,7 @@ struct Client {
     queued: usize,
     dispatched: usize,
     /// How many tasks rest between two tries.
-    resting: usize,
+    delayed: usize,
     closed: bool,
     drained: bool,
     /// Whether nothing more of it can be executed; then it has no queued tasks.
@@ -145,7 +145,7 @@ impl Scheduler {
         match event {
             Event::Open(client) => self.open(client),
             Event::Submit(client, task, function, prefetch) => {
-                self.submit(task, Kind { client, function, prefetch }, actions);
+                self.submit(task, TaskClass { client, function, prefetch }, actions);
             }
             Event::Cancel(task) => self.cancel(task, actions),
             Event::Withdraw(worker, task) => self.withdraw(worker, task, actions),
@@ -156,8 +156,8 @@ impl Scheduler {
             Event::CancelAll(client) => self.cancel_all(client, actions),
             Event::Close(client) => self.close(client, actions),
             Event::BreakClient(client) => self.break_client(client, actions),
-            Event::Engage(worker) => self.engage(worker),
-            Event::Release(worker) => self.release(worker),
+            Event::PauseWorker(worker) => self.pause_worker(worker),
+            Event::ResumeWorker(worker) => self.resume_worker(worker),
             Event::Isolate(worker) => self.isolate(worker),
             Event::Join(worker) => self.join(worker),
             Event::Finish(worker, task, nanos) => self.finish(worker, task, nanos, actions),
@@ -173,8 +173,8 @@ impl Scheduler {
         self.clients.push(Client::default());
     }
 
-    fn submit(&mut self, task: TaskNumber, kind: Kind, actions: &mut Vec<Action>) {
-        let number = kind.client;
+    fn submit(&mut self, task: TaskNumber, class: TaskClass, actions: &mut Vec<Action>) {
+        let number = class.client;
         let client = &mut self.clients[number.index()];
         if client.closed {
             actions.push(Action::Rejected(task));
@@ -188,10 +188,10 @@ impl Scheduler {
             actions.push(Action::Unfit(number, task));
             return;
         }
-        self.estimates.enter(kind.function);
-        let kind = self.kinds.number(kind);
-        if !self.dispatch_at_once(number, task, kind, actions) {
-            self.enqueue(number, task, kind);
+        self.estimates.enter(class.function);
+        let class = self.classes.number(class);
+        if !self.dispatch_at_once(number, task, class, actions) {
+            self.enqueue(number, task, class);
         }
     }
 
@@ -201,46 +201,46 @@ impl Scheduler {
         &mut self,
         client: ClientNumber,
         task: TaskNumber,
-        kind: KindNumber,
+        class: TaskClassNumber,
         actions: &mut Vec<Action>,
     ) -> bool {
-        if !self.turns.is_empty() {
+        if !self.fairness.is_empty() {
             return false;
         }
-        let (nanos, prefetch) = self.expectation(kind);
+        let (nanos, prefetch) = self.expectation(class);
         let window = (LEAST_NANOS, false);
         let Some((worker, _)) = self.workers.first().filter(|(_, room)| room.admits(nanos, prefetch, window)) else {
             return false;
         };
-        self.workers.hold(worker, Held { task, kind, nanos });
+        self.workers.hold(worker, InFlight { task, class, nanos });
         self.clients[client.index()].dispatched += 1;
         actions.push(Action::Dispatch(worker, task));
         true
     }
 
     /// Puts a task at the end of its client's queue.
-    fn enqueue(&mut self, number: ClientNumber, task: TaskNumber, kind: KindNumber) {
-        let old = self.queued.insert(task.0, kind);
+    fn enqueue(&mut self, number: ClientNumber, task: TaskNumber, class: TaskClassNumber) {
+        let old = self.queued.insert(task.0, class);
         assert!(old.is_none(), "a task number is used once");
         let client = &mut self.clients[number.index()];
         client.queue.push(task);
         client.queued += 1;
         if client.queued == 1 {
-            self.turns.push_back(number);
+            self.fairness.push_back(number);
         }
     }
 
     fn cancel(&mut self, task: TaskNumber, actions: &mut Vec<Action>) {
-        let Some(kind) = self.queued.remove(task.0) else {
-            return self.cancel_resting(task, actions);
+        let Some(class) = self.queued.remove(task.0) else {
+            return self.cancel_delayed(task, actions);
         };
-        let Kind { client: number, function, .. } = self.kinds.get(kind);
+        let TaskClass { client: number, function, .. } = self.classes.get(class);
         self.estimates.leave(function);
         let client = &mut self.clients[number.index()];
         client.queued -= 1;
         if client.queued == 0 {
             client.queue.clear();
-            self.turns.retain(|turn| *turn != number);
+            self.fairness.retain(|turn| *turn != number);
         } else if client.queue.len() > 64 && client.queue.len() > 2 * client.queued {
             let queued = &self.queued;
             client.queue.retain(|task| queued.get(task.0).is_some());
@@ -267,14 +267,14 @@ impl Scheduler {
     fn empty_queue(&mut self, number: ClientNumber, actions: &mut Vec<Action>, end: impl Fn(TaskNumber) -> Action) {
         let client = &mut self.clients[number.index()];
         for task in std::mem::take(&mut client.queue).iter() {
-            if let Some(kind) = self.queued.remove(task.0) {
-                self.estimates.leave(self.kinds.get(kind).function);
+            if let Some(class) = self.queued.remove(task.0) {
+                self.estimates.leave(self.classes.get(class).function);
                 actions.push(end(task));
             }
         }
         client.queued = 0;
-        self.turns.retain(|turn| *turn != number);
-        self.end_all_rest(number, actions, end);
+        self.fairness.retain(|turn| *turn != number);
+        self.end_all_delayed(number, actions, end);
         self.drained(number, actions);
     }
 
@@ -289,15 +289,15 @@ impl Scheduler {
         }
     }
 
-    fn engage(&mut self, number: WorkerNumber) {
+    fn pause_worker(&mut self, number: WorkerNumber) {
         if !self.broken {
-            self.workers.engage(number);
+            self.workers.pause_worker(number);
         }
     }
 
-    fn release(&mut self, number: WorkerNumber) {
+    fn resume_worker(&mut self, number: WorkerNumber) {
         if !self.broken {
-            self.workers.release(number);
+            self.workers.resume_worker(number);
         }
     }
 
@@ -309,7 +309,7 @@ impl Scheduler {
 
     fn finish(&mut self, number: WorkerNumber, task: TaskNumber, nanos: u64, actions: &mut Vec<Action>) {
         if let Some(held) = self.workers.take(number, task) {
-            self.estimates.see(self.kinds.get(held.kind).function, nanos);
+            self.estimates.see(self.classes.get(held.class).function, nanos);
             self.forget(&held, actions);
         }
     }
@@ -324,15 +324,15 @@ impl Scheduler {
     fn break_down(&mut self, actions: &mut Vec<Action>) {
         self.broken = true;
         actions.extend(self.tasks().map(Action::Abandoned));
-        self.turns.clear();
+        self.fairness.clear();
         self.queued = PagedMap::default();
-        self.resting.clear();
+        self.delayed.clear();
         self.workers = Workers::default();
         self.estimates = Estimates::default();
         for number in 0..self.clients.len() {
             let client = &mut self.clients[number];
             client.queue.clear();
-            (client.queued, client.dispatched, client.resting) = (0, 0, 0);
+            (client.queued, client.dispatched, client.delayed) = (0, 0, 0);
             self.drained(ClientNumber(number as u32), actions);
         }
     }
@@ -341,44 +341,44 @@ impl Scheduler {
     ///
     /// A task that waits for an idle worker keeps its turn: shorter ones do not overtake it, or it might wait for ever.
     fn dispatch(&mut self, actions: &mut Vec<Action>) {
-        while let Some(turn) = self.turns.front().copied() {
+        while let Some(turn) = self.fairness.front().copied() {
             let Some((worker, room)) = self.workers.first() else {
                 return;
             };
-            let (task, kind) = self.next_queued(turn);
-            let (nanos, prefetch) = self.expectation(kind);
-            if !room.admits(nanos, prefetch, self.window(kind, nanos)) {
+            let (task, class) = self.next_queued(turn);
+            let (nanos, prefetch) = self.expectation(class);
+            if !room.admits(nanos, prefetch, self.window(class, nanos)) {
                 return;
             }
             self.queued.remove(task.0);
-            self.workers.hold(worker, Held { task, kind, nanos });
-            self.turns.pop_front();
+            self.workers.hold(worker, InFlight { task, class, nanos });
+            self.fairness.pop_front();
             let client = &mut self.clients[turn.index()];
             client.queue.pop();
             client.queued -= 1;
             client.dispatched += 1;
             if client.queued > 0 {
-                self.turns.push_back(turn);
+                self.fairness.push_back(turn);
             }
             actions.push(Action::Dispatch(worker, task));
         }
     }
 
     /// The first queued task of a client that has one; it is at the front of the queue then.
-    fn next_queued(&mut self, number: ClientNumber) -> (TaskNumber, KindNumber) {
+    fn next_queued(&mut self, number: ClientNumber) -> (TaskNumber, TaskClassNumber) {
         let queue = &mut self.clients[number.index()].queue;
         loop {
             let task = queue.front().expect("a client with a turn has a queued task");
-            if let Some(kind) = self.queued.get(task.0) {
-                return (task, *kind);
+            if let Some(class) = self.queued.get(task.0) {
+                return (task, *class);
             }
             queue.pop();
         }
     }
 
     /// A task that was dispatched is with no worker any more, and will not be again.
-    fn forget(&mut self, held: &Held, actions: &mut Vec<Action>) {
-        let Kind { client, function, .. } = self.kinds.get(held.kind);
+    fn forget(&mut self, held: &InFlight, actions: &mut Vec<Action>) {
+        let TaskClass { client, function, .. } = self.classes.get(held.class);
         self.estimates.leave(function);
         self.clients[client.index()].dispatched -= 1;
         self.drained(client, actions);
@@ -386,9 +386,9 @@ impl Scheduler {
 
     fn drained(&mut self, number: ClientNumber, actions: &mut Vec<Action>) {
         let client = &mut self.clients[number.index()];
-        if client.closed && !client.drained && client.queued + client.dispatched + client.resting == 0 {
+        if client.closed && !client.drained && client.queued + client.dispatched + client.delayed == 0 {
             client.drained = true;
-            self.kinds.forget(number);
+            self.classes.forget(number);
             actions.push(Action::Drained(number));
         }
     }
@@ -405,7 +405,7 @@ impl Scheduler {
 
     /// Every task that is queued, dispatched or rests, in increasing order.
     pub fn tasks(&self) -> impl Iterator<Item = TaskNumber> + use<> {
-        let queued = self.queued.iter().map(|(task, _)| TaskNumber(task)).chain(self.resting.keys().copied());
+        let queued = self.queued.iter().map(|(task, _)| TaskNumber(task)).chain(self.delayed.keys().copied());
         let mut tasks: Vec<TaskNumber> = queued.chain(self.workers.all_held().map(|held| held.task)).collect();
         tasks.sort_unstable();
         tasks.into_iter()

@@ -194,13 +194,13 @@ fn a_broken_pool_gives_up_everything() {
 
 #[test]
 fn an_engaged_worker_takes_nothing_until_it_is_released() {
-    let events = [Open(A), Engage(worker(0)), Engage(worker(0)), Join(worker(0)), submit(A, 0)];
+    let events = [Open(A), PauseWorker(worker(0)), PauseWorker(worker(0)), Join(worker(0)), submit(A, 0)];
     assert_eq!(after(&events), []);
-    let released = [&events[..], &[Release(worker(0))]].concat();
+    let released = [&events[..], &[ResumeWorker(worker(0))]].concat();
     assert_eq!(after(&released), [], "it was engaged twice");
-    assert_eq!(after(&[&released[..], &[Release(worker(0))]].concat()), [Dispatch(worker(0), task(0))]);
+    assert_eq!(after(&[&released[..], &[ResumeWorker(worker(0))]].concat()), [Dispatch(worker(0), task(0))]);
     assert_eq!(after(&[&events[..], &[Join(worker(1))]].concat()), [Dispatch(worker(1), task(0))]);
-    assert_eq!(after(&[&events[..], &[Break, Release(worker(0)), Engage(worker(1))]].concat()), []);
+    assert_eq!(after(&[&events[..], &[Break, ResumeWorker(worker(0)), PauseWorker(worker(1))]].concat()), []);
 }
 
 #[test]
@@ -252,7 +252,7 @@ const AHEAD: [Event; 7] = [
 fn what_comes_back_is_given_out_first_and_in_its_order() {
     let more = |events: &[Event]| after(&[&AHEAD[..], events].concat());
     assert_eq!(more(&[]), [Dispatch(worker(0), task(1)), Dispatch(worker(0), task(2))]);
-    let back = [Engage(worker(0)), TakeBack(worker(0), task(2)), TakeBack(worker(0), task(1))];
+    let back = [PauseWorker(worker(0)), TakeBack(worker(0), task(2)), TakeBack(worker(0), task(1))];
     assert_eq!(more(&back), [Returned(task(1))]);
     let with = |events: &[Event]| more(&[&back[..], events].concat());
     assert_eq!(with(&[GiveOut]), [], "worker 0 is engaged");
@@ -313,7 +313,7 @@ fn many_cancellations_do_not_leave_the_queue_long() {
 }
 
 /// What the worker reports of a task that needs its worker for itself.
-const ALONE: u64 = crate::task::ALONE_NANOS;
+const EXCLUSIVE: u64 = crate::task::EXCLUSIVE_NANOS;
 
 /// Runs parallel tasks on `workers` workers, one behind the other, `calls` calls in all, each of which ends only when
 /// every worker is in as many calls as its own; `pick` chooses who reports next. Returns how many calls were never run.
@@ -356,7 +356,7 @@ fn run_parallel_tasks(workers: u32, calls: u64, nanos: u64, mut pick: impl FnMut
 fn a_parallel_task_of_short_calls_would_wait_for_itself() {
     // The first worker that reports a short call gets two more, and one of those waits behind the other.
     assert!(run_parallel_tasks(2, 4, 300, |_| 0) > 0);
-    assert_eq!(run_parallel_tasks(2, 4, ALONE, |_| 0), 0);
+    assert_eq!(run_parallel_tasks(2, 4, EXCLUSIVE, |_| 0), 0);
 }
 
 proptest! {
@@ -368,7 +368,7 @@ proptest! {
         picks in prop::collection::vec(any::<usize>(), 1..50),
     ) {
         let mut picks = picks.into_iter().cycle();
-        let left = run_parallel_tasks(workers, groups * u64::from(workers), ALONE, |_| picks.next().unwrap_or(0));
+        let left = run_parallel_tasks(workers, groups * u64::from(workers), EXCLUSIVE, |_| picks.next().unwrap_or(0));
         prop_assert_eq!(left, 0);
     }
 }
@@ -424,8 +424,8 @@ enum Step {
     CancelAll(u8),
     Close(u8),
     BreakClient(u8),
-    Engage(u8),
-    Release(u8),
+    PauseWorker(u8),
+    ResumeWorker(u8),
     TakeBack(u8, u8),
     Isolate(u8),
     Break,
@@ -444,8 +444,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<u8>().prop_map(Step::CancelAll),
         1 => any::<u8>().prop_map(Step::Close),
         1 => any::<u8>().prop_map(Step::BreakClient),
-        2 => any::<u8>().prop_map(Step::Engage),
-        3 => any::<u8>().prop_map(Step::Release),
+        2 => any::<u8>().prop_map(Step::PauseWorker),
+        3 => any::<u8>().prop_map(Step::ResumeWorker),
         8 => any::<(u8, u8)>().prop_map(|(which, count)| Step::TakeBack(which, count)),
         1 => any::<u8>().prop_map(Step::Isolate),
         1 => Just(Step::Break),
@@ -472,11 +472,11 @@ struct History {
     running: BTreeMap<TaskNumber, WorkerNumber>,
     workers: Vec<WorkerNumber>,
     joined: u32,
-    engaged: Vec<WorkerNumber>,
+    paused: Vec<WorkerNumber>,
     isolated: BTreeSet<WorkerNumber>,
     clients: BTreeMap<TaskNumber, ClientNumber>,
     prefetch: BTreeMap<TaskNumber, Prefetch>,
-    turns: Turns,
+    fairness: Fairness,
 }
 
 impl History {
@@ -488,11 +488,11 @@ impl History {
             running: BTreeMap::new(),
             workers: Vec::new(),
             joined: 0,
-            engaged: Vec::new(),
+            paused: Vec::new(),
             isolated: BTreeSet::new(),
             clients: BTreeMap::new(),
             prefetch: BTreeMap::new(),
-            turns: Turns::default(),
+            fairness: Fairness::default(),
         };
         history.handle(Open(A));
         history.handle(Open(B));
@@ -538,21 +538,21 @@ impl History {
             }
             Step::Lose(which) if !self.workers.is_empty() => {
                 let lost = self.workers.remove(usize::from(which) % self.workers.len());
-                self.engaged.retain(|engaged| *engaged != lost);
+                self.paused.retain(|paused| *paused != lost);
                 self.handle(Lose(lost));
             }
             Step::Lose(_) => {}
             Step::CancelAll(number) => self.handle(CancelAll(client(number))),
             Step::Close(number) => self.handle(Close(client(number))),
             Step::BreakClient(number) => self.handle(BreakClient(client(number))),
-            Step::Engage(which) if !self.workers.is_empty() => {
-                let engaged = self.workers[usize::from(which) % self.workers.len()];
-                self.engaged.push(engaged);
-                self.handle(Engage(engaged));
+            Step::PauseWorker(which) if !self.workers.is_empty() => {
+                let paused = self.workers[usize::from(which) % self.workers.len()];
+                self.paused.push(paused);
+                self.handle(PauseWorker(paused));
             }
-            Step::Release(which) if !self.engaged.is_empty() => {
-                let released = self.engaged.remove(usize::from(which) % self.engaged.len());
-                self.handle(Release(released));
+            Step::ResumeWorker(which) if !self.paused.is_empty() => {
+                let released = self.paused.remove(usize::from(which) % self.paused.len());
+                self.handle(ResumeWorker(released));
             }
             Step::TakeBack(which, count) if !self.workers.is_empty() => {
                 let worker = self.workers[usize::from(which) % self.workers.len()];
@@ -570,7 +570,7 @@ impl History {
                 self.isolated.insert(isolated);
                 self.handle(Isolate(isolated));
             }
-            Step::Engage(_) | Step::Release(_) | Step::TakeBack(..) | Step::Isolate(_) => {}
+            Step::PauseWorker(_) | Step::ResumeWorker(_) | Step::TakeBack(..) | Step::Isolate(_) => {}
             Step::Break => self.handle(Break),
         }
     }
@@ -599,12 +599,12 @@ impl History {
             Dispatch(_, task) => Some(self.clients[task]),
             _ => None,
         });
-        self.turns.see(&dispatched.collect::<Vec<_>>(), &self.scheduler);
+        self.fairness.see(&dispatched.collect::<Vec<_>>(), &self.scheduler);
         for action in actions {
             match action {
                 Dispatch(worker, task) => {
                     assert!(self.workers.contains(&worker), "{worker} is there");
-                    assert!(!self.engaged.contains(&worker), "{worker} has nothing else to do");
+                    assert!(!self.paused.contains(&worker), "{worker} has nothing else to do");
                     let others =
                         || self.running.iter().filter(|(_, at)| **at == worker).map(|(task, _)| self.prefetch[task]);
                     let alone = match self.prefetch[&task] {

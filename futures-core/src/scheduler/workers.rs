@@ -3,8 +3,8 @@
 #[cfg(test)]
 mod tests;
 
-use super::classes::{KindNumber, Prefetch};
-use super::in_flight::{Blocks, Held, List};
+use super::classes::{Prefetch, TaskClassNumber};
+use super::in_flight::{Blocks, InFlight, List};
 use super::window::{AHEAD_NANOS, HELD_TASKS, LONG_NANOS, MOST_NANOS};
 use crate::base::ids::{TaskNumber, WorkerNumber};
 use std::fmt;
@@ -27,7 +27,7 @@ pub(super) struct Workers {
     /// By worker number.
     all: Vec<Worker>,
     /// By worker number, what seldom changes.
-    standing: Vec<Standing>,
+    waiter_count: Vec<Standing>,
     /// By worker number, its neighbours in a line.
     neighbours: Vec<Neighbours>,
     /// What is held by workers with more than one task.
@@ -67,7 +67,7 @@ enum Readiness {
 enum Holding {
     Nothing,
     /// Most have one task at most.
-    One(KindNumber, TaskNumber),
+    One(TaskClassNumber, TaskNumber),
     Several(List),
 }
 
@@ -77,7 +77,7 @@ struct Standing {
     /// Whether no task comes back from it.
     isolated: bool,
     /// How many other things it has to do.
-    engaged: u32,
+    paused: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -95,25 +95,25 @@ struct Line {
 impl Workers {
     /// A worker has come.
     pub(super) fn join(&mut self, number: WorkerNumber) {
-        self.change_standing(number, |standing| {
-            assert!(!standing.present, "a worker joins once");
-            standing.present = true;
+        self.change_standing(number, |waiter_count| {
+            assert!(!waiter_count.present, "a worker joins once");
+            waiter_count.present = true;
         });
     }
 
     /// A worker, which may not have come yet, has something else to do.
-    pub(super) fn engage(&mut self, number: WorkerNumber) {
-        self.change_standing(number, |standing| standing.engaged += 1);
+    pub(super) fn pause_worker(&mut self, number: WorkerNumber) {
+        self.change_standing(number, |waiter_count| waiter_count.paused += 1);
     }
 
     /// A worker has done something else.
-    pub(super) fn release(&mut self, number: WorkerNumber) {
-        self.change_standing(number, |standing| standing.engaged -= 1);
+    pub(super) fn resume_worker(&mut self, number: WorkerNumber) {
+        self.change_standing(number, |waiter_count| waiter_count.paused -= 1);
     }
 
     /// Nothing comes back from a worker, which may not have come yet.
     pub(super) fn isolate(&mut self, number: WorkerNumber) {
-        self.change_standing(number, |standing| standing.isolated = true);
+        self.change_standing(number, |waiter_count| waiter_count.isolated = true);
     }
 
     /// Whether one that has room is idle.
@@ -123,12 +123,12 @@ impl Workers {
     }
 
     /// A worker is gone; returns what it held, oldest first.
-    pub(super) fn lose(&mut self, number: WorkerNumber) -> Vec<Held> {
-        if !self.standing.get(number.index()).is_some_and(|standing| standing.present) {
+    pub(super) fn lose(&mut self, number: WorkerNumber) -> Vec<InFlight> {
+        if !self.waiter_count.get(number.index()).is_some_and(|waiter_count| waiter_count.present) {
             return Vec::new();
         }
         let held = self.held(number).collect();
-        self.change_standing(number, |standing| standing.present = false);
+        self.change_standing(number, |waiter_count| waiter_count.present = false);
         let worker = &mut self.all[number.index()];
         (worker.held_nanos, worker.load) = (0, 0);
         if let Holding::Several(list) = std::mem::replace(&mut worker.holding, Holding::Nothing) {
@@ -162,11 +162,11 @@ impl Workers {
     }
 
     /// Gives a task to a worker.
-    pub(super) fn hold(&mut self, number: WorkerNumber, held: Held) {
+    pub(super) fn hold(&mut self, number: WorkerNumber, held: InFlight) {
         self.leave_line(number);
         let worker = &mut self.all[number.index()];
         match &mut worker.holding {
-            Holding::Nothing => worker.holding = Holding::One(held.kind, held.task),
+            Holding::Nothing => worker.holding = Holding::One(held.class, held.task),
             Holding::One(..) => {
                 let oldest = worker.only().expect("it has one");
                 worker.holding = Holding::Several(self.blocks.list(oldest, held));
@@ -179,7 +179,7 @@ impl Workers {
     }
 
     /// Takes a task off a worker that holds it.
-    pub(super) fn take(&mut self, number: WorkerNumber, task: TaskNumber) -> Option<Held> {
+    pub(super) fn take(&mut self, number: WorkerNumber, task: TaskNumber) -> Option<InFlight> {
         let worker = self.all.get_mut(number.index())?;
         let (held, last) = match &mut worker.holding {
             Holding::Nothing => None,
@@ -198,7 +198,7 @@ impl Workers {
     }
 
     /// What a worker holds, oldest first.
-    pub(super) fn held(&self, number: WorkerNumber) -> impl Iterator<Item = Held> {
+    pub(super) fn held(&self, number: WorkerNumber) -> impl Iterator<Item = InFlight> {
         let worker = self.all.get(number.index());
         let list = worker.and_then(|worker| match worker.holding {
             Holding::Several(list) => Some(list),
@@ -213,7 +213,7 @@ impl Workers {
     }
 
     /// What all workers hold.
-    pub(super) fn all_held(&self) -> impl Iterator<Item = Held> {
+    pub(super) fn all_held(&self) -> impl Iterator<Item = InFlight> {
         (0..self.all.len() as u32).flat_map(|number| self.held(WorkerNumber(number)))
     }
 
@@ -221,11 +221,11 @@ impl Workers {
     fn change_standing(&mut self, number: WorkerNumber, change: impl FnOnce(&mut Standing)) {
         let count = self.all.len().max(number.index() + 1);
         self.all.resize_with(count, Worker::default);
-        self.standing.resize(count, Standing::default());
+        self.waiter_count.resize(count, Standing::default());
         self.neighbours.resize(count, Neighbours { before: NONE, behind: NONE });
-        let standing = &mut self.standing[number.index()];
-        change(standing);
-        let readiness = standing.readiness();
+        let waiter_count = &mut self.waiter_count[number.index()];
+        change(waiter_count);
+        let readiness = waiter_count.readiness();
         self.leave_line(number);
         self.all[number.index()].readiness = readiness;
         self.line_up(number);
@@ -300,17 +300,17 @@ impl Workers {
     ///
     /// If one does not hold.
     pub(super) fn check(&self) -> bool {
-        for (number, (worker, standing)) in self.all.iter().zip(&self.standing).enumerate() {
-            let held: Vec<Held> = self.held(WorkerNumber(number as u32)).collect();
-            assert!(standing.present || held.is_empty(), "worker {number} is gone and holds nothing");
+        for (number, (worker, waiter_count)) in self.all.iter().zip(&self.waiter_count).enumerate() {
+            let held: Vec<InFlight> = self.held(WorkerNumber(number as u32)).collect();
+            assert!(waiter_count.present || held.is_empty(), "worker {number} is gone and holds nothing");
             let nanos: u32 = held.iter().map(|held| held.nanos.get()).sum();
             let counted = (usize::from(worker.load), worker.held_nanos);
             assert_eq!(counted, (held.len(), nanos), "worker {number} counts what it holds");
-            let readiness = standing.readiness();
+            let readiness = waiter_count.readiness();
             assert_eq!(worker.readiness, readiness, "worker {number} is ready if it is there and not engaged");
             assert!(!worker.in_line || self.newcomer != Some(WorkerNumber(number as u32)), "a newcomer has no place");
         }
-        let mut standing = 0;
+        let mut waiter_count = 0;
         for (load, line) in self.lines() {
             let mut before = NONE;
             for number in line {
@@ -321,13 +321,13 @@ impl Workers {
                     assert!(place == before && self.lowest <= load, "worker {number} has its place");
                     before = number;
                 }
-                standing += 1;
+                waiter_count += 1;
             }
             let last = self.lines.get(load).map_or(NONE, |line| line.last);
             assert_eq!(last, before, "the line of load {load} ends with its last worker");
         }
         let with_room = self.all.iter().filter(|worker| worker.has_room()).count();
-        assert_eq!(standing, with_room, "every worker with room stands in line once");
+        assert_eq!(waiter_count, with_room, "every worker with room stands in line once");
         self.blocks.check();
         self.all.iter().any(|worker| worker.has_room() && worker.load == 0)
     }
@@ -339,7 +339,7 @@ impl fmt::Debug for Workers {
         let held = (0..self.all.len() as u32).map(|number| self.held(WorkerNumber(number)).collect::<Vec<_>>());
         f.debug_struct("Workers")
             .field("held", &held.collect::<Vec<_>>())
-            .field("standing", &self.standing)
+            .field("standing", &self.waiter_count)
             .field("lines", &self.lines())
             .finish()
     }
@@ -377,7 +377,7 @@ impl Room {
 
 impl Standing {
     fn readiness(self) -> Readiness {
-        match (self.present && self.engaged == 0, self.isolated) {
+        match (self.present && self.paused == 0, self.isolated) {
             (false, _) => Readiness::Away,
             (true, true) => Readiness::Isolated,
             (true, false) => Readiness::Ready,
@@ -404,8 +404,8 @@ impl Worker {
     }
 
     /// The task that it holds, if it is on record as the only one.
-    fn only(&self) -> Option<Held> {
-        let Holding::One(kind, task) = self.holding else { return None };
-        Some(Held { task, kind, nanos: NonZeroU32::new(self.held_nanos)? })
+    fn only(&self) -> Option<InFlight> {
+        let Holding::One(class, task) = self.holding else { return None };
+        Some(InFlight { task, class, nanos: NonZeroU32::new(self.held_nanos)? })
     }
 }

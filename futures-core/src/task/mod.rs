@@ -11,8 +11,8 @@ mod returned;
 
 pub use args::{IntoArgs, Lent};
 pub use entry::{Call, Input, Output, ResultOutput, TaskEntry, signature};
-pub use exclusive::take_worker_alone;
-pub(crate) use exclusive::{ALONE_NANOS, has_taken_worker_alone};
+pub use exclusive::require_exclusive_worker;
+pub(crate) use exclusive::{EXCLUSIVE_NANOS, has_required_exclusive_worker};
 pub use id::TaskId;
 pub(crate) use panic::{catch, contain};
 pub use returned::{Returned, causes, typed};

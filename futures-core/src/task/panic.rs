@@ -3,9 +3,10 @@
 //!
 //! The panic hook holds back what it sees of a panic in a task. If the panic arrives where the task was called, it is
 //! the failure's. Else it is printed, as without this library: when the task has ended, because the task itself has
-//! caught the panic; when another panic begins, by which the process may be about to abort; when the thread ends, or the
-//! process by `exit`. A panic that cannot unwind, or a program that is built with `panic = "abort"`, is never kept quiet.
-//! What is lost is the text of a panic after which a destructor or the task ends the process by `abort`, or a signal does.
+//! caught the panic; when another panic begins, by which the process may be about to abort; when the thread ends, or
+//! the process by `exit`. A panic that cannot unwind, or a program that is built with `panic = "abort"`, is never kept
+//! quiet. What is lost is the text of a panic after which a destructor or the task ends the process by `abort`, or a
+//! signal does.
 
 use crate::wire::failure::{Details, Failure, FailureKind};
 use std::any::{Any, TypeId};
@@ -80,8 +81,8 @@ fn failure(held: usize, payload: Box<dyn Any + Send>) -> Failure {
     Failure::of(Details { location, backtrace, ..details })
 }
 
-/// Gives back what the hook saw of the panic that was caught, and prints the others of this task; `before`: how many are
-/// not of this task.
+/// Gives back what the hook saw of the panic that was caught, and prints the others of this task; `before`: how many
+/// are not of this task.
 #[cold]
 fn settle(before: usize, caught: Option<(TypeId, &str)>) -> Option<Seen> {
     let taken = HELD.try_with(|held| held.try_borrow_mut().ok().map(|mut held| held.0.split_off(before)));

@@ -1,8 +1,8 @@
 //! Values in a format that describes itself, for types that the library's own format refuses.
 //!
 //! Reader and writer are our own, because the well-known ones change values: with `ciborium` 0.2.2 and `serde_json`
-//! `Some(None)` and `Some(())` come back as `None`, and neither reads a tagged enum with an `IpAddr` inside, or flattened
-//! keys that are numbers. A test reads the bytes with `ciborium`, and its bytes here.
+//! `Some(None)` and `Some(())` come back as `None`, and neither reads a tagged enum with an `IpAddr` inside, or
+//! flattened keys that are numbers. A test reads the bytes with `ciborium`, and its bytes here.
 
 mod format;
 mod read;

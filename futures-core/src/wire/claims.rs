@@ -1,8 +1,9 @@
 //! Which of the tasks that were sent to a worker are begun, and which were taken back before.
 //!
 //! A worker that is in a task looks for no message, so that a message could not take back what waits behind that task.
-//! A number that both sides share can: the worker counts on before it begins a task, and whoever takes tasks back counts
-//! on past all of them; each of these is one atomic operation, so that a task is begun or taken back, and never both.
+//! A number that both sides share can: the worker counts on before it begins a task, and whoever takes tasks back
+//! counts on past all of them; each of these is one atomic operation, so that a task is begun or taken back, and never
+//! both.
 //!
 //! Whoever takes tasks back takes the replies along that the worker [holds back](Held).
 
@@ -11,8 +12,8 @@ use super::held::Held;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many tasks of a worker are begun or were taken back. Tasks have no numbers on the wire: both sides count them, in
-/// the order in which they are sent.
+/// How many tasks of a worker are begun or were taken back. Tasks have no numbers on the wire: both sides count them,
+/// in the order in which they are sent.
 #[derive(Debug, Clone, Default)]
 pub struct Claims(Arc<Shared>);
 
@@ -23,9 +24,9 @@ struct Shared {
 }
 
 impl Claims {
-    /// Takes back the tasks from the number `from` on and before `until`, if all before `from` are begun; those that are
-    /// begun by then are left alone. Returns how many tasks are begun, with those that were taken back before, and the
-    /// replies that the worker holds back: if it is in a task, those of all before it.
+    /// Takes back the tasks from the number `from` on and before `until`, if all before `from` are begun; those that
+    /// are begun by then are left alone. Returns how many tasks are begun, with those that were taken back before, and
+    /// the replies that the worker holds back: if it is in a task, those of all before it.
     pub fn recall(&self, from: u64, until: u64) -> (u64, Frame) {
         let claim = |begun| (begun >= from).then_some(until.max(begun));
         let begun = self.0.begun.fetch_update(Ordering::AcqRel, Ordering::Acquire, claim);

@@ -1,9 +1,9 @@
 //! Values to bytes and back: the only file that knows which serialization format is used.
 //!
 //! Numbers are written by bincode, with a fixed width and little-endian; what is around them is this library's own:
-//! sequences carry their length as a `u64`, variants what they are called, and neither names nor types are written; behind
-//! the last value stands a sum by which the reader finds out whether it has read what was written. So a value comes back
-//! as it was, or there is an error.
+//! sequences carry their length as a `u64`, variants what they are called, and neither names nor types are written;
+//! behind the last value stands a sum by which the reader finds out whether it has read what was written. So a value
+//! comes back as it was, or there is an error.
 
 mod failure;
 mod format;

@@ -47,7 +47,7 @@ pub(crate) struct Hello {
     /// From which length on the worker sends buffers as attachments, in bytes, unless the setup of an executor says
     /// otherwise.
     pub(crate) inline_bytes: u64,
-    /// How long the manager will wait for the worker's farewell, in milliseconds.
+    /// How long the manager will wait for the worker's goodbye, in milliseconds.
     pub(crate) shutdown_limit_ms: u64,
 }
 

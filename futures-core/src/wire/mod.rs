@@ -1,4 +1,5 @@
-//! What travels between manager and workers: values as bytes, the memory beside them, messages, and the transport's seam.
+//! What travels between manager and workers: values as bytes, the memory beside them, messages, and the transport's
+//! seam.
 
 pub(crate) mod attachments;
 pub(crate) mod buffer;

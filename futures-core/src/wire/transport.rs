@@ -15,9 +15,9 @@ pub enum Arrival {
     Lost(WorkerNumber, String),
     /// The worker that [`Transport::replace`] was asked for has come, with the next number, or will not, and why.
     Joined(Result<WorkerNumber, String>),
-    /// The answer to a [`Transport::recall`]: how many of the tasks that were sent to the worker are begun, counted from
-    /// the first one, with those that were taken back before; and the replies that it held back, perhaps none. It may
-    /// overtake frames that the worker has sent before.
+    /// The answer to a [`Transport::recall`]: how many of the tasks that were sent to the worker are begun, counted
+    /// from the first one, with those that were taken back before; and the replies that it held back, perhaps none. It
+    /// may overtake frames that the worker has sent before.
     Recalled(WorkerNumber, u64, Frame),
 }
 
@@ -37,7 +37,7 @@ pub trait Transport: Send {
 
     /// Whether the manager is [notified](crate::engine::Notify) of what arrives from a worker that has sent nothing for
     /// a [silence](crate::engine::Doze), so that it need not look for it.
-    fn breaks_silence(&self) -> bool {
+    fn wakes_from_deep_sleep(&self) -> bool {
         false
     }
 
@@ -60,8 +60,9 @@ pub trait Transport: Send {
     }
 
     /// Begins to take back what a worker has not begun: its tasks from the number `from` on and before `until`, as
-    /// [`Claims::recall`] does, and takes along what it holds back; the manager is notified of the [`Arrival::Recalled`] that follows, unless the worker is
-    /// lost before. `false` if it cannot be done, now or later.
+    /// [`Claims::recall`] does, and takes along what it holds back; the manager is notified of the
+    /// [`Arrival::Recalled`] that follows, unless the worker is lost before. `false` if it cannot be done, now or
+    /// later.
     fn recall(&mut self, worker: WorkerNumber, from: u64, until: u64) -> bool {
         let _ = (worker, from, until);
         false
@@ -82,8 +83,8 @@ pub trait Transport: Send {
     fn close(self: Box<Self>, limit: Duration) -> Result<(), String>;
 }
 
-/// The worker's end: two methods, blocking, two for transports that take tasks back, and two for those that use the memory
-/// of frames again.
+/// The worker's end: two methods, blocking, two for transports that take tasks back, and two for those that use the
+/// memory of frames again.
 pub trait Link {
     /// The next frame from the manager; `None` when there will be none, because the manager is gone.
     fn receive(&mut self) -> Option<Frame>;

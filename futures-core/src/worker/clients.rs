@@ -8,7 +8,7 @@ use crate::wire::attachments::{Encoded, Incoming};
 use crate::wire::codec::Limits;
 use crate::wire::failure::{Failure, FailureKind};
 use crate::wire::setup::{Globals, Initializer, Setup};
-use crate::worker::globals::Window;
+use crate::worker::globals::Scope;
 use std::collections::BTreeMap;
 use std::env;
 use std::sync::Arc;
@@ -57,8 +57,8 @@ impl Clients {
         let globals = Arc::new(setup.globals);
         let limits = Limits { payload_bytes: limits.payload_bytes, ..setup.out_of_band.map_or(limits, Limits::of) };
         if let Some(initializer) = &setup.initializer {
-            let window = Window::open();
-            window.show(&globals);
+            let scope = Scope::open();
+            scope.show(&globals);
             initialize(initializer, registry, limits)?;
         }
         self.prepared.insert(client, Client { globals, limits });

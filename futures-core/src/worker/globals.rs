@@ -65,13 +65,13 @@ pub fn global<T: DeserializeOwned>(name: &str) -> Result<T> {
 }
 
 /// While it lives this thread executes tasks, and [`global`] reads the values that were [shown](Self::show) last.
-pub(crate) struct Window {
+pub(crate) struct Scope {
     before: Option<Arc<Globals>>,
 }
 
-impl Window {
+impl Scope {
     pub(crate) fn open() -> Self {
-        Window { before: CURRENT.take() }
+        Scope { before: CURRENT.take() }
     }
 
     pub(crate) fn show(&self, globals: &Arc<Globals>) {
@@ -79,7 +79,7 @@ impl Window {
     }
 }
 
-impl Drop for Window {
+impl Drop for Scope {
     fn drop(&mut self) {
         CURRENT.set(self.before.take());
     }
@@ -97,10 +97,10 @@ mod tests {
             error.message().to_owned()
         };
         assert!(message(global::<u32>("n").expect_err("no task")).contains("\"n\" can be read only inside a task"));
-        let window = Window::open();
+        let scope = Scope::open();
         let value = |value: Result<Global, String>| value.expect("it encodes");
         let all = [("n", value(Global::new(&7u32))), ("text", value(Global::new("hello")))];
-        window.show(&Arc::new(all.map(|(name, value)| (name.to_owned(), value)).into()));
+        scope.show(&Arc::new(all.map(|(name, value)| (name.to_owned(), value)).into()));
         assert_eq!(global::<u32>("n").expect("it is there"), 7);
         assert_eq!(global::<String>("text").expect("it is there"), "hello");
         let error = message(global::<u32>("m").expect_err("no such name"));
@@ -108,12 +108,12 @@ mod tests {
         let error = message(global::<i64>("n").expect_err("another type"));
         assert_eq!(error, "the global \"n\" is of type u32 and not of type i64");
         {
-            let inner = Window::open();
+            let inner = Scope::open();
             inner.show(&Arc::default());
             assert!(message(global::<u32>("n").expect_err("no such name")).ends_with("it has none"));
         }
         assert_eq!(global::<u32>("n").expect("it is there again"), 7);
-        drop(window);
+        drop(scope);
         assert!(global::<u32>("n").is_err());
     }
 }

@@ -22,7 +22,7 @@ use crate::wire::message::{
 use crate::wire::parts::{self, Part};
 use crate::wire::setup::Setup;
 use crate::wire::transport::Link;
-use crate::worker::globals::Window;
+use crate::worker::globals::Scope;
 use clients::Clients;
 use outbox::{Outbox, REPLY_BYTES};
 use pace::{Paces, REPLY_DELAY};
@@ -30,7 +30,7 @@ pub use place::Place;
 use std::mem;
 use std::time::{Duration, Instant};
 
-/// Serves a manager until it says stop, refuses the worker or goes away; returns how long to wait for its farewell:
+/// Serves a manager until it says stop, refuses the worker or goes away; returns how long to wait for its goodbye:
 /// longer than it waits for the slowest worker.
 pub fn serve(link: &mut impl Link, place: Place<'_>) -> Duration {
     let mut worker = Worker::new(place, SystemClock(Instant::now()));
@@ -42,7 +42,7 @@ pub fn serve(link: &mut impl Link, place: Place<'_>) -> Duration {
     2 * worker.shutdown_limit
 }
 
-/// Answers a manager's first word by the reason why this worker cannot work; returns how long to wait for its farewell,
+/// Answers a manager's first word by the reason why this worker cannot work; returns how long to wait for its goodbye,
 /// as [`serve`] does.
 pub fn refuse(link: &mut impl Link, reason: &str) -> Duration {
     if link.receive().is_some() {
@@ -161,7 +161,7 @@ impl<'a, C: Clock> Worker<'a, C> {
         let mut attachments = attachments.into_iter();
         let mut outbox = Outbox::new(link);
         let encoded = &mut self.encoded;
-        let window = Window::open();
+        let scope = Scope::open();
         let (mut shown, mut limits) = (None, self.limits);
         let mut begin = self.clock.now();
         let mut sent = begin;
@@ -173,7 +173,7 @@ impl<'a, C: Clock> Worker<'a, C> {
                 return Err(damaged(DecodeFailure(format!("a task of {count} calls has {length} bytes of arguments"))));
             }
             if shown.replace(call.client) != Some(call.client) {
-                window.show(self.clients.globals(call.client));
+                scope.show(self.clients.globals(call.client));
                 limits = self.clients.limits(call.client).unwrap_or(self.limits);
             }
             let buffers = message::take_attachments(&mut attachments, call.attachments).map_err(damaged)?;
@@ -196,8 +196,8 @@ impl<'a, C: Clock> Worker<'a, C> {
                 self.paces.see(function, end - begin);
             }
             let mut nanos = u64::try_from((end - begin).as_nanos()).unwrap_or(u64::MAX);
-            if task::has_taken_worker_alone() {
-                nanos = nanos.max(task::ALONE_NANOS);
+            if task::has_required_exclusive_worker() {
+                nanos = nanos.max(task::EXCLUSIVE_NANOS);
             }
             let reply = Reply {
                 task: call.task,

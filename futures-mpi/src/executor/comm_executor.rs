@@ -1,7 +1,7 @@
 //! An executor whose workers are processes of a communicator that the program has made itself.
 
 use crate::launch::start;
-use crate::lifeline::{self, Reach, Setting};
+use crate::liveness::{self, Reach, Setting};
 use crate::runtime::{self, Role, Runtime};
 use crate::sys::{self, Communicator, MpiError, ThreadLevel};
 use crate::transport::link::{MpiLink, Parting};
@@ -47,9 +47,9 @@ const END_GRACE: Duration = Duration::from_secs(2);
 ///
 /// # When a process is lost
 ///
-/// As for [`MpiPoolExecutor`](crate::MpiPoolExecutor): each worker keeps a life line to the root, by which a lost
-/// worker is named, with the task that it had, and a worker without its root ends, with status 1. The variable
-/// `FUTURES_MPI_LIFELINE` decides whether there are any, and where. MPI usually ends the job then; where it does not,
+/// As for [`MpiPoolExecutor`](crate::MpiPoolExecutor): each worker keeps a liveness connection to the root, by which a
+/// lost worker is named, with the task that it had, and a worker without its root ends, with status 1. The variable
+/// `FUTURES_MPI_LIVENESS` decides whether there are any, and where. MPI usually ends the job then; where it does not,
 /// because it was told to go on, the executor does, and the calls on the other workers return an error when it has
 /// ended; but `MPI_Finalize`, which is the program's to call, may wait for ever for the process that is lost.
 ///
@@ -118,7 +118,7 @@ pub struct MpiCommExecutor {
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct MpiCommBuilder {
     common: CommonOptions,
-    life_line: Option<Setting>,
+    liveness: Option<Setting>,
 }
 
 impl MpiCommExecutor {
@@ -158,11 +158,11 @@ impl MpiCommBuilder {
     futures_mpi_core::__executor_options!();
     futures_mpi_core::__backoff_option!();
 
-    /// Whether each worker keeps a life line to the root, as for
-    /// [`MpiPoolBuilder::life_line`](crate::MpiPoolBuilder::life_line); if not set, the variable `FUTURES_MPI_LIFELINE`
-    /// decides, else there are life lines.
-    pub fn life_line(mut self, wanted: bool) -> Self {
-        self.life_line = Some(if wanted { Setting::Automatic } else { Setting::Off });
+    /// Whether each worker keeps a liveness connection to the root, as for
+    /// [`MpiPoolBuilder::life_line`](crate::MpiPoolBuilder::life_line); if not set, the variable `FUTURES_MPI_LIVENESS`
+    /// decides, else there are liveness connections.
+    pub fn liveness(mut self, wanted: bool) -> Self {
+        self.liveness = Some(if wanted { Setting::Automatic } else { Setting::Off });
         self
     }
 
@@ -176,8 +176,8 @@ impl MpiCommBuilder {
     /// intercommunicator. If an option or a variable has a value that is not accepted in one process, or cannot be
     /// encoded, it says so, and the others that one of them has refused. If MPI is not initialised. If in command line
     /// mode the other processes serve the pool of the program. If the program's task functions contradict one another,
-    /// or the initializer is not registered. On a worker, if the connection to the root has failed; and, as one for which
-    /// [`Error::is_worker_lost`](crate::Error::is_worker_lost) holds, if another worker of the pool is lost.
+    /// or the initializer is not registered. On a worker, if the connection to the root has failed; and, as one for
+    /// which [`Error::is_worker_lost`](crate::Error::is_worker_lost) holds, if another worker of the pool is lost.
     pub fn build<C>(self, communicator: &C, root: i32) -> Result<Option<MpiCommExecutor>>
     where
         C: mpi::topology::Communicator + ?Sized,
@@ -198,10 +198,10 @@ impl MpiCommBuilder {
         warn_of_launcher();
         let pool = communicator.duplicate().map_err(failed)?;
         let backoff = self.common.backoff();
-        let own = backoff.and_then(|backoff| Ok((backoff, self.common.decide()?, life_line(self.life_line)?)));
+        let own = backoff.and_then(|backoff| Ok((backoff, self.common.decide()?, liveness(self.liveness)?)));
         match agree(pool, size, root, own) {
             Ok((_, options, _)) if size == 1 => alone(pool, level, options).map(Some),
-            Ok((backoff, options, life_line)) => Part { pool, size, root, level, backoff, options, life_line }.play(),
+            Ok((backoff, options, liveness)) => Part { pool, size, root, level, backoff, options, liveness }.play(),
             Err(error) => {
                 // Every process comes here or none.
                 pool.free().map_err(failed)?;
@@ -235,13 +235,13 @@ struct Part {
     level: ThreadLevel,
     backoff: Duration,
     options: Decided,
-    life_line: Setting,
+    liveness: Setting,
 }
 
 impl Part {
     /// Plays the part of this process: the master's begins, the worker's lasts until the end.
     fn play(self) -> Result<Option<MpiCommExecutor>> {
-        let Part { pool, size, root, level, backoff, options, life_line } = self;
+        let Part { pool, size, root, level, backoff, options, liveness } = self;
         let reach = if pool.is_on_one_host().map_err(failed)? { Reach::OneHost } else { Reach::Network };
         let is_master = pool.rank().map_err(failed)? == root;
         let workers = comm_workers::divide(pool, is_master).map_err(failed)?;
@@ -251,8 +251,8 @@ impl Part {
                 runtime::warn_of_thread_level(level);
                 let transport = MpiTransport::shared(pool);
                 let recipe = move |notify: &Notify| {
-                    let watch = lifeline::watch(life_line, reach, notify);
-                    transport::boxed(transport.map(|transport| transport.with_life_line(watch)))
+                    let watch = liveness::watch(liveness, reach, notify);
+                    transport::boxed(transport.map(|transport| transport.with_liveness(watch)))
                 };
                 executor(recipe, Some(backoff), crowded, options).map(Some)
             }
@@ -347,8 +347,8 @@ fn end_open_pools() {
     }
 }
 
-/// Whether there are to be life lines, and where.
-fn life_line(given: Option<Setting>) -> Result<Setting> {
+/// Whether there are to be liveness connections, and where.
+fn liveness(given: Option<Setting>) -> Result<Setting> {
     given.map_or_else(Setting::of_environment, Ok).map_err(|message| Error::new(Kind::Configuration, message))
 }
 

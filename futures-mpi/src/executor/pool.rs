@@ -2,7 +2,7 @@
 
 use crate::launch::environment;
 use crate::launch::role::WorkerArgument;
-use crate::lifeline::{self, Reach, Setting};
+use crate::liveness::{self, Reach, Setting};
 use crate::runtime::{self, Role, Runtime};
 use crate::service::{self, Address};
 use crate::spawning::replacing::{self, Replacing};
@@ -23,7 +23,7 @@ use std::time::Duration;
 /// In a program that was started as one process the workers are spawned with `MPI_Comm_spawn` at first use; they run
 /// the same program, of which `#[futures_mpi::main]` keeps them from running `main`. Under `mpiexec -n N` with N larger
 /// than 1 (command line mode), all executors share the N - 1 other processes, and what the builder says of their start
-/// (`max_workers`, `exe`, `args`, `mpi_info`, `life_line`) has no effect; what it says of their preparation
+/// (`max_workers`, `exe`, `args`, `mpi_info`, `liveness`) has no effect; what it says of their preparation
 /// (`initializer`, `global`, `env`, `wdir`) has.
 ///
 /// Dropping the executor shuts it down and waits until its futures are done, see [`Executor`].
@@ -59,7 +59,7 @@ pub struct MpiPoolBuilder {
     exe: Option<PathBuf>,
     args: Vec<String>,
     mpi_info: Vec<(String, String)>,
-    life_line: Option<Setting>,
+    liveness: Option<Setting>,
     service: Option<String>,
 }
 
@@ -104,8 +104,8 @@ impl MpiPoolBuilder {
     /// Command line arguments for the workers, which their tasks find in [`std::env::args`]; a further one behind them
     /// tells the program that it is a worker. More than one call adds up.
     ///
-    /// One with a zero byte, one of 128 KiB or more, or more of them than the system gives to a new program, is an error
-    /// of [`build`](Self::build); larger values travel by [`global`](Self::global).
+    /// One with a zero byte, one of 128 KiB or more, or more of them than the system gives to a new program, is an
+    /// error of [`build`](Self::build); larger values travel by [`global`](Self::global).
     pub fn args<A: Into<String>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
         self
@@ -118,26 +118,26 @@ impl MpiPoolBuilder {
     /// [`build`](Self::build). Open MPI accepts keys of 35 bytes and values of 255, which is a list of some 30 hosts;
     /// longer lists go into a file, which the key `hostfile` names.
     ///
-    /// Open MPI would bind each worker to a core, where there are few of them, so that threads in tasks had that core to
-    /// share. They are not bound, unless the key `bind_to` says so, or `mpiexec --bind-to`, or the variable
+    /// Open MPI would bind each worker to a core, where there are few of them, so that threads in tasks had that core
+    /// to share. They are not bound, unless the key `bind_to` says so, or `mpiexec --bind-to`, or the variable
     /// `OMPI_MCA_hwloc_base_binding_policy`.
     pub fn mpi_info<K: Into<String>, V: Into<String>>(mut self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
         self.mpi_info.extend(pairs.into_iter().map(|(key, value)| (key.into(), value.into())));
         self
     }
 
-    /// Whether each worker, spawned or of a [`service`](Self::service), keeps a life line to the master: a TCP
-    /// connection on which little is sent (a greeting, a farewell, and a byte that wakes the other after a long silence),
-    /// by whose end each of the two notices within a second that the other is gone. If not set, the variable
-    /// `FUTURES_MPI_LIFELINE` decides: 0 for none, or the address of the network interface on which the master is to be
-    /// reached; else there are life lines.
+    /// Whether each worker, spawned or of a [`service`](Self::service), keeps a liveness connection to the master: a
+    /// TCP connection on which little is sent (a greeting, a goodbye, and a byte that wakes the other after a long
+    /// silence), by whose end each of the two notices within a second that the other is gone. If not set, the variable
+    /// `FUTURES_MPI_LIVENESS` decides: 0 for none, or the address of the network interface on which the master is to be
+    /// reached; else there are liveness connections.
     ///
-    /// Without them a lost worker is noticed only where MPI ends the job or reports it, and idle processes do not doze.
-    /// A program that Open MPI 4 has started alone must not say `life_line(false)` itself, which
+    /// Without them a lost worker is noticed only where MPI ends the job or reports it, and idle processes do not sleep
+    /// deeply. A program that Open MPI 4 has started alone must not say `liveness(false)` itself, which
     /// [`build`](Self::build) refuses: at its start MPI was told to let the others live when one is lost, and nobody
-    /// would notice that. With `FUTURES_MPI_LIFELINE=0` in its environment MPI is not told so, and ends the job.
-    pub fn life_line(mut self, wanted: bool) -> Self {
-        self.life_line = Some(if wanted { Setting::Automatic } else { Setting::Off });
+    /// would notice that. With `FUTURES_MPI_LIVENESS=0` in its environment MPI is not told so, and ends the job.
+    pub fn liveness(mut self, wanted: bool) -> Self {
+        self.liveness = Some(if wanted { Setting::Automatic } else { Setting::Off });
         self
     }
 
@@ -192,8 +192,9 @@ impl MpiPoolBuilder {
     ///
     /// If an option or a variable has a value that is not accepted, with the value and where it came from; if the
     /// initializer's arguments or a global cannot be encoded; if the initializer is not registered; if the program's
-    /// `main` is not marked with `#[futures_mpi::main]`; if this process is itself a worker, or was forked in `main`; if
-    /// the program's task functions contradict one another. That workers cannot be spawned is an error of the futures.
+    /// `main` is not marked with `#[futures_mpi::main]`; if this process is itself a worker, or was forked in `main`;
+    /// if the program's task functions contradict one another. That workers cannot be spawned is an error of the
+    /// futures.
     pub fn build(self) -> Result<MpiPoolExecutor> {
         let runtime = runtime::get().ok_or_else(no_main)?;
         runtime.check_process()?;
@@ -203,8 +204,8 @@ impl MpiPoolBuilder {
         limits::check_info(&self.mpi_info)?;
         limits::check_command(self.exe.as_deref(), &self.args)?;
         let replaces = options.pool.replace_lost_workers;
-        let life_line = self.life_line.map_or_else(Setting::of_environment, Ok);
-        let life_line = life_line.map_err(|message| Error::new(Kind::Configuration, message));
+        let liveness = self.liveness.map_or_else(Setting::of_environment, Ok);
+        let liveness = liveness.map_err(|message| Error::new(Kind::Configuration, message));
         let executor = match &runtime.role {
             Role::Worker => return Err(recursive()),
             _ if self.service.is_some() => {
@@ -214,8 +215,8 @@ impl MpiPoolBuilder {
                 let address = Address::parse(&self.service.unwrap_or_default())
                     .map_err(|message| Error::new(Kind::Configuration, message))?;
                 let limit = options.pool.boot_limit;
-                let life_line = life_line?;
-                let recipe = Box::new(move |notify: &_| service::transport(&address, limit, life_line, notify));
+                let liveness = liveness?;
+                let recipe = Box::new(move |notify: &_| service::transport(&address, limit, liveness, notify));
                 own_pool(runtime, recipe, (backoff, options::is_crowded(2)), options)?
             }
             Role::Master(shared) => {
@@ -228,12 +229,12 @@ impl MpiPoolBuilder {
                 let room = || environment::default_workers(runtime.started.universe_size(), 1);
                 let count = count.unwrap_or_else(room);
                 let crowded = options::is_crowded(count + 1);
-                let life_line = life_line?;
-                check_loss_is_noticed(self.life_line)?;
+                let liveness = liveness?;
+                check_loss_is_noticed(self.liveness)?;
                 let mut options = options;
                 if replaces {
                     check_thread_level(runtime.started.level)?;
-                    if let Err(why) = replacing::check(&runtime.started, life_line != Setting::Off) {
+                    if let Err(why) = replacing::check(&runtime.started, liveness != Setting::Off) {
                         warn_of_no_replacement(&why);
                         options.pool.replace_lost_workers = false;
                     }
@@ -249,7 +250,7 @@ impl MpiPoolBuilder {
                         start_limit: options.pool.boot_limit,
                         replaces: false,
                     },
-                    life_line,
+                    liveness,
                     replaced: options.pool.replace_lost_workers,
                 };
                 let recipe = Box::new(move |notify: &_| workers.start(runtime, notify));
@@ -260,15 +261,15 @@ impl MpiPoolBuilder {
     }
 }
 
-/// Refuses a program's wish for no life lines where MPI has been told to let the others live when a process is lost:
-/// then nobody would notice it, and its futures would never be done.
+/// Refuses a program's wish for no liveness connections where MPI has been told to let the others live when a process
+/// is lost: then nobody would notice it, and its futures would never be done.
 fn check_loss_is_noticed(given: Option<Setting>) -> Result<()> {
     if given != Some(Setting::Off) || !environment::lets_workers_live() {
         return Ok(());
     }
     let message = format!(
         "life_line(false) comes too late: Open MPI has been told at its start to let the others live when a worker is \
-         lost, which nobody would notice without life lines; set {}=0 in the program's environment instead, or leave \
+         lost, which nobody would notice without liveness connections; set {}=0 in the program's environment instead, or leave \
          out --enable-recovery if it was you who asked for it",
         Setting::VARIABLE
     );
@@ -296,7 +297,7 @@ struct Workers {
     args: Vec<String>,
     info: Vec<(String, String)>,
     argument: WorkerArgument,
-    life_line: Setting,
+    liveness: Setting,
     replaced: bool,
 }
 
@@ -309,9 +310,9 @@ impl Workers {
         let workers = workers.map_err(|message| Error::new(Kind::Broken, message))?;
         runtime.set_line(workers);
         let reach = if runtime.started.plan.one_node { Reach::OneHost } else { Reach::Network };
-        let watch = lifeline::watch(self.life_line, reach, notify);
+        let watch = liveness::watch(self.liveness, reach, notify);
         let transport = MpiTransport::spawned(workers).map(MpiTransport::that_ends_workers);
-        let transport = transport.map(|transport| transport.with_life_line(watch));
+        let transport = transport.map(|transport| transport.with_liveness(watch));
         if !self.replaced {
             return transport::boxed(transport);
         }

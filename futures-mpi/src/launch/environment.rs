@@ -1,7 +1,7 @@
 //! Which MPI this is, how the process was started, and what has to be set or refused because of it. Pure: it is told
 //! what there is, and returns decisions; [`start`](crate::launch::start) looks and acts.
 
-use crate::lifeline::Setting;
+use crate::liveness::Setting;
 use crate::sys::ThreadLevel;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -205,7 +205,8 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Plan {
             want("OMPI_MCA_rmaps_base_oversubscribe", "1");
             // Without it, spawns that follow one another hang now and then.
             want("EVENT_NOEPOLL", "1");
-            // Without it, the death of one worker is the death of all. Open MPI tells nobody of it, the life line does.
+            // Without it, the death of one worker is the death of all. Open MPI tells nobody of it, the liveness
+            // connection does.
             if (situation.variable)(Setting::VARIABLE).as_deref() != Some("0") {
                 want(RECOVERY_VARIABLE, "1");
             }

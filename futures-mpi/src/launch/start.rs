@@ -1,4 +1,5 @@
-//! Starts MPI once: looks around, sets what [`environment`](crate::launch::environment) decides, initialises and checks.
+//! Starts MPI once: looks around, sets what [`environment`](crate::launch::environment) decides, initialises and
+//! checks.
 
 use crate::launch::environment::{self, Implementation, Plan, Situation};
 use crate::sys::{self, Communicator, ThreadLevel};

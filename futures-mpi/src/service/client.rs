@@ -2,7 +2,7 @@
 
 use super::address::{Address, Place};
 use super::line::{self, Answer, Wish};
-use crate::lifeline::{self, Reach, Setting};
+use crate::liveness::{self, Reach, Setting};
 use crate::spawning;
 use crate::sys::{self, Communicator};
 use crate::transport::MpiTransport;
@@ -48,7 +48,7 @@ pub fn end_service(address: &str) -> Result<()> {
 pub(crate) fn transport(
     address: &Address,
     limit: Duration,
-    life_line: Setting,
+    liveness: Setting,
     notify: &Notify,
 ) -> Result<Box<dyn Transport>> {
     let broken = |message: String| Error::new(Kind::Broken, message);
@@ -72,9 +72,9 @@ pub(crate) fn transport(
         None => return Err(broken(not_connected(address, &format!("it did not end within {limit:?}")))),
     };
     let inner = MpiTransport::spawned(workers).map_err(|error| broken(not_connected(address, &error.to_string())))?;
-    let life_line = lifeline::watch(life_line, Reach::Network, notify);
-    let has_life_lines = life_line.is_some();
-    let inner = inner.with_life_line(life_line);
+    let liveness = liveness::watch(liveness, Reach::Network, notify);
+    let has_life_lines = liveness.is_some();
+    let inner = inner.with_liveness(liveness);
     line.set_nonblocking(true).map_err(|error| broken(not_connected(address, &error.to_string())))?;
     let lost = VecDeque::new();
     let (inner, next_look) = (Box::new(inner), Instant::now());
@@ -86,7 +86,7 @@ struct Client {
     inner: Box<dyn Transport>,
     /// To the first worker of the group.
     line: TcpStream,
-    /// Whether each worker has a life line, by which it is noticed whether that one is gone.
+    /// Whether each worker has a liveness connection, by which it is noticed whether that one is gone.
     has_life_lines: bool,
     /// Whether the first worker is gone.
     gone: bool,
@@ -96,8 +96,8 @@ struct Client {
 }
 
 impl Client {
-    /// Finds out now and then whether the group is gone; the first of its workers only, if there are life lines for the
-    /// others, which may be alive.
+    /// Finds out now and then whether the group is gone; the first of its workers only, if there are liveness
+    /// connections for the others, which may be alive.
     fn look(&mut self) {
         let now = Instant::now();
         if self.gone || now < self.next_look {
@@ -154,7 +154,7 @@ impl Transport for Client {
 
     fn close(mut self: Box<Self>, limit: Duration) -> Result<(), String> {
         if self.gone && !self.has_life_lines {
-            // Nobody is there to say farewell to, and MPI would wait for them.
+            // Nobody is there to say goodbye to, and MPI would wait for them.
             return Ok(());
         }
         // If it cannot be said, nobody is there to hear it.

@@ -3,7 +3,7 @@
 use super::address::{Address, Place};
 use super::line::{self, Answer, Wish};
 use crate::comm_workers;
-use crate::lifeline::Fate;
+use crate::liveness::OrphanPolicy;
 use crate::sys::{self, Communicator, MpiError};
 use crate::transport::link::{MpiLink, Parting};
 use futures_mpi_core::engine::{self, Backoff, say};
@@ -54,14 +54,14 @@ pub(crate) fn serve(address: &Address, backoff: Duration, crowded: bool) -> Resu
     let world = Communicator::world();
     let control = world.duplicate().map_err(failed)?;
     comm_workers::enter(comm_workers::all_of(world).map_err(failed)?);
-    let mut desk = match control.rank().map_err(failed)? {
-        0 => Some(Desk::open(address)),
+    let mut acceptor = match control.rank().map_err(failed)? {
+        0 => Some(Acceptor::open(address)),
         _ => None,
     };
     let host = sys::processor_name();
     loop {
-        let visit = match &desk {
-            Some(Ok(desk)) => desk.wait(),
+        let visit = match &acceptor {
+            Some(Ok(acceptor)) => acceptor.wait(),
             _ => None,
         };
         let mut pace = Backoff::new(IDLE_BACKOFF, true);
@@ -69,29 +69,29 @@ pub(crate) fn serve(address: &Address, backoff: Duration, crowded: bool) -> Resu
         if word == END {
             break;
         }
-        let port = desk.as_ref().and_then(|desk| desk.as_ref().ok()).map_or("", |desk| &desk.port);
+        let port = acceptor.as_ref().and_then(|acceptor| acceptor.as_ref().ok()).map_or("", |acceptor| &acceptor.port);
         let client = control.accept(port).map_err(failed)?;
         let watch = visit.inspect(Watch::note_meeting);
         // That its client is gone the first notices at the socket, and ends the whole group.
-        let fate = if desk.is_some() { Fate::Stays } else { Fate::Follows };
-        let mut link = MpiLink::to_parent(client, backoff, crowded).map_err(failed)?.with_fate(fate);
+        let orphan_policy = if acceptor.is_some() { OrphanPolicy::Stays } else { OrphanPolicy::Follows };
+        let mut link = MpiLink::to_parent(client, backoff, crowded).map_err(failed)?.with_fate(orphan_policy);
         let place = engine::Place { host: &host, set_variable: Some(sys::set_variable_of_worker) };
         let limit = engine::serve(&mut link, place);
         match link.finish(limit) {
             Ok(Parting::Whole | Parting::Unsure) => {}
             Ok(Parting::AtOnce) => {
-                desk.into_iter().flatten().for_each(Desk::close);
+                acceptor.into_iter().flatten().for_each(Acceptor::close);
                 return Err("the group of workers ends: one of them is lost".to_owned());
             }
             Err(message) => say(&format!("a client has not gone cleanly: {message}")),
         }
         watch.iter().for_each(Watch::note_end);
     }
-    desk.take().map_or(Ok(()), |desk| desk.map(Desk::close))
+    acceptor.take().map_or(Ok(()), |acceptor| acceptor.map(Acceptor::close))
 }
 
 /// Where rank 0 receives clients.
-struct Desk {
+struct Acceptor {
     listener: TcpListener,
     /// The name of the port of MPI.
     port: String,
@@ -100,7 +100,7 @@ struct Desk {
     place: Option<Place>,
 }
 
-impl Desk {
+impl Acceptor {
     fn open(address: &Address) -> Result<Self, String> {
         let port = sys::open_port().map_err(|error| {
             format!("this MPI cannot open a port at which clients could connect, and so there is no service: {error}")
@@ -133,7 +133,7 @@ impl Desk {
             }
         };
         println!("futures-mpi: serving at {address}");
-        Ok(Desk { listener, port, address: address.clone(), place })
+        Ok(Acceptor { listener, port, address: address.clone(), place })
     }
 
     /// Waits for a client that wants to be served; `None` when one wants that the group ends.

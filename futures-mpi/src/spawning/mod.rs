@@ -291,8 +291,8 @@ fn check_script(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Without the directory of this program MPI fails and gives no reason, also where workers are to begin in another. They
-/// begin elsewhere where the one that the user names is not there, which is known here if they are on this node.
+/// Without the directory of this program MPI fails and gives no reason, also where workers are to begin in another.
+/// They begin elsewhere where the one that the user names is not there, which is known here if they are on this node.
 fn check_directory(here: bool, info: &[(String, String)]) -> Result<(), String> {
     if env::current_dir().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
         return Err(

@@ -60,9 +60,9 @@ impl Transport for Replacing {
         self.inner.poll().or_else(|| self.look())
     }
 
-    fn breaks_silence(&self) -> bool {
+    fn wakes_from_deep_sleep(&self) -> bool {
         // Nobody calls when a new worker is there.
-        self.under_way.is_none() && self.wanted == 0 && self.inner.breaks_silence()
+        self.under_way.is_none() && self.wanted == 0 && self.inner.wakes_from_deep_sleep()
     }
 
     fn is_moving(&self) -> bool {
@@ -104,7 +104,8 @@ impl Transport for Replacing {
 pub(crate) fn check(started: &Started, has_life_lines: bool) -> Result<(), String> {
     if !has_life_lines {
         return Err(
-            "without life lines nobody notices that a worker is lost (FUTURES_MPI_LIFELINE, `life_line`)".to_owned()
+            "without liveness connections nobody notices that a worker is lost (FUTURES_MPI_LIVENESS, `life_line`)"
+                .to_owned(),
         );
     }
     spawning::can_replace(started)

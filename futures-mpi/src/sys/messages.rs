@@ -22,18 +22,22 @@ impl Communicator {
         if finished {
             return Ok(Sent::Done(ManuallyDrop::into_inner(bytes)));
         }
-        let load = ManuallyDrop::new(Load::Bytes(ManuallyDrop::into_inner(bytes)));
-        Ok(Sent::UnderWay(Sending { load, request, others: Vec::new(), finished }))
+        let send_buffer = ManuallyDrop::new(SendBuffer::Bytes(ManuallyDrop::into_inner(bytes)));
+        Ok(Sent::UnderWay(Sending { send_buffer, request, others: Vec::new(), finished }))
     }
 
     /// Starts to send a load to `rank`, as messages of at most `part` bytes; an empty one is one message.
-    pub(crate) fn send(self, load: Load, part: usize, rank: i32, tag: i32) -> Result<Sending, MpiError> {
-        let mut sending =
-            Sending { load: ManuallyDrop::new(load), request: Request::none(), others: Vec::new(), finished: false };
+    pub(crate) fn send(self, send_buffer: SendBuffer, part: usize, rank: i32, tag: i32) -> Result<Sending, MpiError> {
+        let mut sending = Sending {
+            send_buffer: ManuallyDrop::new(send_buffer),
+            request: Request::none(),
+            others: Vec::new(),
+            finished: false,
+        };
         let part = part.clamp(1, c_int::MAX as usize);
         let mut start = 0;
         loop {
-            let all = sending.load.bytes();
+            let all = sending.send_buffer.bytes();
             let bytes = &all[start..all.len().min(start + part)];
             let mut request = Request::none();
             self.start_send(bytes, rank, tag, &mut request)?;
@@ -43,7 +47,7 @@ impl Communicator {
                 sending.others.push(request);
             }
             start += part;
-            if start >= sending.load.bytes().len() {
+            if start >= sending.send_buffer.bytes().len() {
                 return Ok(sending);
             }
         }
@@ -61,16 +65,16 @@ impl Communicator {
     }
 
     /// Starts to receive a message from `rank` behind what has landed before; it may be as long as what is missing.
-    pub(crate) fn receive(self, mut landing: Landing, rank: i32, tag: i32) -> Result<Receiving, MpiError> {
-        let length = landing.missing().min(c_int::MAX as usize) as c_int;
+    pub(crate) fn receive(self, mut receive_buffer: ReceiveBuffer, rank: i32, tag: i32) -> Result<Receiving, MpiError> {
+        let length = receive_buffer.missing().min(c_int::MAX as usize) as c_int;
         let mut request = Request::none();
         // SAFETY: `length` bytes of memory are there, owned by `Receiving` until the request has completed, and
         // forgotten if it is dropped before. They need no initial value, because only MPI touches them.
         let code = serialized(|| unsafe {
-            let room = landing.start().add(landing.filled).cast::<c_void>();
+            let room = receive_buffer.start().add(receive_buffer.filled).cast::<c_void>();
             ffi::MPI_Irecv(room, length, ffi::RSMPI_UINT8_T, rank, tag, self.0, &mut request.0)
         });
-        let receiving = Receiving { landing: ManuallyDrop::new(landing), request };
+        let receiving = Receiving { receive_buffer: ManuallyDrop::new(receive_buffer), request };
         check(code).map(|()| receiving)
     }
 }
@@ -134,28 +138,28 @@ impl Request {
 /// posts while he waits anyway.
 ///
 /// Dropped without [`close`](Self::close) it forgets its memory: MPI may still write there.
-pub(crate) struct Mailbox {
+pub(crate) struct PersistentReceive {
     memory: ManuallyDrop<Vec<u8>>,
     request: Request,
     posted: bool,
 }
 
-impl Mailbox {
+impl PersistentReceive {
     /// Opens one for messages of up to `room` bytes; a longer one is an error when it comes.
     pub(crate) fn open(communicator: Communicator, source: Source, tag: i32, room: usize) -> Result<Self, MpiError> {
         let length = c_int::try_from(room).map_err(|_| MpiError::of_argument("too long for one message"))?;
         let memory = ManuallyDrop::new(Vec::with_capacity(room));
-        let mut mailbox = Mailbox { memory, request: Request::none(), posted: false };
-        let memory = mailbox.memory.as_mut_ptr().cast::<c_void>();
+        let mut persistent_receive = PersistentReceive { memory, request: Request::none(), posted: false };
+        let memory = persistent_receive.memory.as_mut_ptr().cast::<c_void>();
         // SAFETY: `length` bytes of memory are there, which stay where they are and are freed by `close` only, after
         // MPI has let go of them. They need no initial value, because only MPI touches them as long as a receive is
         // posted.
         check(serialized(|| unsafe {
             let source = source.rank();
-            let request = &mut mailbox.request.0;
+            let request = &mut persistent_receive.request.0;
             ffi::MPI_Recv_init(memory, length, ffi::RSMPI_UINT8_T, source, tag, communicator.0, request)
         }))?;
-        Ok(mailbox)
+        Ok(persistent_receive)
     }
 
     /// If a message has come: the rank of its sender, and its bytes in memory that `room` gives, which is empty.
@@ -223,23 +227,23 @@ impl Mailbox {
 }
 
 /// What is sent: bytes of our own, or memory that others hold as well.
-pub(crate) enum Load {
+pub(crate) enum SendBuffer {
     Bytes(Vec<u8>),
     Attachment(Attachment),
 }
 
-impl Load {
+impl SendBuffer {
     fn bytes(&self) -> &[u8] {
         match self {
-            Load::Bytes(bytes) => bytes,
-            Load::Attachment(attachment) => attachment.memory().bytes(),
+            SendBuffer::Bytes(bytes) => bytes,
+            SendBuffer::Attachment(attachment) => attachment.memory().bytes(),
         }
     }
 }
 
 /// A send under way, which holds its bytes. Dropped unfinished, it forgets them: MPI may still read there.
 pub(crate) struct Sending {
-    load: ManuallyDrop<Load>,
+    send_buffer: ManuallyDrop<SendBuffer>,
     request: Request,
     others: Vec<Request>,
     finished: bool,
@@ -248,7 +252,7 @@ pub(crate) struct Sending {
 impl Sending {
     /// How many bytes are sent.
     pub(crate) fn len_bytes(&self) -> usize {
-        self.load.bytes().len()
+        self.send_buffer.bytes().len()
     }
 
     /// Whether MPI has let go of the bytes. After an error the bytes are never given back.
@@ -270,7 +274,7 @@ impl Drop for Sending {
     fn drop(&mut self) {
         if self.finished {
             // SAFETY: this is the destructor, and MPI has completed every request on these bytes.
-            unsafe { ManuallyDrop::drop(&mut self.load) }
+            unsafe { ManuallyDrop::drop(&mut self.send_buffer) }
         }
     }
 }
@@ -278,13 +282,13 @@ impl Drop for Sending {
 /// Memory into which messages are received, one behind the other.
 ///
 /// Invariants: the memory has room for `total` bytes; the first `filled` of them have been received.
-pub(crate) struct Landing {
+pub(crate) struct ReceiveBuffer {
     memory: Memory,
     total: usize,
     filled: usize,
 }
 
-impl Landing {
+impl ReceiveBuffer {
     /// For `total` bytes, for which `memory` must have room.
     ///
     /// # Panics
@@ -292,7 +296,7 @@ impl Landing {
     /// If it has not.
     pub(crate) fn new(memory: Memory, total: usize) -> Self {
         assert!(memory.room_bytes() >= total, "memory has no room for {total} bytes");
-        Landing { memory, total, filled: 0 }
+        ReceiveBuffer { memory, total, filled: 0 }
     }
 
     /// How many bytes are to come.
@@ -351,17 +355,18 @@ impl Landing {
 
 /// A receive under way, which owns its memory. Dropped unfinished, it forgets it: MPI may still write there.
 pub(crate) struct Receiving {
-    landing: ManuallyDrop<Landing>,
+    receive_buffer: ManuallyDrop<ReceiveBuffer>,
     request: Request,
 }
 
 impl Receiving {
     /// The memory with the new bytes, and how many they are, once they are there.
-    pub(crate) fn test(&mut self) -> Result<Option<(Landing, usize)>, MpiError> {
+    pub(crate) fn test(&mut self) -> Result<Option<(ReceiveBuffer, usize)>, MpiError> {
         let Some((_, length)) = self.request.test_receive()? else { return Ok(None) };
-        let empty = Landing { memory: Memory::Align1(Vec::new()), total: 0, filled: 0 };
-        let mut landing = ManuallyDrop::into_inner(mem::replace(&mut self.landing, ManuallyDrop::new(empty)));
-        landing.filled += length;
-        Ok(Some((landing, length)))
+        let empty = ReceiveBuffer { memory: Memory::Align1(Vec::new()), total: 0, filled: 0 };
+        let mut receive_buffer =
+            ManuallyDrop::into_inner(mem::replace(&mut self.receive_buffer, ManuallyDrop::new(empty)));
+        receive_buffer.filled += length;
+        Ok(Some((receive_buffer, length)))
     }
 }

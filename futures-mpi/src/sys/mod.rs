@@ -13,7 +13,7 @@ mod process;
 mod raw;
 
 pub(crate) use groups::{adopt, before_finalize};
-pub(crate) use messages::{Landing, Load, Mailbox, Receiving, Sending, Sent};
+pub(crate) use messages::{PersistentReceive, ReceiveBuffer, Receiving, SendBuffer, Sending, Sent};
 pub(crate) use ports::{close_port, look_up, open_port, publish, unpublish};
 
 use mpi::ffi::{self, MPI_Comm, MPI_Info};

@@ -7,8 +7,8 @@ use crate::transport::stream::Control;
 use futures_mpi_core::engine::WorkerNumber;
 
 impl MpiTransport {
-    /// Adds the only worker behind an intercommunicator; it gets the next number, and a life line if the others have
-    /// one.
+    /// Adds the only worker behind an intercommunicator; it gets the next number, and a liveness connection if the
+    /// others have one.
     pub(crate) fn add(&mut self, communicator: Communicator) -> Result<WorkerNumber, MpiError> {
         let number = WorkerNumber(self.workers.len() as u32);
         communicator.return_errors()?;
@@ -24,8 +24,8 @@ impl MpiTransport {
         for number in (0..self.workers.len() as u32).map(WorkerNumber) {
             if !self.workers[number.index()].lost {
                 // If it cannot be told, it is lost itself, which shows soon.
-                let _ = self.outgoing(number).control(Control::Maimed);
-                self.break_silence(number);
+                let _ = self.outgoing(number).control(Control::Degraded);
+                self.wake_from_deep_sleep(number);
             }
         }
     }

@@ -1,6 +1,6 @@
-//! A communicator to workers, and how their letters are received over it.
+//! A communicator to workers, and how their eager messages are received over it.
 
-use crate::sys::{Communicator, Mailbox};
+use crate::sys::{Communicator, PersistentReceive};
 use futures_mpi_core::engine::WorkerNumber;
 
 /// One communicator.
@@ -11,12 +11,12 @@ pub(super) struct Channel {
     pub(super) reception: Reception,
 }
 
-/// How letters are received over a communicator.
+/// How eager messages are received over a communicator.
 pub(super) enum Reception {
     /// Not yet, or not any more.
     Closed,
     /// From whoever sends one.
-    Common(Mailbox),
+    Common(PersistentReceive),
     /// From each worker apart, after an error, so that the next one has a name.
-    Apart(Vec<(WorkerNumber, Mailbox)>),
+    Apart(Vec<(WorkerNumber, PersistentReceive)>),
 }

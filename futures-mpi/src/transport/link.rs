@@ -3,8 +3,8 @@
 mod under_way;
 
 use crate::comm_workers;
-use crate::lifeline::{Fate, Invitation, Line, Silence};
-use crate::sys::{self, Communicator, Mailbox, MpiError, Sending, Source};
+use crate::liveness::{IdleThreshold, Invitation, Line, OrphanPolicy};
+use crate::sys::{self, Communicator, MpiError, PersistentReceive, Sending, Source};
 use crate::transport::stream::{self, Control, Incoming, Item, Outgoing, Spare};
 use futures_mpi_core::engine::{Backoff, Claimer, Claims, Frame, Held, Link, Recycler, say};
 use std::sync::Arc;
@@ -16,16 +16,16 @@ pub(crate) use under_way::end_help;
 /// The worker's end over MPI.
 ///
 /// After [`receive`](Link::receive) has given `None`, or the worker was told to stop, [`finish`](Self::finish) says
-/// farewell. Dropped without that, it tells nobody and lets nothing wait.
+/// goodbye. Dropped without that, it tells nobody and lets nothing wait.
 pub(crate) struct MpiLink {
     communicator: Communicator,
     /// The rank of the manager.
     root: i32,
-    /// Where letters arrive; none before the first look, and after the farewell.
-    mailbox: Option<Mailbox>,
+    /// Where eager messages arrive; none before the first look, and after the goodbye.
+    persistent_receive: Option<PersistentReceive>,
     incoming: Incoming,
     under_way: UnderWay,
-    /// Scratch for what the last letter has left under way.
+    /// Scratch for what the last eager message has left under way.
     started: Vec<Sending>,
     spare: Spare,
     /// While there is nothing to do.
@@ -41,18 +41,18 @@ pub(crate) struct MpiLink {
     claims: Claims,
     claimer: Claimer,
     /// The connection that ends this process when the manager's is gone.
-    life_line: Option<Line>,
-    /// For how long nothing has been said to the manager. What the manager has said does not count: this process may have
-    /// found it late, when the manager dozed again.
-    silence: Silence,
+    liveness: Option<Line>,
+    /// For how long nothing has been said to the manager. What the manager has said does not count: this process may
+    /// have found it late, when the manager slept deeply again.
+    silence: IdleThreshold,
     /// What becomes of this process then.
-    fate: Fate,
+    orphan_policy: OrphanPolicy,
 }
 
 /// The longest sleep while the manager takes a frame: a socket's buffer lasts that long.
 const HANDING_OVER: Duration = Duration::from_micros(50);
 
-/// How a worker goes after its farewell.
+/// How a worker goes after its goodbye.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parting {
     /// MPI can be finalised: all workers of the same world do so.
@@ -86,7 +86,7 @@ impl MpiLink {
         MpiLink {
             communicator,
             root,
-            mailbox: None,
+            persistent_receive: None,
             incoming: Incoming::new(communicator, root, &Arc::<Recycler>::default()),
             under_way: UnderWay::new(),
             started: Vec::new(),
@@ -98,15 +98,15 @@ impl MpiLink {
             end: None,
             claimer: Claimer::new(claims.clone()),
             claims,
-            life_line: None,
-            silence: Silence::default(),
-            fate: Fate::Ends,
+            liveness: None,
+            silence: IdleThreshold::default(),
+            orphan_policy: OrphanPolicy::Ends,
         }
     }
 
     /// The same of a process that does not end with its manager by itself.
-    pub(crate) fn with_fate(self, fate: Fate) -> Self {
-        MpiLink { fate, ..self }
+    pub(crate) fn with_fate(self, orphan_policy: OrphanPolicy) -> Self {
+        MpiLink { orphan_policy, ..self }
     }
 
     /// The error of MPI that ended this link.
@@ -117,29 +117,29 @@ impl MpiLink {
         }
     }
 
-    /// Says farewell, for up to `limit`: then the manager has taken all that was sent to it, and the connection to a
+    /// Says goodbye, for up to `limit`: then the manager has taken all that was sent to it, and the connection to a
     /// process that spawned this one is closed, if that process can close it too. Otherwise this worker just goes, and
     /// an error says why.
     pub(crate) fn finish(mut self, limit: Duration) -> Result<Parting, String> {
         self.part(limit)
     }
 
-    /// The same at the end of this process, by which the manager notices that it has ended. If the farewell fails, the
+    /// The same at the end of this process, by which the manager notices that it has ended. If the goodbye fails, the
     /// end of the manager ends this process until it has ended by itself, because what is left of MPI may wait for the
     /// manager.
     pub(crate) fn finish_with_process(mut self, limit: Duration) -> Result<Parting, String> {
         let parted = self.part(limit);
         let end = if parted.is_err() { Line::keep } else { Line::leave };
-        self.life_line.take().into_iter().for_each(end);
+        self.liveness.take().into_iter().for_each(end);
         parted
     }
 
     fn part(&mut self, limit: Duration) -> Result<Parting, String> {
-        let told = self.say_farewell(Instant::now() + limit);
+        let told = self.say_goodbye(Instant::now() + limit);
         self.under_way.end();
-        if let Some(mailbox) = self.mailbox.take() {
+        if let Some(persistent_receive) = self.persistent_receive.take() {
             // Nobody else sends to it, and what a manager sends after its last word is of no interest.
-            let closed = mailbox.close().map_err(|error| error.to_string());
+            let closed = persistent_receive.close().map_err(|error| error.to_string());
             told.and(closed.map(drop))?;
         } else {
             told?;
@@ -157,7 +157,7 @@ impl MpiLink {
     }
 
     /// Waits until the manager has said how to go and has taken everything, or until the deadline.
-    fn say_farewell(&mut self, deadline: Instant) -> Result<(), String> {
+    fn say_goodbye(&mut self, deadline: Instant) -> Result<(), String> {
         if let Some(text) = self.error() {
             return Err(text.to_owned());
         }
@@ -169,7 +169,7 @@ impl MpiLink {
             match self.under_way.advance().and_then(|()| self.look()) {
                 Ok(Some(_)) => {}
                 Ok(None) if Instant::now() >= deadline => {
-                    return Err("the manager did not say farewell in time".to_owned());
+                    return Err("the manager did not say goodbye in time".to_owned());
                 }
                 Ok(None) => self.idle.wait(),
                 Err(error) => return Err(error),
@@ -201,42 +201,42 @@ impl MpiLink {
                 if self.incoming.is_busy() {
                     return Ok(None);
                 }
-                let Some(letter) = self.next_letter().map_err(|error| error.to_string())? else { return Ok(None) };
-                item = self.incoming.accept(letter)?;
+                let Some(eager) = self.next_eager().map_err(|error| error.to_string())? else { return Ok(None) };
+                item = self.incoming.accept(eager)?;
             }
             match item {
                 Some(Item::Frame(frame)) => return Ok(Some(frame)),
-                Some(Item::Control(Control::Maimed)) => {
+                Some(Item::Control(Control::Degraded)) => {
                     comm_workers::break_up();
-                    self.life_line.iter().for_each(Line::end_with_master);
+                    self.liveness.iter().for_each(Line::end_with_master);
                 }
                 Some(Item::Control(control)) => {
                     self.end = Some(End::Told(control));
                     return Ok(None);
                 }
-                Some(Item::Invitation(bytes)) => self.join_life_line(&bytes),
+                Some(Item::Invitation(bytes)) => self.join_liveness(&bytes),
                 // Not whole yet: more of it may be there already.
                 None => {}
             }
         }
     }
 
-    fn next_letter(&mut self) -> Result<Option<Vec<u8>>, MpiError> {
-        let mailbox = match &mut self.mailbox {
-            Some(mailbox) => mailbox,
-            none => none.insert(stream::open_mailbox(self.communicator, Source::Rank(self.root))?),
+    fn next_eager(&mut self) -> Result<Option<Vec<u8>>, MpiError> {
+        let persistent_receive = match &mut self.persistent_receive {
+            Some(persistent_receive) => persistent_receive,
+            none => none.insert(stream::open_persistent_receive(self.communicator, Source::Rank(self.root))?),
         };
-        Ok(mailbox.look(|| self.spare.take())?.map(|(_, letter)| letter))
+        Ok(persistent_receive.look(|| self.spare.take())?.map(|(_, eager)| eager))
     }
 
     /// Connects to the manager as it asks; a worker that cannot goes on without, and says so.
-    fn join_life_line(&mut self, bytes: &[u8]) {
+    fn join_liveness(&mut self, bytes: &[u8]) {
         let invitation = Invitation::from_bytes(bytes).ok_or_else(|| "its invitation cannot be read".to_owned());
-        match invitation.and_then(|invitation| Line::connect(&invitation, self.fate, self.claims.clone())) {
-            Ok(line) => self.life_line = Some(line),
+        match invitation.and_then(|invitation| Line::connect(&invitation, self.orphan_policy, self.claims.clone())) {
+            Ok(line) => self.liveness = Some(line),
             Err(reason) => say(&format!(
-                "a worker on {} goes on without a life line, so that it may not be noticed if it is lost: \
-                 {reason}. FUTURES_MPI_LIFELINE can name the address of the interface that workers reach, or be 0",
+                "a worker on {} goes on without a liveness connection, so that it may not be noticed if it is lost: \
+                 {reason}. FUTURES_MPI_LIVENESS can name the address of the interface that workers reach, or be 0",
                 sys::host_name()
             )),
         }
@@ -258,11 +258,11 @@ impl MpiLink {
         if self.under_way.len_bytes() >= stream::LARGE_BYTES { self.moving.wait() } else { self.handing_over.wait() }
     }
 
-    /// Waits before the next look, with a life line until the manager calls at the longest.
+    /// Waits before the next look, with a liveness connection until the manager calls at the longest.
     fn rest(&mut self) {
         self.idle.pause().carry_out(|sleep| {
-            let Some(line) = &self.life_line else { return thread::sleep(sleep) };
-            if line.sleep(self.idle.doze(sleep, || line.is_called())) {
+            let Some(line) = &self.liveness else { return thread::sleep(sleep) };
+            if line.sleep(self.idle.deep_sleep(sleep, || line.is_called())) {
                 // What was announced may still be on its way.
                 self.idle.reset();
             }
@@ -296,10 +296,10 @@ impl Link for MpiLink {
             return;
         }
         let mut outcome = self.start(|outgoing| outgoing.frame(frame));
-        if let Some(line) = &self.life_line
+        if let Some(line) = &self.liveness
             && self.silence.end()
         {
-            // Before it is waited for, in which a manager that dozes would not take part.
+            // Before it is waited for, in which a manager that sleeps deeply would not take part.
             line.call();
         }
         if outcome.is_ok() && !self.under_way.is_empty() {
@@ -316,7 +316,7 @@ impl Link for MpiLink {
         self.claimer.begin()
     }
 
-    /// In reach as long as the life line is there.
+    /// In reach as long as the liveness connection is there.
     fn held(&self) -> Option<&Held> {
         Some(self.claimer.held())
     }

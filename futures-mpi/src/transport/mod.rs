@@ -8,7 +8,7 @@ mod reception;
 pub(crate) mod stream;
 
 use crate::ending;
-use crate::lifeline::{CALLERS_MAX, Parting, Report, Silence, Watch};
+use crate::liveness::{CALLERS_MAX, IdleThreshold, Liveness, Parting, Report};
 use crate::sys::{Communicator, MpiError, Sending};
 use channel::{Channel, Reception};
 use futures_mpi_core::engine::{Arrival, Backoff, Frame, Kind, Recycler, Transport, WorkerNumber};
@@ -64,9 +64,9 @@ pub(crate) struct MpiTransport {
     recycler: Arc<Recycler>,
     part_bytes: usize,
     /// Notices what MPI does not tell.
-    life_line: Option<Watch>,
+    liveness: Option<Liveness>,
     /// Whether a worker is lost.
-    maimed: bool,
+    degraded: bool,
     /// Whether the processes of the workers end with the pool.
     ends_workers: bool,
 }
@@ -76,16 +76,16 @@ struct Worker {
     peer: Peer,
     incoming: Incoming,
     /// For how long nothing has been sent to it.
-    silence: Silence,
+    silence: IdleThreshold,
     lost: bool,
-    /// It has said farewell.
+    /// It has said goodbye.
     leaving: bool,
 }
 
 impl Worker {
     fn new(peer: Peer, recycler: &Arc<Recycler>) -> Self {
         let incoming = Incoming::new(peer.communicator, peer.rank, recycler);
-        Worker { peer, incoming, silence: Silence::default(), lost: false, leaving: false }
+        Worker { peer, incoming, silence: IdleThreshold::default(), lost: false, leaving: false }
     }
 }
 
@@ -142,8 +142,8 @@ impl MpiTransport {
             ready: VecDeque::new(),
             spare: Spare::default(),
             part_bytes: stream::part_bytes(),
-            life_line: None,
-            maimed: false,
+            liveness: None,
+            degraded: false,
             ends_workers: false,
         })
     }
@@ -153,18 +153,18 @@ impl MpiTransport {
         MpiTransport { ends_workers: true, ..self }
     }
 
-    /// The same with a life line to each worker; to be called before anything is sent.
-    pub(crate) fn with_life_line(mut self, watch: Option<Watch>) -> Self {
-        self.life_line = watch;
+    /// The same with a liveness connection to each worker; to be called before anything is sent.
+    pub(crate) fn with_liveness(mut self, watch: Option<Liveness>) -> Self {
+        self.liveness = watch;
         for number in (0..self.workers.len() as u32).map(WorkerNumber) {
             self.invite(number);
         }
         self
     }
 
-    /// Asks a worker to connect its life line.
+    /// Asks a worker to connect its liveness connection.
     fn invite(&mut self, number: WorkerNumber) {
-        let Some(watch) = &self.life_line else { return };
+        let Some(watch) = &self.liveness else { return };
         let text = watch.invitation(number).to_string();
         if let Err(error) = self.outgoing(number).invitation(text) {
             self.lose(number, format!("sending to the worker failed: {error}"));
@@ -179,18 +179,18 @@ impl MpiTransport {
         Outgoing { communicator, rank, part: self.part_bytes, spare: &mut self.spare, keep }
     }
 
-    /// Calls a worker to which something was sent after a long silence, in which it may have begun to doze.
-    fn break_silence(&mut self, number: WorkerNumber) {
-        if let Some(watch) = &self.life_line
+    /// Calls a worker to which something was sent after a long silence, in which it may have begun to sleep deeply.
+    fn wake_from_deep_sleep(&mut self, number: WorkerNumber) {
+        if let Some(watch) = &self.liveness
             && self.workers[number.index()].silence.end()
         {
             watch.call(number);
         }
     }
 
-    /// Takes in what the life lines have brought.
+    /// Takes in what the liveness connections have brought.
     fn take_reports(&mut self) {
-        while let Some(report) = self.life_line.as_mut().and_then(Watch::report) {
+        while let Some(report) = self.liveness.as_mut().and_then(Liveness::report) {
             match report {
                 Report::Lost(number, _) | Report::Recalled(number, ..) if number.index() >= self.workers.len() => {}
                 Report::Lost(number, reason) => self.lose(number, reason),
@@ -216,7 +216,7 @@ impl MpiTransport {
         self.sending.retain(|(to, _)| *to != number);
         self.receiving.retain(|from| *from != number);
         self.ready.push_back(Arrival::Lost(number, reason.into()));
-        if !std::mem::replace(&mut self.maimed, true) {
+        if !std::mem::replace(&mut self.degraded, true) {
             self.tell_of_loss();
         }
     }
@@ -285,7 +285,7 @@ impl MpiTransport {
         }
     }
 
-    /// The workers that hinder a farewell: those that have not said theirs, and whom something is being sent.
+    /// The workers that hinder a goodbye: those that have not said theirs, and whom something is being sent.
     fn missing(&self) -> impl Iterator<Item = WorkerNumber> {
         let workers = self.channels.iter().flat_map(|channel| channel.workers.iter().flatten().copied());
         let silent = workers.filter(|number| {
@@ -313,7 +313,7 @@ impl MpiTransport {
     }
 
     /// Tells the workers of each communicator how to go; returns the communicators to disconnect.
-    fn dismiss(&mut self) -> Vec<Communicator> {
+    fn disconnect(&mut self) -> Vec<Communicator> {
         let mut intact = Vec::new();
         for index in 0..self.channels.len() {
             let numbers: Vec<WorkerNumber> = self.channels[index].workers.iter().flatten().copied().collect();
@@ -354,13 +354,13 @@ impl Transport for MpiTransport {
             self.attended_until = Some(begin + Duration::from_micros((length / SLOWEST) as u64));
         }
         match self.outgoing(number).frame(frame) {
-            Ok(()) => self.break_silence(number),
+            Ok(()) => self.wake_from_deep_sleep(number),
             Err(error) => self.lose(number, format!("sending to the worker failed: {error}")),
         }
     }
 
-    fn breaks_silence(&self) -> bool {
-        let Some(watch) = self.life_line.as_ref().filter(|_| self.workers.len() <= CALLERS_MAX) else { return false };
+    fn wakes_from_deep_sleep(&self) -> bool {
+        let Some(watch) = self.liveness.as_ref().filter(|_| self.workers.len() <= CALLERS_MAX) else { return false };
         let resting = self.sending.is_empty() && self.receiving.is_empty() && self.ready.is_empty();
         resting && watch.callers() >= self.workers.iter().filter(|worker| !worker.lost).count()
     }
@@ -370,11 +370,11 @@ impl Transport for MpiTransport {
     }
 
     fn can_recall(&self, worker: WorkerNumber) -> bool {
-        self.life_line.as_ref().is_some_and(|watch| watch.reaches(worker))
+        self.liveness.as_ref().is_some_and(|watch| watch.reaches(worker))
     }
 
     fn recall(&mut self, worker: WorkerNumber, from: u64, until: u64) -> bool {
-        self.life_line.as_ref().is_some_and(|watch| watch.recall(worker, from, until))
+        self.liveness.as_ref().is_some_and(|watch| watch.recall(worker, from, until))
     }
 
     fn poll(&mut self) -> Option<Arrival> {
@@ -415,7 +415,7 @@ impl Transport for MpiTransport {
         let deadline = Instant::now() + limit;
         self.attend(deadline, |this| this.missing().next().is_none());
         let missing: BTreeSet<WorkerNumber> = self.missing().collect();
-        let intact = self.dismiss();
+        let intact = self.disconnect();
         // Those that were waited for in vain are not waited for again.
         let grace = deadline.max(Instant::now() + Duration::from_millis(200));
         self.attend(if missing.is_empty() { deadline } else { grace }, |this| this.sending.is_empty());
@@ -423,7 +423,7 @@ impl Transport for MpiTransport {
         let whole = self.channels.iter().filter(|channel| self.ends_workers && intact.contains(&channel.communicator));
         let leaving = whole.flat_map(|channel| channel.workers.iter().flatten().copied()).collect();
         let disconnected = ending::disconnect(intact, deadline.max(Instant::now() + Duration::from_secs(1)));
-        if let Some(watch) = self.life_line.take() {
+        if let Some(watch) = self.liveness.take() {
             let workers = (0..).map(WorkerNumber).zip(&self.workers);
             let lost = workers.filter(|(_, worker)| worker.lost).map(|(number, _)| number);
             let leaving = if disconnected.is_ok() { leaving } else { BTreeSet::new() };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// sends it as soon as the spawn returns, which is when the spawned process has initialised MPI.
 const MASTER_LIMIT: Duration = Duration::from_secs(10);
 
-/// The longest pause between two looks for that letter.
+/// The longest pause between two looks for that eager message.
 const MASTER_BACKOFF: Duration = Duration::from_millis(1);
 
 /// Whether a process without the argument, which `parent` has spawned, is a worker nevertheless: a wrapper script may
@@ -17,7 +17,7 @@ const MASTER_BACKOFF: Duration = Duration::from_millis(1);
 pub(crate) fn is_worker_of(parent: Communicator) -> Result<bool, MpiError> {
     let deadline = Instant::now() + MASTER_LIMIT;
     let mut backoff = Backoff::new(MASTER_BACKOFF, true);
-    while !stream::has_letter(parent, 0)? {
+    while !stream::has_eager(parent, 0)? {
         if Instant::now() >= deadline {
             return Ok(false);
         }

@@ -1,4 +1,4 @@
-//! How letters are received: from all workers of a communicator at once, and after an error from each apart.
+//! How eager messages are received: from all workers of a communicator at once, and after an error from each apart.
 
 use super::MpiTransport;
 use super::channel::Reception;
@@ -12,11 +12,11 @@ impl MpiTransport {
         loop {
             let channel = &mut self.channels[index];
             let looked = match &mut channel.reception {
-                Reception::Common(mailbox) => mailbox.look(|| self.spare.take()),
+                Reception::Common(persistent_receive) => persistent_receive.look(|| self.spare.take()),
                 Reception::Apart(_) => return self.look_apart(index),
-                closed => match stream::open_mailbox(channel.communicator, Source::Any) {
-                    Ok(mailbox) => {
-                        *closed = Reception::Common(mailbox);
+                closed => match stream::open_persistent_receive(channel.communicator, Source::Any) {
+                    Ok(persistent_receive) => {
+                        *closed = Reception::Common(persistent_receive);
                         continue;
                     }
                     Err(error) => Err(error),
@@ -24,8 +24,8 @@ impl MpiTransport {
             };
             match looked {
                 Ok(None) => return None,
-                Ok(Some((rank, letter))) => {
-                    let arrival = self.take_letter(index, rank, letter);
+                Ok(Some((rank, eager))) => {
+                    let arrival = self.take_eager(index, rank, eager);
                     if arrival.is_some() {
                         return arrival;
                     }
@@ -36,10 +36,10 @@ impl MpiTransport {
         }
     }
 
-    /// Takes in a letter from this rank.
-    fn take_letter(&mut self, index: usize, rank: i32, letter: Vec<u8>) -> Option<Arrival> {
+    /// Takes in a eager message from this rank.
+    fn take_eager(&mut self, index: usize, rank: i32, eager: Vec<u8>) -> Option<Arrival> {
         let number = self.channels[index].workers.get(rank as usize).copied().flatten()?;
-        self.accept(number, |incoming| incoming.accept(letter))
+        self.accept(number, |incoming| incoming.accept(eager))
     }
 
     /// Receives from each worker apart from now on.
@@ -47,21 +47,21 @@ impl MpiTransport {
         let channel = &mut self.channels[index];
         let before = std::mem::replace(&mut channel.reception, Reception::Closed);
         let left = match before {
-            Reception::Common(mailbox) => mailbox.close().ok().flatten(),
+            Reception::Common(persistent_receive) => persistent_receive.close().ok().flatten(),
             _ => None,
         };
         let (communicator, numbers) = (channel.communicator, channel.workers.clone());
         let mut apart = Vec::new();
         for (rank, number) in (0..).zip(numbers) {
             let Some(number) = number.filter(|number| !self.workers[number.index()].lost) else { continue };
-            match stream::open_mailbox(communicator, Source::Rank(rank)) {
-                Ok(mailbox) => apart.push((number, mailbox)),
+            match stream::open_persistent_receive(communicator, Source::Rank(rank)) {
+                Ok(persistent_receive) => apart.push((number, persistent_receive)),
                 Err(error) => self.lose(number, format!("receiving from the worker failed: {error}")),
             }
         }
         self.channels[index].reception = Reception::Apart(apart);
-        if let Some((rank, letter)) = left {
-            let arrival = self.take_letter(index, rank, letter);
+        if let Some((rank, eager)) = left {
+            let arrival = self.take_eager(index, rank, eager);
             self.ready.extend(arrival);
         }
     }
@@ -71,15 +71,15 @@ impl MpiTransport {
         let mut at = 0;
         loop {
             let Reception::Apart(apart) = &mut self.channels[index].reception else { return None };
-            let (number, mailbox) = apart.get_mut(at)?;
+            let (number, persistent_receive) = apart.get_mut(at)?;
             let number = *number;
             if self.workers[number.index()].lost {
                 apart.swap_remove(at);
                 continue;
             }
-            let arrival = match mailbox.look(|| self.spare.take()) {
+            let arrival = match persistent_receive.look(|| self.spare.take()) {
                 Ok(None) => None,
-                Ok(Some((_, letter))) => self.accept(number, |incoming| incoming.accept(letter)),
+                Ok(Some((_, eager))) => self.accept(number, |incoming| incoming.accept(eager)),
                 Err(error) => {
                     self.lose(number, format!("receiving from the worker failed: {error}"));
                     self.ready.pop_front()
@@ -97,11 +97,13 @@ impl MpiTransport {
         for channel in &mut self.channels {
             let mailboxes = match std::mem::replace(&mut channel.reception, Reception::Closed) {
                 Reception::Closed => Vec::new(),
-                Reception::Common(mailbox) => vec![mailbox],
-                Reception::Apart(apart) => apart.into_iter().map(|(_, mailbox)| mailbox).collect(),
+                Reception::Common(persistent_receive) => vec![persistent_receive],
+                Reception::Apart(apart) => {
+                    apart.into_iter().map(|(_, persistent_receive)| persistent_receive).collect()
+                }
             };
             // What MPI does not let go of is left to it.
-            mailboxes.into_iter().for_each(|mailbox| drop(mailbox.close()));
+            mailboxes.into_iter().for_each(|persistent_receive| drop(persistent_receive.close()));
         }
     }
 }

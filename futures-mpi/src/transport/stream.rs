@@ -1,17 +1,19 @@
 //! Frames over MPI messages: letters and parts, the splitting of large frames and their reassembly, the same at both
 //! ends.
 //!
-//! Everything begins with a letter, a message of up to [`LETTER_BYTES`] with the tag [`LETTER`], whose last byte says
-//! what it is. Letters are all that is looked for: each end has a receive for them posted ahead. A small frame without
-//! attachments is one letter. Any other is announced by a letter with its table of contents, the length and the
-//! alignment of each section, of which the first is the frame's bytes and the others its attachments; then the sections
-//! follow as parts, messages with the tag [`PART`], which are received straight into the final memory of each section.
-//! An empty section has no parts. A table that is too long for a letter is itself sent as parts, announced by its
-//! length.
+//! Everything begins with a eager message, a message of up to [`EAGER_BYTES`] with the tag [`EAGER`], whose last byte
+//! says what it is. Letters are all that is looked for: each end has a receive for them posted ahead. A small frame
+//! without attachments is one eager message. Any other is announced by a eager message with its table of contents, the
+//! length and the alignment of each section, of which the first is the frame's bytes and the others its attachments;
+//! then the sections follow as parts, messages with the tag [`PART`], which are received straight into the final memory
+//! of each section. An empty section has no parts. A table that is too long for a eager message is itself sent as
+//! parts, announced by its length.
 //!
-//! MPI keeps the order of the letters between two processes, and that of the parts.
+//! MPI keeps the order of the eager messages between two processes, and that of the parts.
 
-use crate::sys::{Communicator, Landing, Load, Mailbox, MpiError, Receiving, Sending, Sent, Source};
+use crate::sys::{
+    Communicator, MpiError, PersistentReceive, ReceiveBuffer, Receiving, SendBuffer, Sending, Sent, Source,
+};
 use futures_mpi_core::engine::{Attachment, Frame, Memory, Recycler};
 use std::collections::VecDeque;
 use std::env;
@@ -20,11 +22,11 @@ use std::sync::Arc;
 /// The largest part of a frame: well below what a C integer counts.
 const PART_BYTES: usize = 1 << 30;
 
-/// Makes parts and letters smaller, so that tests need no large frames.
+/// Makes parts and eager messages smaller, so that tests need no large frames.
 const PART_BYTES_VARIABLE: &str = "FUTURES_MPI_TEST_PART_BYTES";
 
-/// The longest letter: it is copied once, which costs less than a message until about here.
-const LETTER_BYTES: usize = 1 << 16;
+/// The longest eager message: it is copied once, which costs less than a message until about here.
+const EAGER_BYTES: usize = 1 << 16;
 
 /// From this length on, the memory for a frame is taken in huge pages where the system has them.
 const HUGE_BYTES: usize = 4 << 20;
@@ -37,17 +39,17 @@ const SPARE: usize = 16;
 
 // Numbers that hardly any other program uses: a spawned process tells by the tag whether its parent is a master of this
 // library. MPI promises tags of up to 32,767.
-const LETTER: i32 = 20_561;
+const EAGER: i32 = 20_561;
 const PART: i32 = 20_562;
 
-// The kinds of letters.
+// The kinds of eager messages.
 const FRAME: u8 = 1;
 const CONTENTS: u8 = 2;
 const CONTENTS_AS_PARTS: u8 = 3;
 const CONTROL: u8 = 4;
 const INVITATION: u8 = 5;
 
-/// The bytes of the farewell.
+/// The bytes of the goodbye.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Control {
     /// Worker to manager: nothing more comes, and I wait for your word.
@@ -58,13 +60,13 @@ pub(crate) enum Control {
     Leave,
     /// Manager to worker: end this process without finalising MPI, which would wait for a worker that is gone.
     LeaveAtOnce,
-    /// Manager to worker: another worker is gone, and nothing that all workers do together would ever end. No farewell.
-    Maimed,
+    /// Manager to worker: another worker is gone, and nothing that all workers do together would ever end. No goodbye.
+    Degraded,
 }
 
 /// By their bytes.
 const CONTROLS: [Control; 5] =
-    [Control::Ready, Control::Disconnect, Control::Leave, Control::LeaveAtOnce, Control::Maimed];
+    [Control::Ready, Control::Disconnect, Control::Leave, Control::LeaveAtOnce, Control::Degraded];
 
 /// The largest part of a frame in this process.
 pub(crate) fn part_bytes() -> usize {
@@ -73,13 +75,16 @@ pub(crate) fn part_bytes() -> usize {
 }
 
 /// Waits for the letters of one process, or of all.
-pub(crate) fn open_mailbox(communicator: Communicator, source: Source) -> Result<Mailbox, MpiError> {
-    Mailbox::open(communicator, source, LETTER, LETTER_BYTES)
+pub(crate) fn open_persistent_receive(
+    communicator: Communicator,
+    source: Source,
+) -> Result<PersistentReceive, MpiError> {
+    PersistentReceive::open(communicator, source, EAGER, EAGER_BYTES)
 }
 
 /// Whether a letter of this rank has come; it is left where it is.
-pub(crate) fn has_letter(communicator: Communicator, rank: i32) -> Result<bool, MpiError> {
-    communicator.has_message(Source::Rank(rank), LETTER)
+pub(crate) fn has_eager(communicator: Communicator, rank: i32) -> Result<bool, MpiError> {
+    communicator.has_message(Source::Rank(rank), EAGER)
 }
 
 /// Memory of frames that were dealt with, for others.
@@ -94,7 +99,7 @@ impl Spare {
 
     /// Takes memory back; what is in it is of no interest.
     pub(crate) fn put(&mut self, mut bytes: Vec<u8>) {
-        if self.0.len() < SPARE && (1..=LETTER_BYTES).contains(&bytes.capacity()) {
+        if self.0.len() < SPARE && (1..=EAGER_BYTES).contains(&bytes.capacity()) {
             bytes.clear();
             self.0.push(bytes);
         }
@@ -118,53 +123,53 @@ impl<K: FnMut(Sending)> Outgoing<'_, K> {
     pub(crate) fn frame(mut self, frame: Frame) -> Result<(), MpiError> {
         let Frame { bytes, attachments } = frame;
         if attachments.is_empty() && self.fits(bytes.len()) {
-            return self.letter(bytes, FRAME);
+            return self.eager(bytes, FRAME);
         }
-        let contents = write_contents(bytes.len(), &attachments);
-        if self.fits(contents.len()) {
-            self.letter(contents, CONTENTS)?;
+        let header = write_rendezvous_header(bytes.len(), &attachments);
+        if self.fits(header.len()) {
+            self.eager(header, CONTENTS)?;
         } else {
-            self.letter((contents.len() as u64).to_le_bytes().to_vec(), CONTENTS_AS_PARTS)?;
-            self.section(Load::Bytes(contents))?;
+            self.eager((header.len() as u64).to_le_bytes().to_vec(), CONTENTS_AS_PARTS)?;
+            self.section(SendBuffer::Bytes(header))?;
         }
         if !bytes.is_empty() {
-            self.section(Load::Bytes(bytes))?;
+            self.section(SendBuffer::Bytes(bytes))?;
         }
         let mut attachments = attachments.into_iter().filter(|attachment| attachment.len_bytes() > 0);
-        attachments.try_for_each(|attachment| self.section(Load::Attachment(attachment)))
+        attachments.try_for_each(|attachment| self.section(SendBuffer::Attachment(attachment)))
     }
 
-    /// Sends one byte of the farewell.
+    /// Sends one byte of the goodbye.
     pub(crate) fn control(mut self, control: Control) -> Result<(), MpiError> {
-        self.letter(vec![control as u8], CONTROL)
+        self.eager(vec![control as u8], CONTROL)
     }
 
-    /// Sends the invitation to the life line.
+    /// Sends the invitation to the liveness connection.
     pub(crate) fn invitation(mut self, text: String) -> Result<(), MpiError> {
-        self.letter(text.into_bytes(), INVITATION)
+        self.eager(text.into_bytes(), INVITATION)
     }
 
-    /// Whether so many bytes go into a letter.
+    /// Whether so many bytes go into a eager message.
     fn fits(&self, length: usize) -> bool {
-        length < LETTER_BYTES && length <= self.part
+        length < EAGER_BYTES && length <= self.part
     }
 
-    fn letter(&mut self, mut bytes: Vec<u8>, kind: u8) -> Result<(), MpiError> {
+    fn eager(&mut self, mut bytes: Vec<u8>, kind: u8) -> Result<(), MpiError> {
         bytes.push(kind);
-        match self.communicator.send_bytes(bytes, self.rank, LETTER)? {
+        match self.communicator.send_bytes(bytes, self.rank, EAGER)? {
             Sent::Done(bytes) => self.spare.put(bytes),
             Sent::UnderWay(sending) => (self.keep)(sending),
         }
         Ok(())
     }
 
-    fn section(&mut self, load: Load) -> Result<(), MpiError> {
-        (self.keep)(self.communicator.send(load, self.part, self.rank, PART)?);
+    fn section(&mut self, send_buffer: SendBuffer) -> Result<(), MpiError> {
+        (self.keep)(self.communicator.send(send_buffer, self.part, self.rank, PART)?);
         Ok(())
     }
 }
 
-/// Sends one byte of the farewell to somebody with whom there is nothing else to be done; `keep` is given what is under
+/// Sends one byte of the goodbye to somebody with whom there is nothing else to be done; `keep` is given what is under
 /// way.
 pub(crate) fn send_word(
     communicator: Communicator,
@@ -186,21 +191,21 @@ impl Section {
     const BYTES: usize = size_of::<u8>() + size_of::<u64>();
 }
 
-fn write_contents(length: usize, attachments: &[Attachment]) -> Vec<u8> {
+fn write_rendezvous_header(length: usize, attachments: &[Attachment]) -> Vec<u8> {
     let section = |alignment: usize, length: usize| Section { alignment: alignment as u8, length: length as u64 };
     let of = |attachment: &Attachment| section(attachment.memory().alignment(), attachment.len_bytes());
-    let mut contents = Vec::with_capacity((attachments.len() + 1) * Section::BYTES);
+    let mut header = Vec::with_capacity((attachments.len() + 1) * Section::BYTES);
     for Section { alignment, length } in [section(1, length)].into_iter().chain(attachments.iter().map(of)) {
-        contents.push(alignment);
-        contents.extend_from_slice(&length.to_le_bytes());
+        header.push(alignment);
+        header.extend_from_slice(&length.to_le_bytes());
     }
-    contents
+    header
 }
 
-fn read_contents(contents: &[u8]) -> Result<VecDeque<Section>, String> {
-    let (sections, rest) = contents.as_chunks::<{ Section::BYTES }>();
+fn read_rendezvous_header(header: &[u8]) -> Result<VecDeque<Section>, String> {
+    let (sections, rest) = header.as_chunks::<{ Section::BYTES }>();
     if sections.is_empty() || !rest.is_empty() {
-        return Err(format!("a table of contents of {} bytes arrived", contents.len()));
+        return Err(format!("a table of contents of {} bytes arrived", header.len()));
     }
     let read = |[alignment, length @ ..]: &[u8; Section::BYTES]| Section {
         alignment: *alignment,
@@ -214,9 +219,9 @@ fn read_contents(contents: &[u8]) -> Result<VecDeque<Section>, String> {
 pub(crate) enum Item {
     /// A whole frame.
     Frame(Frame),
-    /// A byte of the farewell.
+    /// A byte of the goodbye.
     Control(Control),
-    /// An invitation to the life line.
+    /// An invitation to the liveness connection.
     Invitation(Vec<u8>),
 }
 
@@ -267,10 +272,10 @@ impl Incoming {
     }
 
     /// Takes the next letter of the peer; gives what is whole by then.
-    pub(crate) fn accept(&mut self, letter: Vec<u8>) -> Result<Option<Item>, String> {
+    pub(crate) fn accept(&mut self, eager: Vec<u8>) -> Result<Option<Item>, String> {
         if self.is_busy() {
-            self.letters.push_back(letter);
-        } else if let Some(item) = self.read(letter)? {
+            self.letters.push_back(eager);
+        } else if let Some(item) = self.read(eager)? {
             return Ok(Some(item));
         }
         self.advance()
@@ -282,11 +287,11 @@ impl Incoming {
             let item = if let Some((receiving, purpose)) = &mut self.active {
                 let purpose = *purpose;
                 let part = receiving.test().map_err(|error| error.to_string())?;
-                let Some((landing, length)) = part else { return Ok(None) };
+                let Some((receive_buffer, length)) = part else { return Ok(None) };
                 self.active = None;
-                self.take_part(landing, length, purpose)?
-            } else if let Some(letter) = self.letters.pop_front() {
-                self.read(letter)?
+                self.take_part(receive_buffer, length, purpose)?
+            } else if let Some(eager) = self.letters.pop_front() {
+                self.read(eager)?
             } else {
                 return Ok(None);
             };
@@ -297,48 +302,54 @@ impl Incoming {
     }
 
     /// Makes something of a part, which has added `length` bytes.
-    fn take_part(&mut self, landing: Landing, length: usize, purpose: Purpose) -> Result<Option<Item>, String> {
+    fn take_part(
+        &mut self,
+        receive_buffer: ReceiveBuffer,
+        length: usize,
+        purpose: Purpose,
+    ) -> Result<Option<Item>, String> {
         if length == 0 {
             return Err("an empty part of a frame arrived".to_owned());
         }
-        if landing.missing() > 0 {
-            self.receive(landing, purpose)?;
+        if receive_buffer.missing() > 0 {
+            self.receive(receive_buffer, purpose)?;
             return Ok(None);
         }
         match purpose {
-            Purpose::Contents => self.sections = read_contents(&bytes_of(landing))?,
-            Purpose::Section => self.whole.push(landing.finish()),
+            Purpose::Contents => self.sections = read_rendezvous_header(&bytes_of(receive_buffer))?,
+            Purpose::Section => self.whole.push(receive_buffer.finish()),
         }
         self.next_section()
     }
 
-    /// Makes something of a letter.
-    fn read(&mut self, mut letter: Vec<u8>) -> Result<Option<Item>, String> {
-        match letter.pop() {
-            Some(FRAME) => Ok(Some(Item::Frame(letter.into()))),
+    /// Makes something of a eager message.
+    fn read(&mut self, mut eager: Vec<u8>) -> Result<Option<Item>, String> {
+        match eager.pop() {
+            Some(FRAME) => Ok(Some(Item::Frame(eager.into()))),
             Some(CONTENTS) => {
-                self.sections = read_contents(&letter)?;
+                self.sections = read_rendezvous_header(&eager)?;
                 self.next_section()
             }
             Some(CONTENTS_AS_PARTS) => {
                 let length =
-                    letter.as_slice().try_into().ok().and_then(|bytes| u64::from_le_bytes(bytes).try_into().ok());
+                    eager.as_slice().try_into().ok().and_then(|bytes| u64::from_le_bytes(bytes).try_into().ok());
                 let length = length.filter(|length| *length > 0);
                 let length = length.ok_or("a table of contents of an unreadable length is announced")?;
                 self.receive(reserve(1, length)?, Purpose::Contents)?;
                 Ok(None)
             }
-            Some(CONTROL) => match letter[..] {
+            Some(CONTROL) => match eager[..] {
                 [byte] if usize::from(byte) < CONTROLS.len() => Ok(Some(Item::Control(CONTROLS[usize::from(byte)]))),
-                ref bytes => Err(format!("unexpected bytes of farewell arrived: {bytes:?}")),
+                ref bytes => Err(format!("unexpected bytes of goodbye arrived: {bytes:?}")),
             },
-            Some(INVITATION) => Ok(Some(Item::Invitation(letter))),
-            kind => Err(format!("a letter of the unknown kind {kind:?} arrived, of {} bytes", letter.len())),
+            Some(INVITATION) => Ok(Some(Item::Invitation(eager))),
+            kind => Err(format!("a letter of the unknown kind {kind:?} arrived, of {} bytes", eager.len())),
         }
     }
 
-    fn receive(&mut self, landing: Landing, purpose: Purpose) -> Result<(), String> {
-        let receiving = self.communicator.receive(landing, self.rank, PART).map_err(|error| error.to_string())?;
+    fn receive(&mut self, receive_buffer: ReceiveBuffer, purpose: Purpose) -> Result<(), String> {
+        let receiving =
+            self.communicator.receive(receive_buffer, self.rank, PART).map_err(|error| error.to_string())?;
         self.active = Some((receiving, purpose));
         Ok(())
     }
@@ -348,17 +359,17 @@ impl Incoming {
         while let Some(Section { alignment, length }) = self.sections.pop_front() {
             let length = usize::try_from(length).map_err(|_| format!("a section of {length} bytes arrives"))?;
             let alignment = usize::from(alignment);
-            let landing = if self.whole.is_empty() {
+            let receive_buffer = if self.whole.is_empty() {
                 reserve(alignment, length)?
             } else {
                 let (memory, new) = self.recycler.with_room(alignment, length)?;
-                landing(memory, length, new)
+                receive_buffer(memory, length, new)
             };
             if length > 0 {
-                self.receive(landing, Purpose::Section)?;
+                self.receive(receive_buffer, Purpose::Section)?;
                 return Ok(None);
             }
-            self.whole.push(landing.finish());
+            self.whole.push(receive_buffer.finish());
         }
         let mut whole = std::mem::take(&mut self.whole).into_iter();
         let bytes = match whole.next() {
@@ -370,24 +381,24 @@ impl Incoming {
     }
 }
 
-fn bytes_of(landing: Landing) -> Vec<u8> {
-    match landing.finish() {
+fn bytes_of(receive_buffer: ReceiveBuffer) -> Vec<u8> {
+    match receive_buffer.finish() {
         Memory::Align1(bytes) => bytes,
         other => other.bytes().to_vec(),
     }
 }
 
 /// New memory for exactly `length` bytes.
-fn reserve(alignment: usize, length: usize) -> Result<Landing, String> {
-    Ok(landing(Memory::with_room(alignment, length)?, length, true))
+fn reserve(alignment: usize, length: usize) -> Result<ReceiveBuffer, String> {
+    Ok(receive_buffer(Memory::with_room(alignment, length)?, length, true))
 }
 
-fn landing(memory: Memory, length: usize, new: bool) -> Landing {
-    let mut landing = Landing::new(memory, length);
+fn receive_buffer(memory: Memory, length: usize, new: bool) -> ReceiveBuffer {
+    let mut receive_buffer = ReceiveBuffer::new(memory, length);
     if new && length >= HUGE_BYTES {
-        landing.advise_huge_pages();
+        receive_buffer.advise_huge_pages();
     }
-    landing
+    receive_buffer
 }
 
 #[cfg(test)]
@@ -403,8 +414,8 @@ mod tests {
     #[test]
     fn a_table_of_contents_is_read_as_it_was_written() {
         let attachments = [Attachment::new(Memory::with_room(8, 0).expect("it takes no memory"))];
-        let sections = read_contents(&write_contents(77, &attachments)).expect("it is one");
+        let sections = read_rendezvous_header(&write_rendezvous_header(77, &attachments)).expect("it is one");
         assert_eq!(sections, [Section { alignment: 1, length: 77 }, Section { alignment: 8, length: 0 }]);
-        assert!(read_contents(&[]).is_err() && read_contents(&[0; 10]).is_err());
+        assert!(read_rendezvous_header(&[]).is_err() && read_rendezvous_header(&[0; 10]).is_err());
     }
 }

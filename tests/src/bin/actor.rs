@@ -265,7 +265,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
             executor.submit(square::ID, 7).add_done_callback(|_| std::process::exit(0));
             std::thread::sleep(Duration::from_secs(600));
         }
-        "no-life-line" => match MpiPoolExecutor::builder().life_line(false).max_workers(1).build() {
+        "no-liveness" => match MpiPoolExecutor::builder().liveness(false).max_workers(1).build() {
             Ok(executor) => println!("square {}", executor.submit(square::ID, 7).result()?),
             Err(error) => println!("configuration {}: {error}", error.is_configuration()),
         },

@@ -1,8 +1,8 @@
 //! Checks the promises of executors in this process: on its threads, on workers that it spawns, or in command line
 //! mode.
 //!
-//! usage: `conformance threads|mpi|mpi-beside WORKERS [PART_OF_A_NAME...]`; the status is 0 if every promise is kept. With
-//! `mpi-beside` another executor is busy meanwhile, which in command line mode shares the pool.
+//! usage: `conformance threads|mpi|mpi-beside WORKERS [PART_OF_A_NAME...]`; the status is 0 if every promise is kept.
+//! With `mpi-beside` another executor is busy meanwhile, which in command line mode shares the pool.
 
 use futures_mpi_tests::conformance::{self, Kind, Setting};
 use std::process::ExitCode;

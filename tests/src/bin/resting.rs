@@ -9,7 +9,7 @@ use std::process;
 use std::thread;
 use std::time::Duration;
 
-/// After so long everybody who may doze does.
+/// After so long everybody who may sleep deeply does.
 const REST: Duration = Duration::from_millis(600);
 
 #[remote_task]

@@ -201,8 +201,8 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
     families.into_iter().flatten()
 }
 
-/// Checks the promises whose names contain one of `parts`, or all if there are none, prints for each how long it took, and returns how many were kept
-/// and broken.
+/// Checks the promises whose names contain one of `parts`, or all if there are none, prints for each how long it took,
+/// and returns how many were kept and broken.
 pub fn run(setting: &Setting, parts: &[impl AsRef<str>]) -> (usize, usize) {
     let (mut kept, mut broken) = (0, Vec::new());
     let is_asked = |name: &str| parts.is_empty() || parts.iter().any(|part| name.contains(part.as_ref()));

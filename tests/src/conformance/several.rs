@@ -4,7 +4,7 @@ use super::gate::{self, Gate, pass};
 use super::states::States;
 use super::tasks::*;
 use super::{AnyExecutor, LONG, Setting, promises};
-use futures_mpi::{Future, ReturnWhen, Waited, as_completed, wait};
+use futures_mpi::{DoneAndNotDone, Future, ReturnWhen, as_completed, wait};
 use std::thread;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ promises![
 
 /// Asserts which futures were done, in this order, and which were not.
 fn assert_waited<const D: usize, const N: usize>(
-    waited: &Waited<u64>,
+    waited: &DoneAndNotDone<u64>,
     done: [&Future<u64>; D],
     not_done: [&Future<u64>; N],
 ) {

@@ -1,8 +1,8 @@
 //! Every order in which things can happen in a tiny pool: a search through the states of its world.
 //!
-//! Two kinds of order make no difference and are not tried. A frame comes at once to a worker that is not going to die and
-//! is not slow: all that follows is an answer on its way. And the manager looks at once at what arrives: it takes commands before
-//! arrivals in any case.
+//! Two kinds of order make no difference and are not tried. A frame comes at once to a worker that is not going to die
+//! and is not slow: all that follows is an answer on its way. And the manager looks at once at what arrives: it takes
+//! commands before arrivals in any case.
 
 use super::network::Question;
 use super::oracle;

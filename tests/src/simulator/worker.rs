@@ -199,7 +199,8 @@ impl ModelledWorker {
 
 /// Divides a frame of calls behind each that waits for another one to be done, so that what is behind it is not begun.
 fn cut(frame: Frame) -> Vec<Frame> {
-    // Such a call takes no time, as a number of eight bytes, before it ends like this; other calls that look so do no harm.
+    // Such a call takes no time, as a number of eight bytes, before it ends like this; other calls that look so do no
+    // harm.
     let like = [0, 0, 0, 0, 0, 0, 0, 0, Ending::Following as u8];
     let waits = |call: &Frame| call.bytes.windows(like.len()).any(|bytes| bytes == like);
     let calls = calls_apart(frame.clone());

@@ -484,7 +484,8 @@ impl World {
                 self.mishaps.attempts_failed = self.mishaps.attempts_failed.map(|failed| failed + 1);
             }
         }
-        // A pool starts with the workers that are left, as long as one of the beginning is: it does not wait for others.
+        // A pool starts with the workers that are left, as long as one of the beginning is: it does not wait for
+        // others.
         let originals = self.mishaps.workers.iter().filter(|lost| lost.index() < self.originals).count();
         let starting = !self.stepper.as_ref().is_some_and(Stepper::is_booted);
         self.mishaps.boot |= starting && originals == self.originals;

@@ -23,7 +23,7 @@ pub const HOUSES: [House; 3] = [
             "ending",
             "launch",
             "comm_workers",
-            "lifeline",
+            "liveness",
             "sys",
         ],
         circles: &[],

@@ -21,8 +21,8 @@ impl fmt::Display for Counts {
     }
 }
 
-/// A row names tests of this project, or says `–: ` and the reason why there is none, or `not yet`; and the sentence that
-/// counts the rows counts them well, at the top of the page and of each chapter.
+/// A row names tests of this project, or says `–: ` and the reason why there is none, or `not yet`; and the sentence
+/// that counts the rows counts them well, at the top of the page and of each chapter.
 pub fn rows_are_complete_and_counted(text: &str) -> Vec<Violation> {
     let mut violations = Vec::new();
     let (mut all, mut chapter) = (Counts::default(), Counts::default());

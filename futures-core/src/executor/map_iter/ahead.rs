@@ -2,7 +2,7 @@
 
 use super::chunk::Chunk;
 use crate::base::parker::Awaited;
-use crate::driver::completions::Watch;
+use crate::driver::completions::CompletionQueue;
 use crate::future::Listening;
 use crate::pool::shared::Pool;
 use crate::pool::waiting::next_report;
@@ -24,7 +24,7 @@ pub(super) struct AsDone {
     /// The number of the next one.
     next: usize,
     /// Reports the number of each that is done.
-    watch: Arc<Watch>,
+    completions: Arc<CompletionQueue>,
 }
 
 impl Ahead {
@@ -47,18 +47,18 @@ impl Ahead {
     pub(super) fn is_ready(&self) -> bool {
         match self {
             Ahead::InOrder(chunks) => chunks.front().is_some_and(Chunk::is_done),
-            Ahead::AsDone(AsDone { watch, .. }) => watch.is_done(),
+            Ahead::AsDone(AsDone { completions, .. }) => completions.is_done(),
         }
     }
 
     pub(super) fn push(&mut self, chunk: Chunk) {
         match self {
             Ahead::InOrder(chunks) => chunks.push_back(chunk),
-            Ahead::AsDone(AsDone { chunks, next, watch }) => {
-                let listening = chunk.future.as_ref().map(|future| future.watch(watch, *next, false));
+            Ahead::AsDone(AsDone { chunks, next, completions }) => {
+                let listening = chunk.future.as_ref().map(|future| future.completions(completions, *next, false));
                 if listening.is_none() {
                     // Without a task it is done.
-                    watch.report(*next);
+                    completions.report(*next);
                 }
                 chunks.insert(*next, (chunk, listening));
                 *next += 1;
@@ -74,8 +74,8 @@ impl Ahead {
                 let is_late = future.is_some_and(|future| future.wait(deadline).is_err_and(|error| error.is_timeout()));
                 if is_late { None } else { chunks.pop_front() }
             }
-            Ahead::AsDone(AsDone { chunks, watch, .. }) => {
-                let number = next_report(watch, Some(pool), deadline)?;
+            Ahead::AsDone(AsDone { chunks, completions, .. }) => {
+                let number = next_report(completions, Some(pool), deadline)?;
                 chunks.remove(&number).map(|(chunk, _)| chunk)
             }
         }

@@ -86,9 +86,9 @@ macro_rules! __executor_options {
         /// milliseconds, is pending again, and goes there. So as many calls in a row as there are workers run at once,
         /// and may wait for one another.
         ///
-        /// Nothing comes back from a worker without a life line; there nothing is sent ahead, unless this option is
-        /// `true`. Then calls that wait for one another may wait for ever. With `false` nothing is sent ahead anywhere:
-        /// every task begins as soon as it is sent, in the order of submission.
+        /// Nothing comes back from a worker without a liveness connection; there nothing is sent ahead, unless this
+        /// option is `true`. Then calls that wait for one another may wait for ever. With `false` nothing is sent ahead
+        /// anywhere: every task begins as soon as it is sent, in the order of submission.
         ///
         /// Single calls and maps have [the same option]($crate::Call::prefetch). The variable is 0 or 1, or a boolean
         /// of YAML as for [`out_of_band`](Self::out_of_band).
@@ -151,9 +151,9 @@ macro_rules! __backoff_option {
         /// `FUTURES_MPI_BACKOFF` in seconds, else 0.001 s. Zero never sleeps.
         ///
         /// Lower values make short tasks faster and cost processor time while nothing is to be done. A process that has
-        /// waited for a quarter of a second dozes for longer where it is called when there is something, by its life
-        /// line; unless it is to look more often than every 0.1 ms. In command line mode the variable decides, and this
-        /// option has no effect.
+        /// waited for a quarter of a second sleeps deeply for longer where it is called when there is something, by its
+        /// liveness connection; unless it is to look more often than every 0.1 ms. In command line mode the variable
+        /// decides, and this option has no effect.
         pub fn backoff(mut self, longest: std::time::Duration) -> Self {
             self.common.set_backoff(longest);
             self

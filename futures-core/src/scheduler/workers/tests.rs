@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::ids::{ClientNumber, FunctionNumber};
-use crate::scheduler::classes::{Kind, Kinds, Prefetch};
+use crate::scheduler::classes::{Prefetch, TaskClass, TaskClasses};
 
 fn workers(count: u32) -> Workers {
     let mut workers = Workers::default();
@@ -10,11 +10,11 @@ fn workers(count: u32) -> Workers {
     workers
 }
 
-fn held(task: u64) -> Held {
+fn held(task: u64) -> InFlight {
     let nanos = NonZeroU32::new(10).expect("it is not 0");
     let (client, function) = (ClientNumber(0), FunctionNumber(0));
-    let kind = Kinds::default().number(Kind { client, function, prefetch: Prefetch::default() });
-    Held { task: TaskNumber(task), kind, nanos }
+    let class = TaskClasses::default().number(TaskClass { client, function, prefetch: Prefetch::default() });
+    InFlight { task: TaskNumber(task), class, nanos }
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn the_least_loaded_comes_first_and_equals_take_turns() {
     assert_eq!(order, [0, 1, 2, 0, 1, 2, 0]);
     assert_eq!(workers.take(WorkerNumber(2), TaskNumber(2)).map(|held| held.task), Some(TaskNumber(2)));
     assert_eq!(workers.first().map(|(number, _)| number), Some(WorkerNumber(2)));
-    workers.engage(WorkerNumber(2));
+    workers.pause_worker(WorkerNumber(2));
     assert_eq!(workers.first().map(|(number, _)| number), Some(WorkerNumber(1)));
     assert_eq!(workers.lose(WorkerNumber(1)).iter().map(|held| held.task.0).collect::<Vec<_>>(), [1, 4]);
     assert_eq!(workers.first().map(|(number, _)| number), Some(WorkerNumber(0)));

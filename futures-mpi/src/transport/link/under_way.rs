@@ -1,11 +1,12 @@
-//! What a worker has sent and MPI has not let go of: it is kept while the worker computes on, and moved on by a thread of
-//! its own when the worker computes for long.
+//! What a worker has sent and MPI has not let go of: it is kept while the worker computes on, and moved on by a thread
+//! of its own when the worker computes for long.
 //!
-//! Most messages reach the manager without this process, either because MPI has copied them or because the manager's MPI
-//! fetches them. But MPI lets go of many of them only when the manager has looked, up to a millisecond later; a worker
-//! that waited for that would compute half of the time. Others move only while this process calls MPI, as those beyond
-//! some kilobytes do in shared memory from which the system lets no other process fetch, and those beyond 64 KiB over
-//! TCP. The worker moves them on whenever it sends or receives; when it has done neither for a while, the helper does.
+//! Most messages reach the manager without this process, either because MPI has copied them or because the manager's
+//! MPI fetches them. But MPI lets go of many of them only when the manager has looked, up to a millisecond later; a
+//! worker that waited for that would compute half of the time. Others move only while this process calls MPI, as those
+//! beyond some kilobytes do in shared memory from which the system lets no other process fetch, and those beyond 64 KiB
+//! over TCP. The worker moves them on whenever it sends or receives; when it has done neither for a while, the helper
+//! does.
 
 use crate::sys::{self, Sending, ThreadLevel};
 use futures_mpi_core::engine::{Backoff, Pause};

@@ -68,7 +68,7 @@ fn memory(values: &[u128], alignment: usize) -> Memory {
 }
 
 fn thing() -> impl Strategy<Value = Thing> {
-    let length = prop_oneof![8 => 0..200usize, 1 => LETTER_BYTES - 2..LETTER_BYTES + 3];
+    let length = prop_oneof![8 => 0..200usize, 1 => EAGER_BYTES - 2..EAGER_BYTES + 3];
     let bytes = (length, any::<u8>()).prop_map(|(length, first)| (first..=u8::MAX).cycle().take(length).collect());
     let attachments = prop::collection::vec(prop::collection::vec(any::<u128>(), 0..40), 0..4);
     let alignment = prop::sample::select(vec![1, 2, 4, 8, 16]);
@@ -79,13 +79,13 @@ fn thing() -> impl Strategy<Value = Thing> {
     ]
 }
 
-/// The largest part: often so small that tables of contents do not fit into letters.
+/// The largest part: often so small that tables of contents do not fit into eager messages.
 fn part() -> impl Strategy<Value = usize> {
     prop_oneof![1..40usize, 40..4000usize, Just(PART_BYTES)]
 }
 
-/// Sends everything, after each thing looks so many times, and expects the same in the end. `eager`: takes letters
-/// while a frame is still coming, as a manager does, and not only between frames, as a worker does.
+/// Sends everything, after each thing looks so many times, and expects the same in the end. `eager`: takes eager
+/// messages while a frame is still coming, as a manager does, and not only between frames, as a worker does.
 fn send_and_compare(
     communicator: Communicator,
     things: Vec<(Thing, usize)>,
@@ -147,8 +147,8 @@ fn receive_all(
 }
 
 /// Sends everything in pieces of every length, letters and parts in every order that keeps that of each kind, and
-/// expects the same in the end. The choices: how long the next piece is, whether a letter is next, whether something is
-/// looked for.
+/// expects the same in the end. The choices: how long the next piece is, whether a eager message is next, whether
+/// something is looked for.
 fn send_pieces_and_compare(
     communicator: Communicator,
     things: &[Thing],
@@ -164,9 +164,9 @@ fn send_pieces_and_compare(
     let mut under_way = Vec::new();
     let mut come = Ok(Vec::new());
     while !(letters.is_empty() && parts.is_empty()) {
-        let (_, letter, looks) = next();
-        let is_letter = parts.is_empty() || (letter && !letters.is_empty());
-        let (kind, tag) = if is_letter { (&mut letters, LETTER) } else { (&mut parts, PART) };
+        let (_, eager, looks) = next();
+        let is_letter = parts.is_empty() || (eager && !letters.is_empty());
+        let (kind, tag) = if is_letter { (&mut letters, EAGER) } else { (&mut parts, PART) };
         let bytes = kind.pop_front().expect("one of the kinds has one");
         send(communicator, bytes, tag, &mut under_way);
         if looks && let Ok(items) = &mut come {
@@ -183,24 +183,24 @@ fn send_pieces_and_compare(
     Ok(())
 }
 
-/// What is sent for a thing: letters, and parts as long as is chosen.
+/// What is sent for a thing: eager messages, and parts as long as is chosen.
 fn write_pieces(
     thing: &Thing,
     next: &mut impl FnMut() -> (usize, bool, bool),
     letters: &mut VecDeque<Vec<u8>>,
     parts: &mut VecDeque<Vec<u8>>,
 ) {
-    let letter = |bytes: &[u8], kind: u8| [bytes, &[kind]].concat();
+    let eager = |bytes: &[u8], kind: u8| [bytes, &[kind]].concat();
     let (bytes, attachments) = match thing.item() {
         Item::Frame(Frame { bytes, attachments }) => (bytes, attachments),
         Item::Control(control) => return letters.push_back(vec![control as u8, CONTROL]),
-        Item::Invitation(text) => return letters.push_back(letter(&text, INVITATION)),
+        Item::Invitation(text) => return letters.push_back(eager(&text, INVITATION)),
     };
     let (_, whole, in_letter) = next();
-    if whole && attachments.is_empty() && bytes.len() < LETTER_BYTES {
-        return letters.push_back(letter(&bytes, FRAME));
+    if whole && attachments.is_empty() && bytes.len() < EAGER_BYTES {
+        return letters.push_back(eager(&bytes, FRAME));
     }
-    let contents = write_contents(bytes.len(), &attachments);
+    let header = write_rendezvous_header(bytes.len(), &attachments);
     let mut cut = |mut section: &[u8]| {
         while !section.is_empty() {
             let (piece, rest) = section.split_at(section.len().min(next().0 * (1 + section.len() / 1000)));
@@ -209,10 +209,10 @@ fn write_pieces(
         }
     };
     if in_letter {
-        letters.push_back(letter(&contents, CONTENTS));
+        letters.push_back(eager(&header, CONTENTS));
     } else {
-        letters.push_back(letter(&(contents.len() as u64).to_le_bytes(), CONTENTS_AS_PARTS));
-        cut(&contents);
+        letters.push_back(eager(&(header.len() as u64).to_le_bytes(), CONTENTS_AS_PARTS));
+        cut(&header);
     }
     cut(&bytes);
     attachments.iter().for_each(|attachment| cut(attachment.memory().bytes()));
@@ -228,19 +228,19 @@ struct Message {
 fn message() -> impl Strategy<Value = Message> {
     let some = |most| prop::collection::vec(any::<u8>(), 0..most);
     let kind = prop_oneof![8 => 0..7u8, 1 => any::<u8>()];
-    let letter = |body: BoxedStrategy<Vec<u8>>, kind: BoxedStrategy<u8>| {
+    let eager = |body: BoxedStrategy<Vec<u8>>, kind: BoxedStrategy<u8>| {
         (body, kind).prop_map(|(mut bytes, kind)| {
             bytes.push(kind);
-            Message { tag: LETTER, bytes }
+            Message { tag: EAGER, bytes }
         })
     };
     prop_oneof![
-        2 => letter(some(100).boxed(), kind.boxed()),
-        4 => letter(table().boxed(), Just(CONTENTS).boxed()),
-        2 => letter(length().prop_map(|length| length.to_le_bytes().to_vec()).boxed(), Just(CONTENTS_AS_PARTS).boxed()),
-        1 => letter(any::<u8>().prop_map(|byte| vec![byte]).boxed(), Just(CONTROL).boxed()),
-        1 => (0..2usize).prop_map(|more| Message { tag: LETTER, bytes: vec![FRAME; LETTER_BYTES * more] }),
-        1 => Just(Message { tag: LETTER, bytes: vec![FRAME; LETTER_BYTES + 1] }),
+        2 => eager(some(100).boxed(), kind.boxed()),
+        4 => eager(table().boxed(), Just(CONTENTS).boxed()),
+        2 => eager(length().prop_map(|length| length.to_le_bytes().to_vec()).boxed(), Just(CONTENTS_AS_PARTS).boxed()),
+        1 => eager(any::<u8>().prop_map(|byte| vec![byte]).boxed(), Just(CONTROL).boxed()),
+        1 => (0..2usize).prop_map(|more| Message { tag: EAGER, bytes: vec![FRAME; EAGER_BYTES * more] }),
+        1 => Just(Message { tag: EAGER, bytes: vec![FRAME; EAGER_BYTES + 1] }),
         8 => some(60).prop_map(|bytes| Message { tag: PART, bytes }),
         2 => table().prop_map(|bytes| Message { tag: PART, bytes }),
     ]
@@ -314,15 +314,15 @@ fn send(communicator: Communicator, bytes: Vec<u8>, tag: i32, under_way: &mut Ve
 /// The other end, as managers and workers have it.
 struct Receiver {
     communicator: Communicator,
-    mailbox: Option<Mailbox>,
+    persistent_receive: Option<PersistentReceive>,
     incoming: Incoming,
 }
 
 impl Receiver {
     fn new(communicator: Communicator) -> Self {
-        let mailbox = open_mailbox(communicator, Source::Any).expect("it can be opened");
+        let persistent_receive = open_persistent_receive(communicator, Source::Any).expect("it can be opened");
         let incoming = Incoming::new(communicator, 0, &Arc::default());
-        Receiver { communicator, mailbox: Some(mailbox), incoming }
+        Receiver { communicator, persistent_receive: Some(persistent_receive), incoming }
     }
 
     /// Looks once.
@@ -333,16 +333,16 @@ impl Receiver {
                 return Ok(item);
             }
         }
-        let Some(mailbox) = &mut self.mailbox else { return Ok(None) };
-        match mailbox.look(Vec::new) {
-            Ok(Some((rank, letter))) => {
-                assert_eq!(rank, 0, "a letter is from this process");
-                self.incoming.accept(letter)
+        let Some(persistent_receive) = &mut self.persistent_receive else { return Ok(None) };
+        match persistent_receive.look(Vec::new) {
+            Ok(Some((rank, eager))) => {
+                assert_eq!(rank, 0, "a eager message is from this process");
+                self.incoming.accept(eager)
             }
             Ok(None) => self.incoming.advance(),
             Err(error) => {
                 // Its receive is over, and it is of no more use.
-                self.mailbox = None;
+                self.persistent_receive = None;
                 Err(error.to_string())
             }
         }
@@ -355,12 +355,15 @@ impl Receiver {
             drop(std::mem::replace(&mut self.incoming, Incoming::new(self.communicator, 0, &Arc::default())));
             send(self.communicator, vec![0], PART, under_way);
         }
-        let letters =
-            self.mailbox.take().unwrap_or_else(|| open_mailbox(self.communicator, Source::Any).expect("it opens"));
-        let parts = Mailbox::open(self.communicator, Source::Any, PART, LETTER_BYTES).expect("it can be opened");
-        for mut mailbox in [letters, parts] {
-            while !matches!(mailbox.look(Vec::new), Ok(None)) {}
-            mailbox.close().expect("it takes its receive back");
+        let letters = self
+            .persistent_receive
+            .take()
+            .unwrap_or_else(|| open_persistent_receive(self.communicator, Source::Any).expect("it opens"));
+        let parts =
+            PersistentReceive::open(self.communicator, Source::Any, PART, EAGER_BYTES).expect("it can be opened");
+        for mut persistent_receive in [letters, parts] {
+            while !matches!(persistent_receive.look(Vec::new), Ok(None)) {}
+            persistent_receive.close().expect("it takes its receive back");
         }
         under_way.retain_mut(|sending| !sending.test().expect("MPI reports no error"));
         assert!(under_way.is_empty(), "everything has come");

@@ -1,4 +1,4 @@
-//! What a master tells a worker about its end of the life line, in an MPI message before anything else.
+//! What a master tells a worker about its end of the liveness connection, in an MPI message before anything else.
 
 use super::greeting::Token;
 use std::fmt;

@@ -1,12 +1,13 @@
 //! How an end that breaks a long silence over MPI wakes the other, which does not look for messages any more.
 //!
 //! An end that has waited for long [dozes](futures_mpi_core::engine::Backoff::doze), so that an idle pool costs next to
-//! nothing. Whoever sends something over MPI after a [silence](Doze), which is shorter, then also sends one byte over the
-//! life line, where the other's thread sleeps in the system and is woken at once. The byte may overtake the message;
-//! whoever was called looks for it in earnest again. A call that gets lost costs the length of one doze.
+//! nothing. Whoever sends something over MPI after a [silence](Doze), which is shorter, then also sends one byte over
+//! the liveness connection, where the other's thread sleeps in the system and is woken at once. The byte may overtake
+//! the message; whoever was called looks for it in earnest again. A call that gets lost costs the length of one sleep
+//! deeply.
 
 use crate::sys;
-use futures_mpi_core::engine::Doze;
+use futures_mpi_core::engine::DeepSleep;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,21 +20,21 @@ pub(crate) const CALLERS_MAX: usize = 64;
 
 /// For how long one end has not spoken to the other.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Silence {
+pub(crate) struct IdleThreshold {
     last: Duration,
 }
 
-impl Silence {
-    /// Something is said now; whether that ends a silence in which the other may have begun to doze.
+impl IdleThreshold {
+    /// Something is said now; whether that ends a silence in which the other may have begun to sleep deeply.
     pub(crate) fn end(&mut self) -> bool {
         let now = sys::coarse_time();
-        now.saturating_sub(std::mem::replace(&mut self.last, now)) >= Doze::rule().silence
+        now.saturating_sub(std::mem::replace(&mut self.last, now)) >= DeepSleep::rule().silence
     }
 }
 
-/// Where a worker dozes.
+/// Where a worker sleeps deeply.
 #[derive(Debug, Default)]
-pub(super) struct Bell {
+pub(super) struct Waker {
     state: Mutex<State>,
     rung: Condvar,
 }
@@ -45,7 +46,7 @@ struct State {
     broken: bool,
 }
 
-impl Bell {
+impl Waker {
     pub(super) fn ring(&self) {
         self.lock().rung = true;
         self.rung.notify_one();
@@ -78,22 +79,22 @@ mod tests {
 
     #[test]
     fn a_bell_that_was_rung_wakes_once() {
-        let bell = Bell::default();
-        bell.ring();
-        assert!(bell.sleep(Duration::from_secs(60)));
-        assert!(!bell.sleep(Duration::from_millis(1)));
+        let waker = Waker::default();
+        waker.ring();
+        assert!(waker.sleep(Duration::from_secs(60)));
+        assert!(!waker.sleep(Duration::from_millis(1)));
         std::thread::scope(|scope| {
-            scope.spawn(|| bell.ring());
-            assert!(bell.sleep(Duration::from_secs(60)));
+            scope.spawn(|| waker.ring());
+            assert!(waker.sleep(Duration::from_secs(60)));
         });
     }
 
     #[test]
     fn only_a_long_silence_is_broken() {
-        let mut silence = Silence::default();
+        let mut silence = IdleThreshold::default();
         assert!(silence.end(), "nothing was ever said");
         assert!(!silence.end());
-        silence.last -= 2 * Doze::rule().silence;
+        silence.last -= 2 * DeepSleep::rule().silence;
         assert!(silence.end());
     }
 }

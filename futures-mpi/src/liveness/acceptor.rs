@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// A listener, and whether it is looked at.
-pub(super) struct Door {
+pub(super) struct Acceptor {
     listener: TcpListener,
     /// Nobody is let in before.
     shut_until: Option<Instant>,
@@ -22,13 +22,13 @@ pub(super) struct Door {
     said: bool,
 }
 
-impl Door {
+impl Acceptor {
     pub(super) fn new(listener: TcpListener) -> Self {
-        Door { listener, shut_until: None, said: false }
+        Acceptor { listener, shut_until: None, said: false }
     }
 
     /// What to wait for, unless the door is shut.
-    pub(super) fn bell(&mut self, now: Instant) -> Option<BorrowedFd<'_>> {
+    pub(super) fn waker(&mut self, now: Instant) -> Option<BorrowedFd<'_>> {
         self.shut_until = self.shut_until.filter(|until| now < *until);
         self.shut_until.is_none().then(|| self.listener.as_fd())
     }
@@ -58,9 +58,9 @@ impl Door {
         self.shut_until = Some(now + PAUSE);
         if !std::mem::replace(&mut self.said, true) {
             say(&format!(
-                "the master cannot let further workers connect their life lines ({error}), so that they may not be \
+                "the master cannot let further workers connect their liveness connections ({error}), so that they may not be \
                  noticed if they are lost; it tries again every {PAUSE:?}. Each worker takes one of the files that a \
-                 process may have open: raise their number (ulimit -n), or do without life lines ({}=0)",
+                 process may have open: raise their number (ulimit -n), or do without liveness connections ({}=0)",
                 Setting::VARIABLE
             ));
         }
@@ -77,15 +77,18 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback interface is there");
         listener.set_nonblocking(true).expect("the listener can be asked without waiting");
         let address = listener.local_addr().expect("it listens");
-        let (mut door, mut now) = (Door::new(listener), Instant::now());
-        assert!(door.accept().is_none() && door.bell(now).is_some() && !door.said, "nobody comes, which is no fault");
+        let (mut acceptor, mut now) = (Acceptor::new(listener), Instant::now());
+        assert!(
+            acceptor.accept().is_none() && acceptor.waker(now).is_some() && !acceptor.said,
+            "nobody comes, which is no fault"
+        );
         for _ in 0..3 {
-            door.shut(&ErrorKind::OutOfMemory.into(), now);
-            assert!(door.said && door.bell(now).is_none() && door.bell(now + PAUSE / 2).is_none());
+            acceptor.shut(&ErrorKind::OutOfMemory.into(), now);
+            assert!(acceptor.said && acceptor.waker(now).is_none() && acceptor.waker(now + PAUSE / 2).is_none());
             now += PAUSE;
-            assert!(door.bell(now).is_some());
+            assert!(acceptor.waker(now).is_some());
         }
         let _guest = TcpStream::connect(address).expect("it listens");
-        assert!(door.accept().is_some());
+        assert!(acceptor.accept().is_some());
     }
 }

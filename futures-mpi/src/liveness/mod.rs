@@ -1,4 +1,4 @@
-//! The life line: a TCP connection from each worker to its master, on which almost nothing is sent.
+//! The liveness connection: a TCP connection from each worker to its master, on which almost nothing is sent.
 //!
 //! The operating system closes it when a process ends, however it ends, so that each end learns within milliseconds
 //! that the other is gone. No MPI tells that reliably.
@@ -13,16 +13,15 @@
 //!    <-- call: one byte, after a long silence over MPI -->
 //!    recall: which tasks are to come back       -->
 //!    <-- answer: how many are begun, held replies   between two instructions of a task
-//!    <-- farewell: one byte, at a clean end -->      or the end of the connection: the other is gone
+//!    <-- goodbye: one byte, at a clean end -->      or the end of the connection: the other is gone
 //! ```
 //!
 //! A worker whose process ends with its pool takes leave and keeps the connection, so that the master sees its end.
 //!
 //! A worker that cannot connect goes on without. The module knows nothing of frames and tasks.
 
-mod calling;
+mod acceptor;
 mod departure;
-mod door;
 mod greeting;
 mod invitation;
 mod master;
@@ -31,18 +30,19 @@ mod recall;
 mod setting;
 #[cfg(test)]
 mod tests;
+mod wake_up;
 mod worker;
 
-pub(crate) use calling::{CALLERS_MAX, Silence};
 pub(crate) use departure::{Departure, Parting};
 pub(crate) use invitation::Invitation;
-pub(crate) use master::{Report, Watch};
+pub(crate) use master::{Liveness, Report};
 pub(crate) use open::watch;
 pub(crate) use setting::{Reach, Setting};
-pub(crate) use worker::{Fate, Line};
+pub(crate) use wake_up::{CALLERS_MAX, IdleThreshold};
+pub(crate) use worker::{Line, OrphanPolicy};
 
 /// The byte by which an end says that it goes, or has let the other go, so that what follows is no loss.
-const FAREWELL: u8 = b'f';
+const GOODBYE: u8 = b'f';
 
 /// The bytes by which a master accepts a worker's greeting: one that is to [call](calling), and one that is not.
 const ACCEPTED: u8 = b'a';

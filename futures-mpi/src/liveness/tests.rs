@@ -1,4 +1,4 @@
-//! Both ends of the life line in one process. That an end takes its process with it is tested with processes.
+//! Both ends of the liveness connection in one process. That an end takes its process with it is tested with processes.
 
 use super::greeting::{self, Token};
 use super::*;
@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(60);
 
-fn watch() -> (Watch, Receiver<()>) {
+fn watch() -> (Liveness, Receiver<()>) {
     let (sender, woken) = mpsc::channel();
     let wake = move || {
         let _ = sender.send(());
     };
-    (Watch::open(Ipv4Addr::LOCALHOST.into(), wake).expect("the loopback interface is there"), woken)
+    (Liveness::open(Ipv4Addr::LOCALHOST.into(), wake).expect("the loopback interface is there"), woken)
 }
 
 /// A connection that has sent `greeting`, and the first byte of the answer.
@@ -51,7 +51,7 @@ fn a_closed_connection_is_a_loss_and_a_farewell_is_none() {
         stream
     });
     assert_eq!(watch.report(), None);
-    (&leaves).write_all(&[FAREWELL]).expect("the watch listens");
+    (&leaves).write_all(&[GOODBYE]).expect("the watch listens");
     drop(leaves);
     drop(dies);
     woken.recv_timeout(LONG).expect("the loss is noticed");
@@ -59,7 +59,7 @@ fn a_closed_connection_is_a_loss_and_a_farewell_is_none() {
     assert_eq!(watch.report(), None);
     let mut stays = stays;
     drop(watch.part(Parting::default()));
-    assert_eq!(read_byte(&mut stays), Some(FAREWELL));
+    assert_eq!(read_byte(&mut stays), Some(GOODBYE));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn the_end_of_workers_that_have_taken_leave_is_seen() {
         let invitation = watch.invitation(WorkerNumber(number));
         let (mut stream, answer) = connect(&invitation, &greeting_of(&invitation));
         assert_eq!(answer, Some(ACCEPTED));
-        stream.write_all(&[FAREWELL]).expect("the watch listens");
+        stream.write_all(&[GOODBYE]).expect("the watch listens");
         stream
     });
     let departure = watch.part(Parting { leaving: BTreeSet::from([WorkerNumber(1)]), ..Parting::default() });
@@ -109,17 +109,18 @@ fn strangers_are_not_let_in() {
     let (_first, answer) = connect(&invitation, &greeting_of(&invitation));
     assert_eq!(answer, Some(ACCEPTED));
     let (_second, answer) = connect(&invitation, &greeting_of(&invitation));
-    assert_eq!(answer, None, "a worker has one life line");
+    assert_eq!(answer, None, "a worker has one liveness connection");
     assert_eq!(watch.report(), None, "nobody was lost");
 }
 
 #[test]
 fn a_worker_connects_and_takes_leave() {
     let (mut watch, _woken) = watch();
-    let line = Line::connect(&watch.invitation(WorkerNumber(7)), Fate::Ends, Claims::default()).expect("it is invited");
+    let line = Line::connect(&watch.invitation(WorkerNumber(7)), OrphanPolicy::Ends, Claims::default())
+        .expect("it is invited");
     drop(line);
-    let again =
-        Line::connect(&watch.invitation(WorkerNumber(8)), Fate::Ends, Claims::default()).expect("it is invited");
+    let again = Line::connect(&watch.invitation(WorkerNumber(8)), OrphanPolicy::Ends, Claims::default())
+        .expect("it is invited");
     assert_eq!(watch.report(), None, "it took leave");
     drop(watch.part(Parting::default()));
     drop(again);
@@ -128,7 +129,8 @@ fn a_worker_connects_and_takes_leave() {
 #[test]
 fn each_end_calls_the_other() {
     let (mut watch, woken) = watch();
-    let line = Line::connect(&watch.invitation(WorkerNumber(2)), Fate::Ends, Claims::default()).expect("it is invited");
+    let line = Line::connect(&watch.invitation(WorkerNumber(2)), OrphanPolicy::Ends, Claims::default())
+        .expect("it is invited");
     line.call();
     woken.recv_timeout(LONG).expect("the worker has called");
     assert_eq!((watch.report(), watch.callers()), (None, 1), "a call is no loss");
@@ -150,7 +152,7 @@ fn a_master_takes_back_what_is_not_begun() {
     assert!(claimer.begin() && claimer.begin());
     assert!(!watch.reaches(number) && !watch.recall(number, 1, 4), "it has not connected");
     assert!(!claims.held().is_reachable());
-    let line = Line::connect(&watch.invitation(number), Fate::Ends, claims.clone()).expect("it is invited");
+    let line = Line::connect(&watch.invitation(number), OrphanPolicy::Ends, claims.clone()).expect("it is invited");
     assert!(claims.held().is_reachable(), "replies may be held back");
     assert!(watch.reaches(number) && watch.recall(number, 1, 4));
     woken.recv_timeout(LONG).expect("the worker has answered");
@@ -172,7 +174,7 @@ fn an_answer_may_come_in_pieces_and_be_followed_by_others() {
     let (mut stream, _) = connect(&invitation, &greeting_of(&invitation));
     stream.set_nodelay(true).expect("the system sends pieces");
     let many: Vec<u8> = (0..300_000u32).map(|place| place as u8).collect();
-    for (begun, replies) in [(3, &b""[..]), (u64::from(FAREWELL), b"c"), (u64::MAX, b"replies"), (7, &many)] {
+    for (begun, replies) in [(3, &b""[..]), (u64::from(GOODBYE), b"c"), (u64::MAX, b"replies"), (7, &many)] {
         let answer = recall::answer(begun, replies);
         for cut in (1..answer.len()).step_by(1 + answer.len() / 20) {
             assert!(watch.recall(WorkerNumber(1), 2, 5));
@@ -186,7 +188,7 @@ fn an_answer_may_come_in_pieces_and_be_followed_by_others() {
             assert_eq!(watch.report(), Some(Report::Recalled(WorkerNumber(1), begun, replies.to_vec())));
         }
     }
-    stream.write_all(&[calling::CALL, FAREWELL]).expect("the watch listens");
+    stream.write_all(&[wake_up::CALL, GOODBYE]).expect("the watch listens");
     woken.recv_timeout(LONG).expect("the worker has called");
     assert_eq!(watch.report(), None, "it took leave");
 }
@@ -238,7 +240,7 @@ fn a_master_that_has_too_many_files_open_says_so_and_lets_workers_in_later() {
     if std::env::var_os(SHORT_OF_FILES).is_some() {
         return run_short_of_files();
     }
-    let name = "lifeline::tests::a_master_that_has_too_many_files_open_says_so_and_lets_workers_in_later";
+    let name = "liveness::tests::a_master_that_has_too_many_files_open_says_so_and_lets_workers_in_later";
     let program = std::env::current_exe().expect("this program has a path");
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).arg(program).args([name, "--exact", "--nocapture"]);
@@ -278,8 +280,8 @@ fn run_short_of_files() {
 #[test]
 fn a_process_that_is_not_its_masters_stays() {
     let (watch, _woken) = watch();
-    let line =
-        Line::connect(&watch.invitation(WorkerNumber(7)), Fate::Stays, Claims::default()).expect("it is invited");
+    let line = Line::connect(&watch.invitation(WorkerNumber(7)), OrphanPolicy::Stays, Claims::default())
+        .expect("it is invited");
     drop(watch);
     // This process is still there: it would have ended by now or soon.
     std::thread::sleep(Duration::from_millis(50));
@@ -291,7 +293,7 @@ fn a_worker_that_cannot_connect_says_what_it_tried() {
     let mut invitation = watch().0.invitation(WorkerNumber(7));
     invitation.host = "elsewhere".to_owned();
     let address = invitation.addresses[0];
-    let Err(error) = Line::connect(&invitation, Fate::Ends, Claims::default()) else {
+    let Err(error) = Line::connect(&invitation, OrphanPolicy::Ends, Claims::default()) else {
         panic!("nobody listens any more")
     };
     assert!(error.starts_with(&format!("the master on elsewhere cannot be reached ({address}: ")), "{error}");
@@ -322,7 +324,7 @@ fn a_greeting_may_come_in_pieces() {
         std::thread::yield_now();
         stream.write_all(&greeting[cut..]).expect("it is sent");
         assert_eq!(read_byte(&mut stream), Some(ACCEPTED), "{cut} bytes came first");
-        (&stream).write_all(&[FAREWELL]).expect("the watch listens");
+        (&stream).write_all(&[GOODBYE]).expect("the watch listens");
     }
     assert_eq!(watch.report(), None, "all took leave");
 }
@@ -375,7 +377,7 @@ fn settings_are_read() {
     for (value, setting) in table {
         assert_eq!(Setting::parse(value), Ok(setting));
     }
-    assert!(Setting::parse(Some("eth0")).is_err_and(|error| error.contains("FUTURES_MPI_LIFELINE is \"eth0\"")));
+    assert!(Setting::parse(Some("eth0")).is_err_and(|error| error.contains("FUTURES_MPI_LIVENESS is \"eth0\"")));
     let localhost = IpAddr::from(Ipv4Addr::LOCALHOST);
     assert_eq!(Setting::Automatic.address(Reach::OneHost), Some(localhost));
     assert!(Setting::Automatic.address(Reach::Network).is_some_and(|address| address.is_unspecified()));

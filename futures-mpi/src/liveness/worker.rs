@@ -1,9 +1,9 @@
-//! The worker's end of the life line: without its master it has no purpose, and ends at once.
+//! The worker's end of the liveness connection: without its master it has no purpose, and ends at once.
 
-use super::calling::{Bell, CALL};
 use super::invitation::Invitation;
 use super::recall::{self, RECALL};
-use super::{ACCEPTED, ACCEPTED_QUIET, FAREWELL, greeting};
+use super::wake_up::{CALL, Waker};
+use super::{ACCEPTED, ACCEPTED_QUIET, GOODBYE, greeting};
 use crate::sys;
 use futures_mpi_core::engine::{Claims, say};
 use std::io::{self, Read, Write};
@@ -32,7 +32,7 @@ const ORPHAN_STATUS: i32 = 1;
 
 /// What becomes of a process when its master is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum OrphanPolicy {
     /// It ends at once: it is there for its master alone, or its program cannot go on without it.
     Ends,
     /// The first of its group sees to it that the group ends. It ends by itself if that does not happen, and at once
@@ -50,38 +50,45 @@ pub(crate) struct Line {
     stream: Arc<TcpStream>,
     /// Whether the master wants to be called.
     calls: bool,
-    watched: Arc<Watched>,
+    watched: Arc<Observed>,
 }
 
 /// What the thread that watches a connection goes by.
-struct Watched {
+struct Observed {
     /// Whether the end of the connection is the end of this process.
     armed: AtomicBool,
     /// Whether it is so at once, and not after a while.
     at_once: AtomicBool,
     /// Rings when the master calls.
-    bell: Bell,
+    waker: Waker,
     claims: Claims,
     /// Held by whoever says something: an answer may leave in parts.
     speech: Mutex<()>,
 }
 
 impl Line {
-    /// Connects to the master that has sent the invitation, and watches it from then on; by these claims the master takes
-    /// back what is not begun. An error says what was tried.
-    pub(crate) fn connect(invitation: &Invitation, fate: Fate, claims: Claims) -> Result<Self, String> {
+    /// Connects to the master that has sent the invitation, and watches it from then on; by these claims the master
+    /// takes back what is not begun. An error says what was tried.
+    pub(crate) fn connect(
+        invitation: &Invitation,
+        orphan_policy: OrphanPolicy,
+        claims: Claims,
+    ) -> Result<Self, String> {
         let (stream, calls) = reach(invitation)?;
         let failed = |error: io::Error| format!("the connection to the master cannot be watched: {error}");
         let stream = Arc::new(stream);
         let (own, other) = (sys::Own::keep(stream.as_fd()), Arc::clone(&stream));
-        let (armed, at_once) = (AtomicBool::new(fate != Fate::Stays), AtomicBool::new(fate == Fate::Ends));
-        let watched = Arc::new(Watched { armed, at_once, bell: Bell::default(), claims, speech: Mutex::default() });
+        let (armed, at_once) = (
+            AtomicBool::new(orphan_policy != OrphanPolicy::Stays),
+            AtomicBool::new(orphan_policy == OrphanPolicy::Ends),
+        );
+        let watched = Arc::new(Observed { armed, at_once, waker: Waker::default(), claims, speech: Mutex::default() });
         let (shared, number) = (Arc::clone(&watched), invitation.worker);
         let body = move || {
             let parted = shared.listen(&other);
             drop(other);
             shared.claims.held().set_reachable(false);
-            shared.bell.break_down();
+            shared.waker.break_down();
             if parted {
                 return;
             }
@@ -96,7 +103,7 @@ impl Line {
         };
         // Before the thread, which may find that the connection has ended.
         watched.claims.held().set_reachable(true);
-        thread::Builder::new().name("futures-mpi-lifeline".to_owned()).spawn(body).map_err(|error| {
+        thread::Builder::new().name("futures-mpi-liveness".to_owned()).spawn(body).map_err(|error| {
             watched.claims.held().set_reachable(false);
             failed(error)
         })?;
@@ -105,12 +112,12 @@ impl Line {
 
     /// Whether the master calls when it breaks a long silence.
     pub(crate) fn is_called(&self) -> bool {
-        !self.watched.bell.is_broken()
+        !self.watched.waker.is_broken()
     }
 
     /// Sleeps until the master calls, or has called since the last sleep, or `longest` has passed; whether it has.
     pub(crate) fn sleep(&self, longest: Duration) -> bool {
-        self.watched.bell.sleep(longest)
+        self.watched.waker.sleep(longest)
     }
 
     /// Calls the master, if it wants to be called.
@@ -137,7 +144,7 @@ impl Line {
         self.watched.armed.store(false, Ordering::Release);
         let _speech = self.watched.speech();
         // Whether it arrives or not, there is nothing more to do.
-        let _ = (&*self.stream).write_all(&[FAREWELL]);
+        let _ = (&*self.stream).write_all(&[GOODBYE]);
     }
 
     /// Keeps it for as long as this process lives, which ends with its master until then; the system closes it.
@@ -146,18 +153,18 @@ impl Line {
     }
 }
 
-impl Watched {
-    /// Listens until nothing more comes; whether the master has said farewell.
+impl Observed {
+    /// Listens until nothing more comes; whether the master has said goodbye.
     fn listen(&self, mut stream: &TcpStream) -> bool {
         let mut byte = [0];
         loop {
             match stream.read(&mut byte) {
-                Ok(1) if byte[0] == CALL => self.bell.ring(),
+                Ok(1) if byte[0] == CALL => self.waker.ring(),
                 Ok(1) if byte[0] == RECALL => match self.give_back(stream) {
                     Ok(()) => {}
                     Err(_) => return false,
                 },
-                Ok(1) => return byte[0] == FAREWELL,
+                Ok(1) => return byte[0] == GOODBYE,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 _ => return false,
             }

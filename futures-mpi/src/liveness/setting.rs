@@ -1,14 +1,14 @@
-//! Whether there are life lines, and on which network interface the master listens.
+//! Whether there are liveness connections, and on which network interface the master listens.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 /// What the program or the environment wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Setting {
-    /// Life lines on the loopback interface where all processes are on one host, else on every interface.
+    /// Liveness connections on the loopback interface where all processes are on one host, else on every interface.
     #[default]
     Automatic,
-    /// Life lines on the interface with this address.
+    /// Liveness connections on the interface with this address.
     At(IpAddr),
     /// None.
     Off,
@@ -25,7 +25,7 @@ pub(crate) enum Reach {
 
 impl Setting {
     /// The variable that is read if the program does not say it.
-    pub(crate) const VARIABLE: &'static str = "FUTURES_MPI_LIFELINE";
+    pub(crate) const VARIABLE: &'static str = "FUTURES_MPI_LIVENESS";
 
     /// Reads the value of the variable.
     pub(crate) fn parse(value: Option<&str>) -> Result<Self, String> {
@@ -47,7 +47,7 @@ impl Setting {
         Setting::parse(std::env::var_os(Setting::VARIABLE).as_deref().map(|value| value.to_string_lossy()).as_deref())
     }
 
-    /// The address to listen at, if there are to be life lines.
+    /// The address to listen at, if there are to be liveness connections.
     pub(crate) fn address(self, reach: Reach) -> Option<IpAddr> {
         match (self, reach) {
             (Setting::Off, _) => None,

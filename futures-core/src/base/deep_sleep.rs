@@ -5,30 +5,32 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Makes calls needed early, and those that get lost cost so many seconds; for tests.
-const VARIABLE: &str = "FUTURES_MPI_TEST_DOZE";
+const VARIABLE: &str = "FUTURES_MPI_TEST_DEEP_SLEEP";
 
 /// The rule that both ends keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Doze {
-    /// After so much sleep without anything found, a thread that is called when something comes dozes.
+pub struct DeepSleep {
+    /// After so much sleep without anything found, a thread that is called when something comes sleeps deeply.
     pub(crate) after: Duration,
-    /// How long it dozes at a time: should a call get lost, it finds out then.
+    /// How long it sleeps deeply at a time: should a call get lost, it finds out then.
     pub(crate) length: Duration,
     /// Whoever sends something after so long calls. Shorter than `after` by so much that two ends that measure by
     /// different means agree.
     pub silence: Duration,
 }
 
-impl Doze {
+impl DeepSleep {
     /// The rule in this process.
-    pub fn rule() -> Doze {
-        static RULE: OnceLock<Doze> = OnceLock::new();
+    pub fn rule() -> DeepSleep {
+        static RULE: OnceLock<DeepSleep> = OnceLock::new();
         *RULE.get_or_init(|| {
             let millis = Duration::from_millis;
             match env::var(VARIABLE).ok().and_then(|text| text.parse().ok()) {
                 // The coarse clock by which silence is measured has steps of some milliseconds.
-                Some(seconds) => Doze { after: millis(40), length: Duration::from_secs(seconds), silence: millis(16) },
-                None => Doze { after: millis(250), length: millis(100), silence: millis(100) },
+                Some(seconds) => {
+                    DeepSleep { after: millis(40), length: Duration::from_secs(seconds), silence: millis(16) }
+                }
+                None => DeepSleep { after: millis(250), length: millis(100), silence: millis(100) },
             }
         })
     }

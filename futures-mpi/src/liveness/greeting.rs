@@ -1,4 +1,4 @@
-//! The first bytes of a worker on its life line: a token that only invited processes know, and who it is.
+//! The first bytes of a worker on its liveness connection: a token that only invited processes know, and who it is.
 
 use std::fmt;
 use std::fs::File;

@@ -1,4 +1,5 @@
-//! How a master takes back over a life line what a worker has not begun: the worker's thread there is always awake.
+//! How a master takes back over a liveness connection what a worker has not begun: the worker's thread there is always
+//! awake.
 //!
 //! The master sends a byte and two numbers. The worker answers by the same byte, how many tasks are begun, how long the
 //! replies are that it holds back, and these; what all that means says [`Claims`](futures_mpi_core::engine::Claims).

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Instant;
 
-/// How workers go that do not just get a farewell.
+/// How workers go that do not just get a goodbye.
 #[derive(Debug, Default)]
 pub(crate) struct Parting {
     /// Those whose processes end now: their connections tell when.

@@ -1,12 +1,13 @@
-//! The master's end of the life lines of a pool: one thread, which sleeps until something happens on one of them.
+//! The master's end of the liveness connections of a pool: one thread, which sleeps until something happens on one of
+//! them.
 
-use super::calling::{CALL, CALLERS_MAX};
+use super::acceptor::{self, Acceptor};
 use super::departure::{Departure, Parting, is_temporary, see_off};
-use super::door::{self, Door};
 use super::greeting::{self, GREETING_BYTES, Token};
 use super::invitation::Invitation;
 use super::recall::{self, Pieces, RECALL};
-use super::{ACCEPTED, ACCEPTED_QUIET, FAREWELL};
+use super::wake_up::{CALL, CALLERS_MAX};
+use super::{ACCEPTED, ACCEPTED_QUIET, GOODBYE};
 use crate::sys;
 use futures_mpi_core::engine::WorkerNumber;
 use std::collections::BTreeMap;
@@ -25,35 +26,35 @@ use std::time::{Duration, Instant};
 const GREETING_LIMIT: Duration = Duration::from_secs(5);
 
 /// How many connections that have not greeted are kept; a further one replaces the oldest.
-const GUESTS_MAX: usize = 256;
+const PENDING_MAX: usize = 256;
 
-/// Why a worker is given up that does not keep to what is said on a life line.
-const NONSENSE: &str = "its life line says what is not to be said there";
+/// Why a worker is given up that does not keep to what is said on a liveness connection.
+const NONSENSE: &str = "its liveness connection says what is not to be said there";
 
 /// The workers of a pool, watched. Dropped without [`part`](Self::part), it takes its workers with it.
-pub(crate) struct Watch {
+pub(crate) struct Liveness {
     invitation: Invitation,
     /// Set when something is in `reports`: cheaper to look at.
     news: Arc<AtomicBool>,
     reports: Receiver<Report>,
-    ways: Arc<Ways>,
-    farewell: Sender<Parting>,
+    senders: Arc<Senders>,
+    goodbye: Sender<Parting>,
     departure: Departure,
     /// Closed, it wakes the thread, which then ends.
     _waker: UnixStream,
 }
 
-/// What a life line has brought.
+/// What a liveness connection has brought.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Report {
     /// A worker is gone, with what is known of it.
     Lost(WorkerNumber, String),
-    /// So many of the tasks of a worker are begun, and what was to come back of the others does; with the replies that it
-    /// has held back.
+    /// So many of the tasks of a worker are begun, and what was to come back of the others does; with the replies that
+    /// it has held back.
     Recalled(WorkerNumber, u64, Vec<u8>),
 }
 
-impl Watch {
+impl Liveness {
     /// Listens at `address`, at a port that is free. `wake` is called when there is something to hear of.
     pub(crate) fn open(address: IpAddr, wake: impl Fn() + Send + 'static) -> io::Result<Self> {
         let listener = TcpListener::bind((address, 0))?;
@@ -74,17 +75,17 @@ impl Watch {
         let (waker, woken) = UnixStream::pair()?;
         woken.set_nonblocking(true)?;
         let (report, reports) = mpsc::channel();
-        let (farewell, farewells) = mpsc::channel();
+        let (goodbye, farewells) = mpsc::channel();
         let (over, departure) = mpsc::channel();
-        let (news, ways) = (Arc::<AtomicBool>::default(), Arc::<Ways>::default());
-        let office = Office { report, news: Arc::clone(&news), ways: Arc::clone(&ways), wake: Box::new(wake) };
-        let (guests, lines) = (Vec::new(), Vec::new());
-        let mut thread = Thread { door: Door::new(listener), token, woken, farewells, guests, lines, office };
-        thread::Builder::new().name("futures-mpi-lifelines".to_owned()).spawn(move || {
+        let (news, senders) = (Arc::<AtomicBool>::default(), Arc::<Senders>::default());
+        let office = Reports { report, news: Arc::clone(&news), senders: Arc::clone(&senders), wake: Box::new(wake) };
+        let (pending, lines) = (Vec::new(), Vec::new());
+        let mut thread = Thread { acceptor: Acceptor::new(listener), token, woken, farewells, pending, lines, office };
+        thread::Builder::new().name("futures-mpi-liveness".to_owned()).spawn(move || {
             let _over = over;
             thread.run();
         })?;
-        Ok(Watch { invitation, news, reports, ways, farewell, departure: Departure(departure), _waker: waker })
+        Ok(Liveness { invitation, news, reports, senders, goodbye, departure: Departure(departure), _waker: waker })
     }
 
     /// What a worker has to know to connect.
@@ -106,7 +107,7 @@ impl Watch {
 
     /// Calls a worker, if it has connected.
     pub(crate) fn call(&self, worker: WorkerNumber) {
-        if let Some(stream) = self.ways.lock().get(&worker) {
+        if let Some(stream) = self.senders.lock().get(&worker) {
             // Without a call the worker finds what there is a little later.
             let _ = (&**stream).write(&[CALL]);
         }
@@ -114,38 +115,40 @@ impl Watch {
 
     /// Whether tasks can be taken back from a worker: whether it has connected.
     pub(crate) fn reaches(&self, worker: WorkerNumber) -> bool {
-        self.ways.lock().contains_key(&worker)
+        self.senders.lock().contains_key(&worker)
     }
 
     /// Asks a worker for tasks that it has not begun; whether that is possible.
     pub(crate) fn recall(&self, worker: WorkerNumber, from: u64, until: u64) -> bool {
         // The system has room for it: there is one such question at a time.
         let question = recall::question(from, until);
-        let ways = self.ways.lock();
-        ways.get(&worker).is_some_and(|stream| (&**stream).write(&question).is_ok_and(|count| count == question.len()))
+        let senders = self.senders.lock();
+        senders
+            .get(&worker)
+            .is_some_and(|stream| (&**stream).write(&question).is_ok_and(|count| count == question.len()))
     }
 
     /// How many workers call when they break a long silence.
     pub(crate) fn callers(&self) -> usize {
-        self.ways.callers.load(Ordering::Acquire)
+        self.senders.callers.load(Ordering::Acquire)
     }
 
     /// Lets the workers go, and tells when those are gone whose processes end with that.
     pub(crate) fn part(self, parting: Parting) -> Departure {
-        let _ = self.farewell.send(parting);
+        let _ = self.goodbye.send(parting);
         self.departure
     }
 }
 
 /// The ways by which workers are called.
 #[derive(Default)]
-struct Ways {
+struct Senders {
     streams: Mutex<BTreeMap<WorkerNumber, Arc<TcpStream>>>,
     /// How many workers call in turn.
     callers: AtomicUsize,
 }
 
-impl Ways {
+impl Senders {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<WorkerNumber, Arc<TcpStream>>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -153,25 +156,25 @@ impl Ways {
 
 /// What the thread knows.
 struct Thread {
-    door: Door,
+    acceptor: Acceptor,
     token: Token,
     woken: UnixStream,
     farewells: Receiver<Parting>,
-    guests: Vec<Guest>,
+    pending: Vec<PendingConnection>,
     lines: Vec<Line>,
-    office: Office,
+    office: Reports,
 }
 
 /// Where the thread leaves what it has to tell.
-struct Office {
+struct Reports {
     report: Sender<Report>,
     news: Arc<AtomicBool>,
-    ways: Arc<Ways>,
+    senders: Arc<Senders>,
     wake: Box<dyn Fn() + Send>,
 }
 
 /// A connection that has not greeted.
-struct Guest {
+struct PendingConnection {
     stream: TcpStream,
     since: Instant,
     bytes: [u8; GREETING_BYTES],
@@ -195,7 +198,7 @@ enum Heard {
     Call,
     /// How many tasks it has begun, and what it has held back.
     Begun(u64, Vec<u8>),
-    Farewell,
+    Goodbye,
     /// The end, with its reason, which is that of a loss unless the worker has taken leave.
     End(String),
 }
@@ -203,7 +206,7 @@ enum Heard {
 /// What has something.
 struct Readable {
     woken: bool,
-    door: bool,
+    acceptor: bool,
     /// The guests and the lines, in this order.
     others: Vec<bool>,
 }
@@ -219,17 +222,19 @@ impl Thread {
     fn run(&mut self) {
         loop {
             // Without the system's help there is nothing to watch with; workers then go on as if there were no lines.
-            let Ok(Readable { woken, door, others }) = self.wait() else { return drop(self.part(&Parting::default())) };
-            let (guests, lines) = others.split_at(self.guests.len());
+            let Ok(Readable { woken, acceptor, others }) = self.wait() else {
+                return drop(self.part(&Parting::default()));
+            };
+            let (pending, lines) = others.split_at(self.pending.len());
             self.look_at_lines(lines);
-            self.look_at_guests(guests);
+            self.look_at_pending(pending);
             if woken {
                 if let Ok(parting) = self.farewells.try_recv() {
                     see_off(self.part(&parting));
                 }
                 return;
             }
-            if door {
+            if acceptor {
                 self.accept();
             }
         }
@@ -237,36 +242,41 @@ impl Thread {
 
     /// Waits until one of them has something, or a guest has been there for long, or the door may be opened again.
     fn wait(&mut self) -> io::Result<Readable> {
-        let door = self.door.bell(Instant::now());
-        let pause = door.is_none().then_some(door::PAUSE);
-        let limit = pause.or((!self.guests.is_empty()).then_some(GREETING_LIMIT));
-        let guests = self.guests.iter().map(|guest| guest.stream.as_fd());
+        let acceptor = self.acceptor.waker(Instant::now());
+        let pause = acceptor.is_none().then_some(acceptor::PAUSE);
+        let limit = pause.or((!self.pending.is_empty()).then_some(GREETING_LIMIT));
+        let pending = self.pending.iter().map(|pending| pending.stream.as_fd());
         let lines = self.lines.iter().map(|line| line.stream.as_fd());
-        let listens = usize::from(door.is_some());
-        let all: Vec<_> = [self.woken.as_fd()].into_iter().chain(door).chain(guests).chain(lines).collect();
+        let listens = usize::from(acceptor.is_some());
+        let all: Vec<_> = [self.woken.as_fd()].into_iter().chain(acceptor).chain(pending).chain(lines).collect();
         let mut readable = sys::wait_readable(&all, limit)?;
         let others = readable.split_off(1 + listens);
-        Ok(Readable { woken: readable[0], door: readable.get(1) == Some(&true), others })
+        Ok(Readable { woken: readable[0], acceptor: readable.get(1) == Some(&true), others })
     }
 
     fn accept(&mut self) {
-        while let Some(stream) = self.door.accept() {
-            if self.guests.len() >= GUESTS_MAX {
-                self.guests.remove(0);
+        while let Some(stream) = self.acceptor.accept() {
+            if self.pending.len() >= PENDING_MAX {
+                self.pending.remove(0);
             }
-            self.guests.push(Guest { stream, since: Instant::now(), bytes: [0; GREETING_BYTES], length: 0 });
+            self.pending.push(PendingConnection {
+                stream,
+                since: Instant::now(),
+                bytes: [0; GREETING_BYTES],
+                length: 0,
+            });
         }
     }
 
-    fn look_at_guests(&mut self, readable: &[bool]) {
+    fn look_at_pending(&mut self, readable: &[bool]) {
         let mut readable = readable.iter();
         let mut accepted = Vec::new();
-        for mut guest in mem::take(&mut self.guests) {
-            let look = if readable.next() == Some(&true) { guest.look(self.token) } else { Look::Waits };
+        for mut pending in mem::take(&mut self.pending) {
+            let look = if readable.next() == Some(&true) { pending.look(self.token) } else { Look::Waits };
             match look {
-                Look::Waits if guest.since.elapsed() < GREETING_LIMIT => self.guests.push(guest),
+                Look::Waits if pending.since.elapsed() < GREETING_LIMIT => self.pending.push(pending),
                 Look::Waits => {}
-                Look::Done(worker) => accepted.extend(worker.map(|worker| (worker, guest.stream))),
+                Look::Done(worker) => accepted.extend(worker.map(|worker| (worker, pending.stream))),
             }
         }
         for (worker, stream) in accepted {
@@ -300,7 +310,7 @@ impl Thread {
                 office.pass_on(Report::Recalled(line.worker, begun, replies));
                 true
             }
-            Heard::Farewell => {
+            Heard::Goodbye => {
                 office.strike(line, None);
                 line.parted = true;
                 true
@@ -317,14 +327,14 @@ impl Thread {
     /// Lets go of all, and gives back the connections of those whose processes end.
     fn part(&mut self, parting: &Parting) -> Vec<Arc<TcpStream>> {
         let mut leaving = Vec::new();
-        self.office.ways.callers.store(0, Ordering::Release);
-        self.office.ways.lock().clear();
+        self.office.senders.callers.store(0, Ordering::Release);
+        self.office.senders.lock().clear();
         for line in mem::take(&mut self.lines) {
             if parting.silent.contains(&line.worker) {
                 // The system closes it when this process ends.
                 mem::forget(line.stream);
             } else if !parting.lost.contains(&line.worker) {
-                let _ = (&*line.stream).write(&[FAREWELL]);
+                let _ = (&*line.stream).write(&[GOODBYE]);
                 if parting.leaving.contains(&line.worker) {
                     leaving.push(line.stream);
                 }
@@ -334,17 +344,17 @@ impl Thread {
     }
 }
 
-impl Office {
+impl Reports {
     /// A worker has connected.
     fn enter(&self, line: &Line) {
-        self.ways.lock().insert(line.worker, Arc::clone(&line.stream));
-        self.ways.callers.fetch_add(usize::from(line.calls), Ordering::AcqRel);
+        self.senders.lock().insert(line.worker, Arc::clone(&line.stream));
+        self.senders.callers.fetch_add(usize::from(line.calls), Ordering::AcqRel);
     }
 
     /// A connection is no more, which may be a loss.
     fn strike(&self, line: &Line, loss: Option<String>) {
-        self.ways.lock().remove(&line.worker);
-        self.ways.callers.fetch_sub(usize::from(line.calls), Ordering::AcqRel);
+        self.senders.lock().remove(&line.worker);
+        self.senders.callers.fetch_sub(usize::from(line.calls), Ordering::AcqRel);
         if let Some(reason) = loss {
             self.pass_on(Report::Lost(line.worker, reason));
         }
@@ -357,7 +367,7 @@ impl Office {
     }
 }
 
-impl Guest {
+impl PendingConnection {
     /// The number of the worker, once it has greeted; none if this is no worker of ours.
     fn look(&mut self, token: Token) -> Look<Option<WorkerNumber>> {
         match self.stream.read(&mut self.bytes[self.length..]) {
@@ -395,14 +405,14 @@ impl Line {
                 self.answer = Some(Pieces::default());
                 Heard::Nothing
             }
-            Ok(1) if byte[0] == FAREWELL => Heard::Farewell,
+            Ok(1) if byte[0] == GOODBYE => Heard::Goodbye,
             Ok(0) => Heard::End("its process has ended".to_owned()),
             Ok(_) => Heard::End(NONSENSE.to_owned()),
             Err(error) if is_temporary(&error) => Heard::Nothing,
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                 Heard::End("its process has ended".to_owned())
             }
-            Err(error) => Heard::End(format!("its life line has broken ({error})")),
+            Err(error) => Heard::End(format!("its liveness connection has broken ({error})")),
         }
     }
 }
