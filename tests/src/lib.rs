@@ -33,3 +33,9 @@ mod first_steps {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/recipes.md")]
 mod recipes {}
+
+/// The programs on the packages' own pages compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../futures-mpi/README.md")]
+#[doc = include_str!("../../futures-core/README.md")]
+mod packages {}
