@@ -22,7 +22,7 @@ MPI_PACKAGES := --package futures-mpi --package futures-mpi-examples --package f
 # The demo has one worker a core, but at least two.
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
-.PHONY: help setup setup-core demo test test-core test-mpi build-tests build-tests-mpi test-scripts lint clean
+.PHONY: help setup setup-core demo test test-core test-mpi build-tests build-tests-mpi test-scripts packages lint clean
 
 help:
 	@echo 'make demo          compute a Julia set on spawned workers: target/demo/julia.png'
@@ -31,6 +31,7 @@ help:
 	@echo 'make test-mpi      run the tests of the packages that need MPI'
 	@echo 'make build-tests   build what `make test` runs; build-tests-mpi what `make test-mpi` runs'
 	@echo 'make test-scripts  test scripts/setup.sh with made-up machines'
+	@echo 'make packages      pack what would be published, and use it in a program'
 	@echo 'make lint          check format, clippy and documentation, warnings denied'
 	@echo 'make setup         install what is missing (compiler, MPI, libclang), saying so first'
 	@echo 'make clean         remove what was built'
@@ -65,6 +66,9 @@ build-tests-mpi: setup
 
 test-scripts:
 	@scripts/test_setup.sh
+
+packages: setup
+	scripts/check_packages.sh
 
 lint: setup
 	cargo fmt --all --check

@@ -36,6 +36,9 @@
 //! A program without the attribute `#[futures_mpi::main]`, which runs on all its ranks, makes a pool of the other ranks
 //! of a communicator with [`MpiCommExecutor`].
 //!
+//! A library of task functions that is to build where there is no MPI depends on the package `futures-mpi-core`, which
+//! has `remote_task`, [`Executor`] and [`ThreadPoolExecutor`]; programs with this crate run its tasks.
+//!
 //! # What flows where
 //!
 //! ```text
