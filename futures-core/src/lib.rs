@@ -54,7 +54,7 @@ pub use future::{
 };
 #[doc(inline)]
 pub use futures_mpi_macros::remote_task;
-pub use task::{IntoArgs, TaskId};
+pub use task::{IntoArgs, TaskFunction, TaskId};
 pub use wire::buffer::Buffer;
 #[cfg(feature = "cbor")]
 pub use wire::cbor::Cbor;

@@ -65,7 +65,12 @@ fn registration(task: &Task) -> TokenStream {
         #call
 
         #private::inventory::submit! {
-            #private::TaskEntry::of(#ident::ID, ::core::concat!(::core::file!(), ":", ::core::line!()), __call)
+            #private::TaskEntry::of(
+                #ident::ID,
+                ::core::concat!(::core::file!(), ":", ::core::line!()),
+                (::core::option_env!("CARGO_PKG_NAME"), ::core::option_env!("CARGO_PKG_VERSION")),
+                __call,
+            )
         }
     }
 }

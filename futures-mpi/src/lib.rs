@@ -81,8 +81,8 @@ pub use executor::pool::{MpiPoolBuilder, MpiPoolExecutor};
 pub use futures_mpi_core::Cbor;
 pub use futures_mpi_core::{
     AsCompleted, AsCompletedTimeout, Buffer, Call, DoneAndNotDone, Error, Executor, Future, GlobalValue, IntoArgs, Map,
-    MapIter, Pod, Resolve, Result, ReturnWhen, TaskId, ThreadPoolBuilder, ThreadPoolExecutor, as_completed, catch,
-    collect, compose, global, then, wait,
+    MapIter, Pod, Resolve, Result, ReturnWhen, TaskFunction, TaskId, ThreadPoolBuilder, ThreadPoolExecutor,
+    as_completed, catch, collect, compose, global, then, wait,
 };
 pub use futures_mpi_macros::main;
 #[doc(inline)]

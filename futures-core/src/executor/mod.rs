@@ -15,7 +15,7 @@ use crate::executor::map::Map;
 use crate::executor::options::Decided;
 use crate::future::Future;
 use crate::pool::manager::Manager;
-use crate::task::{IntoArgs, TaskId};
+use crate::task::{IntoArgs, TaskFunction};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
@@ -73,20 +73,20 @@ impl Executor {
     /// assert_eq!(future.result()?, 1024);
     /// # Ok::<(), futures_mpi::Error>(())
     /// ```
-    pub fn submit<Args, T, A>(&self, function: TaskId<Args, T>, args: A) -> Future<T>
+    pub fn submit<F, A>(&self, function: F, args: A) -> Future<F::Output>
     where
-        A: IntoArgs<Args>,
-        T: DeserializeOwned,
+        F: TaskFunction<Output: DeserializeOwned>,
+        A: IntoArgs<F::Args>,
     {
-        self.client.submit(function, args, None)
+        self.client.submit(function.id(), args, None)
     }
 
     /// Calls of a task function with retries and limits: set them on what is returned, then
     /// [`submit`](Call::submit) as often as needed.
     ///
     /// A [`map`](Self::map) has the same methods for its tasks.
-    pub fn call<Args, T>(&self, function: TaskId<Args, T>) -> Call<Args, T> {
-        Call::new(Arc::clone(&self.client), function)
+    pub fn call<F: TaskFunction>(&self, function: F) -> Call<F::Args, F::Output> {
+        Call::new(Arc::clone(&self.client), function.id())
     }
 
     /// Calls a task function for every item and returns the results in the order of the items.
@@ -117,12 +117,12 @@ impl Executor {
     /// assert_eq!(sum, 385);
     /// # Ok::<(), futures_mpi::Error>(())
     /// ```
-    pub fn map<Args, T, I>(&self, function: TaskId<Args, T>, items: I) -> Map<Args, T, I::IntoIter>
+    pub fn map<F, I>(&self, function: F, items: I) -> Map<F::Args, F::Output, I::IntoIter>
     where
-        I: IntoIterator<Item: IntoArgs<Args>>,
-        T: DeserializeOwned,
+        F: TaskFunction<Output: DeserializeOwned>,
+        I: IntoIterator<Item: IntoArgs<F::Args>>,
     {
-        Map::new(Arc::clone(&self.client), function, items.into_iter())
+        Map::new(Arc::clone(&self.client), function.id(), items.into_iter())
     }
 
     /// Calls a task function for every tuple of arguments: [`map`](Self::map) under the name that it has in Python for
@@ -144,10 +144,10 @@ impl Executor {
     /// assert_eq!(powers?, [1, 2, 4, 8]);
     /// # Ok::<(), futures_mpi::Error>(())
     /// ```
-    pub fn starmap<Args, T, I>(&self, function: TaskId<Args, T>, items: I) -> Map<Args, T, I::IntoIter>
+    pub fn starmap<F, I>(&self, function: F, items: I) -> Map<F::Args, F::Output, I::IntoIter>
     where
-        I: IntoIterator<Item: IntoArgs<Args>>,
-        T: DeserializeOwned,
+        F: TaskFunction<Output: DeserializeOwned>,
+        I: IntoIterator<Item: IntoArgs<F::Args>>,
     {
         self.map(function, items)
     }

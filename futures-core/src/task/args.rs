@@ -34,6 +34,10 @@ impl Lent for Path {
     type Owned = PathBuf;
 }
 
+/// See [`IntoArgs`], which only this crate implements.
+#[derive(Debug)]
+pub struct Seal;
+
 /// What [`submit`](crate::Executor::submit) and [`map`](crate::Executor::map) take for the argument tuple `Args` of a
 /// task.
 ///
@@ -66,12 +70,17 @@ impl Lent for Path {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed for the task's arguments `{Args}`",
     label = "the task takes `{Args}`",
-    note = "pass the arguments as one tuple, as in `submit(power::ID, (2, 10))`; a lone argument needs no tuple"
+    note = "pass the arguments as one tuple, as in `submit(power::ID, (2, 10))`; a lone argument needs no tuple",
+    note = "a type of your own needs `#[derive(serde::Serialize, serde::Deserialize)]`"
 )]
 pub trait IntoArgs<Args> {
     /// What is encoded.
     #[doc(hidden)]
     type Encoded: Serialize;
+
+    /// Of a type that cannot be named elsewhere, so that nobody else implements the trait.
+    #[doc(hidden)]
+    const SEAL: Seal;
 
     /// The value to encode.
     #[doc(hidden)]
@@ -80,6 +89,7 @@ pub trait IntoArgs<Args> {
 
 impl<A: Serialize> IntoArgs<(A,)> for A {
     type Encoded = A;
+    const SEAL: Seal = Seal;
 
     fn into_args(self) -> A {
         self
@@ -88,6 +98,7 @@ impl<A: Serialize> IntoArgs<(A,)> for A {
 
 impl<'a, A: Serialize> IntoArgs<(A,)> for &'a A {
     type Encoded = &'a A;
+    const SEAL: Seal = Seal;
 
     fn into_args(self) -> &'a A {
         self
@@ -96,6 +107,7 @@ impl<'a, A: Serialize> IntoArgs<(A,)> for &'a A {
 
 impl<'a> IntoArgs<(String,)> for &'a str {
     type Encoded = &'a str;
+    const SEAL: Seal = Seal;
 
     fn into_args(self) -> &'a str {
         self
@@ -104,6 +116,7 @@ impl<'a> IntoArgs<(String,)> for &'a str {
 
 impl<'a, T: Serialize> IntoArgs<(Vec<T>,)> for &'a [T] {
     type Encoded = &'a [T];
+    const SEAL: Seal = Seal;
 
     fn into_args(self) -> &'a [T] {
         self
@@ -112,6 +125,7 @@ impl<'a, T: Serialize> IntoArgs<(Vec<T>,)> for &'a [T] {
 
 impl<'a> IntoArgs<(PathBuf,)> for &'a Path {
     type Encoded = &'a Path;
+    const SEAL: Seal = Seal;
 
     fn into_args(self) -> &'a Path {
         self
@@ -120,13 +134,14 @@ impl<'a> IntoArgs<(PathBuf,)> for &'a Path {
 
 #[cfg(feature = "cbor")]
 mod cbor {
-    use super::{Argument, IntoArgs, Serialize};
+    use super::{Argument, IntoArgs, Seal, Serialize};
     use crate::wire::cbor::Cbor;
 
     impl<T: Serialize> Argument<Cbor<T>> for Cbor<&T> {}
 
     impl<T: Serialize> IntoArgs<(Cbor<T>,)> for Cbor<&T> {
         type Encoded = Self;
+        const SEAL: Seal = Seal;
 
         fn into_args(self) -> Self {
             self
@@ -135,6 +150,7 @@ mod cbor {
 
     impl<T: Serialize> IntoArgs<(Cbor<T>,)> for (Cbor<&T>,) {
         type Encoded = Self;
+        const SEAL: Seal = Seal;
 
         fn into_args(self) -> Self {
             self
@@ -146,6 +162,7 @@ macro_rules! tuple_of_one {
     ($([$($generics:tt)*] $given:ty => $argument:ty;)*) => {$(
         impl<$($generics)*> IntoArgs<($argument,)> for ($given,) {
             type Encoded = Self;
+            const SEAL: Seal = Seal;
 
             fn into_args(self) -> Self {
                 self
@@ -169,6 +186,7 @@ macro_rules! tuples {
             $($given: Argument<$argument>),*
         {
             type Encoded = Self;
+            const SEAL: Seal = Seal;
 
             fn into_args(self) -> Self {
                 self

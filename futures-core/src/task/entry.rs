@@ -11,10 +11,14 @@ use serde::de::DeserializeOwned;
 /// Decodes the arguments of one call, runs the function and encodes what it returned.
 pub type Call = fn(Input<'_>, &mut Output<'_>) -> Result<(), Failure>;
 
+/// The name and the version of the package that defines a task function, as far as Cargo has said them.
+type Package = (Option<&'static str>, Option<&'static str>);
+
 /// A registered task function.
 pub struct TaskEntry {
     name: &'static str,
     place: &'static str,
+    package: Package,
     signature: fn() -> String,
     call: Call,
 }
@@ -24,12 +28,12 @@ inventory::collect!(TaskEntry);
 impl TaskEntry {
     /// The entry of a function; for code that `#[remote_task]` generates.
     pub const fn new(name: &'static str, place: &'static str, signature: fn() -> String, call: Call) -> Self {
-        TaskEntry { name, place, signature, call }
+        TaskEntry { name, place, package: (None, None), signature, call }
     }
 
     /// The entry of the function whose id is `id`: what `#[remote_task]` submits.
-    pub const fn of<Args, Output>(id: TaskId<Args, Output>, place: &'static str, call: Call) -> Self {
-        TaskEntry::new(id.name(), place, signature::<Args, Output>, call)
+    pub const fn of<Args, Output>(id: TaskId<Args, Output>, place: &'static str, package: Package, call: Call) -> Self {
+        TaskEntry { name: id.name(), place, package, signature: signature::<Args, Output>, call }
     }
 
     /// The id under which the function is registered.
@@ -40,6 +44,16 @@ impl TaskEntry {
     /// Where the function is defined, as `file:line`.
     pub fn place(&self) -> &'static str {
         self.place
+    }
+
+    /// The versions of the package that defines both functions, if those differ.
+    pub(crate) fn versions(&self, other: &TaskEntry) -> Option<(&'static str, [&'static str; 2])> {
+        let ((Some(package), Some(version)), (Some(other_package), Some(other_version))) =
+            (self.package, other.package)
+        else {
+            return None;
+        };
+        (package == other_package && version != other_version).then_some((package, [version, other_version]))
     }
 
     /// The types of arguments and output.
@@ -86,6 +100,30 @@ pub fn signature<Args, Output>() -> String {
     format!("{} -> {}", std::any::type_name::<Args>(), std::any::type_name::<Output>())
 }
 
+/// A type whose values arrive as arguments.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument of a task function: serde cannot read it",
+    label = "this type does not implement `serde::Deserialize`",
+    note = "put `#[derive(serde::Serialize, serde::Deserialize)]` on the type; one of another crate has it by a feature \
+            of that crate, which is mostly called `serde`"
+)]
+pub trait Received: DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> Received for T {}
+
+/// A type whose values are sent back as results.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the result of a task function: serde cannot write it",
+    label = "this type does not implement `serde::Serialize`",
+    note = "put `#[derive(serde::Serialize, serde::Deserialize)]` on the type; one of another crate has it by a feature \
+            of that crate, which is mostly called `serde`"
+)]
+pub trait Returnable: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + ?Sized> Returnable for T {}
+
 /// The encoded arguments of one call.
 pub struct Input<'a>(Values<'a>);
 
@@ -96,7 +134,7 @@ impl<'a> Input<'a> {
     }
 
     /// The next argument; `name` is what its function calls it.
-    pub fn argument<A: DeserializeOwned>(&mut self, name: &str) -> Result<A, Failure> {
+    pub fn argument<A: Received>(&mut self, name: &str) -> Result<A, Failure> {
         self.0.next().map_err(|failure| {
             let type_name = std::any::type_name::<A>();
             let message = format!("argument `{name}` of type {type_name} cannot be decoded: {}", failure.0);
@@ -126,7 +164,7 @@ impl<'a> Output<'a> {
     }
 
     /// Appends what the function returned; nothing is appended on failure.
-    pub fn result<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+    pub fn result<T: Returnable + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
         codec::encode_with_attachments(value, self.encoded, &self.limits).map_err(|failure| {
             let type_name = std::any::type_name::<T>();
             let message = match failure {

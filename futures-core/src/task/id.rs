@@ -2,6 +2,7 @@
 
 use crate::base::ids::TaskKey;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
 /// The id of a task function whose arguments are the tuple `Args` and whose future yields `Output`.
@@ -54,6 +55,21 @@ impl<Args, Output> Clone for TaskId<Args, Output> {
 
 impl<Args, Output> Copy for TaskId<Args, Output> {}
 
+/// Equal are ids of the same name.
+impl<Args, Output> PartialEq for TaskId<Args, Output> {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl<Args, Output> Eq for TaskId<Args, Output> {}
+
+impl<Args, Output> Hash for TaskId<Args, Output> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
 impl<Args, Output> fmt::Debug for TaskId<Args, Output> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TaskId({})", self.name)
@@ -64,4 +80,38 @@ impl<Args, Output> fmt::Display for TaskId<Args, Output> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
     }
+}
+
+/// What names a task function in a call: its [`TaskId`], and nothing else.
+///
+/// The trait is there for the compiler's message about functions and closures, which cannot be sent to other processes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the id of a task function",
+    label = "a task's id is wanted here, as in `power::ID`",
+    note = "mark the function with `#[remote_task]` and pass its id: `power::ID` for a `fn power`",
+    note = "a closure cannot be sent to another process: make it a function, and pass as arguments what it captures"
+)]
+pub trait TaskFunction: sealed::Sealed {
+    /// The tuple of its arguments.
+    type Args;
+    /// What its future yields.
+    type Output;
+
+    #[doc(hidden)]
+    fn id(self) -> TaskId<Self::Args, Self::Output>;
+}
+
+impl<Args, Output> TaskFunction for TaskId<Args, Output> {
+    type Args = Args;
+    type Output = Output;
+
+    #[inline]
+    fn id(self) -> Self {
+        self
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<Args, Output> Sealed for super::TaskId<Args, Output> {}
 }

@@ -13,6 +13,6 @@ pub use args::{IntoArgs, Lent};
 pub use entry::{Call, Input, Output, ResultOutput, TaskEntry, signature};
 pub use exclusive::require_exclusive_worker;
 pub(crate) use exclusive::{EXCLUSIVE_NANOS, has_required_exclusive_worker};
-pub use id::TaskId;
+pub use id::{TaskFunction, TaskId};
 pub(crate) use panic::{catch, contain};
 pub use returned::{Returned, causes, typed};

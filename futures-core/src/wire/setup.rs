@@ -71,9 +71,23 @@ impl Global {
     }
 }
 
+mod sealed {
+    use super::{DeserializeOwned, Path, Serialize};
+
+    pub trait Sealed {}
+    impl<T: Serialize + DeserializeOwned> Sealed for T {}
+    impl Sealed for str {}
+    impl<T: Serialize + DeserializeOwned> Sealed for [T] {}
+    impl Sealed for Path {}
+}
+
 /// What can be set as a named value in every worker: what serde can write and read again, and `str`, slices and
 /// [`Path`], which are read as [`String`], [`Vec`] and [`PathBuf`].
-pub trait GlobalValue: Serialize {
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be set as a named value: serde cannot both write and read it",
+    note = "put `#[derive(serde::Serialize, serde::Deserialize)]` on the type"
+)]
+pub trait GlobalValue: Serialize + sealed::Sealed {
     /// The name of the type as which it is read.
     #[doc(hidden)]
     fn type_name() -> &'static str;

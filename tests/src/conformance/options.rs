@@ -127,7 +127,7 @@ fn on_processes(setting: &Setting) -> Option<futures_mpi::MpiPoolBuilder> {
 fn variables_are_set_before_the_first_task(setting: &Setting) {
     let Some(builder) = on_processes(setting) else { return };
     let name = "FUTURES_MPI_TEST_VARIABLE";
-    let builder = builder.env([(name, "first"), ("FUTURES_MPI_TEST_OTHER", "a = b")]).env([(name, "second")]);
+    let builder = builder.envs([(name, "first"), ("FUTURES_MPI_TEST_OTHER", "a = b")]).env(name, "second");
     let executor = builder.build().expect("they are good");
     for value in executor.map(read_variable::ID, vec![name; 20]) {
         assert_eq!(value.expect("it succeeds").as_deref(), Some("second"));
@@ -174,7 +174,7 @@ fn bad_values_fail_the_build(setting: &Setting) {
     assert!(no_threads.is_configuration() && no_threads.message().contains(text), "{no_threads}");
     let Some(builder) = on_processes(setting) else { return };
     let table = [
-        (builder.clone().env([("A=B", "")]), "env is \"A=B\", which is not accepted: it must be"),
+        (builder.clone().env("A=B", ""), "env is \"A=B\", which is not accepted: it must be"),
         (builder.clone().wdir(""), "wdir is \"\", which is not accepted: it must be"),
         (builder.max_workers(0), "max_workers is \"0\", which is not accepted: it must be"),
     ];
@@ -210,7 +210,7 @@ fn options_may_be_given_all_together(setting: &Setting) {
 fn all_of(builder: futures_mpi::MpiPoolBuilder) -> Result<MpiPoolExecutor, Error> {
     let builder = builder.initializer(require_number_global::ID, ("n", 7)).global("n", &7i64).out_of_band(true);
     let builder = builder.exe(std::env::current_exe().expect("it is known")).args([""; 0]).mpi_info([("", ""); 0]);
-    let builder = builder.wdir(std::env::current_dir().expect("there is one")).env([("", ""); 0]);
+    let builder = builder.wdir(std::env::current_dir().expect("there is one")).envs([("", ""); 0]);
     builder.backoff(Duration::from_millis(1)).boot_limit(LONG).shutdown_limit(LONG).watchdog(LONG).build()
 }
 

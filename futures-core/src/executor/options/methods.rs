@@ -18,11 +18,12 @@ macro_rules! __executor_options {
         /// executor is broken likewise.
         ///
         /// The arguments are encoded here; that they cannot be is an error of `build`.
-        pub fn initializer<Args, T, A>(mut self, function: $crate::TaskId<Args, T>, args: A) -> Self
+        pub fn initializer<F, A>(mut self, function: F, args: A) -> Self
         where
-            A: $crate::IntoArgs<Args>,
+            F: $crate::TaskFunction,
+            A: $crate::IntoArgs<F::Args>,
         {
-            self.common.initializer(function, args);
+            self.common.initializer(function.id(), args);
             self
         }
 
@@ -116,15 +117,20 @@ macro_rules! __executor_options {
 #[macro_export]
 macro_rules! __process_options {
     () => {
-        /// Environment variables that every worker sets before the executor's first task, and before its initializer;
-        /// more than one call adds up.
+        /// An environment variable that every worker sets before the executor's first task, and before its initializer.
         ///
-        /// They change the process of the worker for as long as it lives: in command line mode, where all executors
-        /// share the workers, tasks of the others see them too. MPI itself has started by then; what it is to see has
+        /// It changes the process of the worker for as long as it lives: in command line mode, where all executors
+        /// share the workers, tasks of the others see it too. MPI itself has started by then; what it is to see has
         /// to be in the environment of `mpiexec`. A thread that an earlier task of the shared workers has left running
         /// must not read variables at that moment but by the standard library. A name that is empty, or a name or value
         /// with a byte that the system does not allow there, is an error of `build`.
-        pub fn env<K: Into<String>, V: Into<String>>(mut self, variables: impl IntoIterator<Item = (K, V)>) -> Self {
+        pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+            self.common.variable(name.into(), value.into());
+            self
+        }
+
+        /// Several environment variables, each as [`env`](Self::env) sets it.
+        pub fn envs<K: Into<String>, V: Into<String>>(mut self, variables: impl IntoIterator<Item = (K, V)>) -> Self {
             for (name, value) in variables {
                 self.common.variable(name.into(), value.into());
             }
