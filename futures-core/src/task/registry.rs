@@ -191,7 +191,16 @@ fn shorten(names: &[String], count: usize) -> String {
 }
 
 fn clash(a: &Registered, b: &Registered) -> String {
-    if a.name() == b.name() {
+    if let Some((package, [one, other])) = a.entry.versions(b.entry).filter(|_| a.name() == b.name()) {
+        format!(
+            "two versions of the package `{package}` are linked, {one} and {other}, and both have a task function with \
+             the id `{}`: at {} and at {}; let the program depend on one version only (`cargo tree --invert {package}` \
+             shows who asks for which)",
+            a.name(),
+            a.entry.place(),
+            b.entry.place()
+        )
+    } else if a.name() == b.name() {
         format!(
             "two task functions have the id `{}`: at {} and at {}; give one of them another, as in \
              `#[remote_task(id = \"...\")]`",
