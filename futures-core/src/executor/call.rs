@@ -5,6 +5,7 @@ use crate::executor::client::Client;
 use crate::future::Future;
 use crate::task::{IntoArgs, TaskId};
 use serde::de::DeserializeOwned;
+use std::fmt;
 use std::sync::Arc;
 
 /// Calls of a task function to be submitted with retries and limits, see [`Executor::call`](crate::Executor::call).
@@ -58,5 +59,11 @@ impl<Args, T> Call<Args, T> {
         T: DeserializeOwned,
     {
         self.client.submit(self.function, args, self.policy.as_ref())
+    }
+}
+
+impl<Args, T> fmt::Debug for Call<Args, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("function", &self.function).finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@ use crate::error::{Error, Kind, Result};
 use crate::executor::client::Client;
 use crate::task::{IntoArgs, TaskId};
 use serde::de::DeserializeOwned;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,5 +107,12 @@ where
     fn into_iter(self) -> MapIter<Args, T, I> {
         let refusal = self.refusal();
         MapIter::new(self.client, (self.function, self.items), self.settings, self.policy, refusal)
+    }
+}
+
+impl<Args, T, I> fmt::Debug for Map<Args, T, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Map { function, settings, .. } = self;
+        f.debug_struct("Map").field("function", function).field("settings", settings).finish_non_exhaustive()
     }
 }

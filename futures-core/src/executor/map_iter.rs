@@ -332,3 +332,9 @@ impl<Args, T, I> Drop for MapIter<Args, T, I> {
         self.ahead.cancel();
     }
 }
+
+impl<Args, T, I> std::fmt::Debug for MapIter<Args, T, I> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MapIter({}, {} tasks ahead)", self.function, self.ahead.len())
+    }
+}

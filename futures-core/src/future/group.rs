@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 /// When [`wait`] returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum ReturnWhen {
     /// When any of the futures is finished or cancelled.
     FirstCompleted,

@@ -49,6 +49,7 @@ use std::time::{Duration, Instant};
 /// assert!(future.done() && !future.running() && !future.cancelled());
 /// # Ok::<(), futures_mpi::Error>(())
 /// ```
+#[must_use = "the task runs without its future, but its result and its error are lost; say so by `drop` or `let _ =`"]
 pub struct Future<T> {
     form: Form<T>,
 }
