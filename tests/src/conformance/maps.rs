@@ -155,15 +155,18 @@ fn a_limit_that_is_not_reached_changes_nothing(setting: &Setting) {
 fn a_limit_counts_from_the_beginning_of_the_iteration(setting: &Setting) {
     let executor = setting.executor();
     executor.bootup(true).expect("the pool starts");
-    let limit = Duration::from_millis(500);
-    for chunksize in [1, 3] {
-        let map = |millis| executor.map(sleep::ID, [millis; 3]).chunksize(chunksize).timeout(limit);
-        let (late, early) = (map(1), map(1).into_iter());
-        // By then those before it are done as well, also where little time is had for it.
-        executor.submit(sleep::ID, 50).result_timeout(LONG).expect("it succeeds");
-        std::thread::sleep(2 * limit);
-        assert_eq!(early.filter(Result::is_ok).count(), 3, "what is there is given, however late it is asked for");
-        assert_eq!(late.into_iter().filter(Result::is_ok).count(), 3, "its time begins only now");
+    let limit = Duration::from_millis(1500);
+    let map = |chunksize| executor.map(sleep::ID, [1; 3]).chunksize(chunksize).timeout(limit);
+    let late = [map(1), map(3)];
+    let early = [map(1).into_iter(), map(3).into_iter()];
+    // By then those before it are done as well, also where little time is had for it.
+    executor.submit(sleep::ID, 50).result_timeout(LONG).expect("it succeeds");
+    std::thread::sleep(limit + Duration::from_millis(100));
+    for results in early {
+        assert_eq!(results.filter(Result::is_ok).count(), 3, "what is there is given, however late it is asked for");
+    }
+    for map in late {
+        assert_eq!(map.into_iter().filter(Result::is_ok).count(), 3, "its time begins only now");
     }
     let limit = Duration::from_millis(150);
     // What is done in time comes before the error.
