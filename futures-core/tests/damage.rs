@@ -3,15 +3,17 @@
 //!
 //! Whatever is decoded anywhere passes through these two: the frames themselves, options, arguments, results.
 
+mod network;
+
 use fastrand::Rng;
-use futures_mpi_core::engine::{Arrival, Clock, Frame, Next, Place, Stepper, Transport, Worker, WorkerNumber};
-use futures_mpi_core::options::{CommonOptions, PoolOptions};
+use futures_mpi_core::engine::{Arrival, Next, Stepper, Worker, WorkerNumber};
+use futures_mpi_core::options::CommonOptions;
 use futures_mpi_core::{Buffer, Cbor, Executor, Future};
 use futures_mpi_macros::remote_task;
+use network::{ManualClock, Network, Recorded};
 use peak_alloc::PeakAlloc;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 #[global_allocator]
@@ -129,33 +131,32 @@ fn every_damage(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
 
 /// The frames of one call, and the reply to it.
 fn record_shapes() -> (Vec<u8>, Vec<u8>) {
-    let network = Network::default();
-    let (executor, mut stepper) = pool_with(&network, CommonOptions::default());
+    let network = Network::recording();
+    let (executor, mut stepper) = network.pool(CommonOptions::default());
     let future = executor.submit(same_shapes::ID, shapes());
     let mut worker = new_worker();
     while !future.done() {
         exchange(&mut stepper, &network, &mut worker);
     }
     assert_eq!(future.result().expect("it succeeds"), shapes());
-    let frames = network.lock();
-    let call = frames.all_down.iter().max_by_key(|frame| frame.len()).expect("there is one").clone();
-    let reply = frames.all_up.iter().max_by_key(|frame| frame.len()).expect("there is one").clone();
-    drop(frames);
+    let Recorded { down, up } = network.record();
+    let call = down.into_iter().max_by_key(Vec::len).expect("there is one");
+    let reply = up.into_iter().max_by_key(Vec::len).expect("there is one");
     end(&executor, &mut stepper, &network);
     (call, reply)
 }
 
 /// Gives a damaged reply to a pool that waits for it; whether it is taken for a value.
 fn give_reply(reply: &[u8]) -> bool {
-    let network = Network::default();
-    let (executor, mut stepper) = pool_with(&network, CommonOptions::default());
+    let network = Network::recording();
+    let (executor, mut stepper) = network.pool(CommonOptions::default());
     let future = executor.submit(same_shapes::ID, shapes());
     let mut worker = new_worker();
-    while network.lock().all_down.iter().map(Vec::len).max().unwrap_or(0) < reply.len() / 2 {
+    while network.record().down.iter().map(Vec::len).max().unwrap_or(0) < reply.len() / 2 {
         exchange(&mut stepper, &network, &mut worker);
     }
-    network.lock().arrivals.clear();
-    network.lock().arrivals.push_back(Arrival::Frame(WorkerNumber(0), reply.to_vec().into()));
+    network.forget_arrivals();
+    network.answer(WorkerNumber(0), reply.to_vec().into());
     within_bounds(reply.len(), || _ = stepper.step(Duration::ZERO));
     end(&executor, &mut stepper, &network);
     let mut result = None;
@@ -175,7 +176,7 @@ fn give_reply(reply: &[u8]) -> bool {
 /// Ends a pool, whose only worker is lost.
 fn end(executor: &Executor, stepper: &mut Stepper, network: &Network) {
     executor.shutdown(false, false);
-    network.lock().arrivals.push_back(Arrival::Lost(WorkerNumber(0), "the test is over".to_owned()));
+    network.arrive(Arrival::Lost(WorkerNumber(0), "the test is over".to_owned()));
     stepper.step(Duration::ZERO);
     assert!(stepper.is_finished(), "the pool comes to its end");
 }
@@ -192,8 +193,8 @@ fn damaged_frames_do_no_harm() {
 
 /// A manager that is sent damaged frames loses that worker, with a reason, or gets the answers all the same.
 fn give_to_manager(up: &[Vec<u8>], attempt: u64, random: &mut Rng) {
-    let network = Network::default();
-    let (executor, mut stepper) = pool(&network);
+    let network = Network::recording();
+    let (executor, mut stepper) = network.pool(options());
     let futures: Vec<Future<Vec<String>>> = (0..3).map(|_| executor.submit(measure::ID, arguments())).collect();
     let mut worker = new_worker();
     let mut stops = false;
@@ -203,7 +204,7 @@ fn give_to_manager(up: &[Vec<u8>], attempt: u64, random: &mut Rng) {
     }
     let frame = damaged(up, attempt, random);
     let length = frame.len();
-    network.lock().arrivals.push_back(Arrival::Frame(WorkerNumber(0), frame.into()));
+    network.answer(WorkerNumber(0), frame.into());
     within_bounds(length, || _ = stepper.step(Duration::ZERO));
     stepper.check();
     for _ in 0..8 {
@@ -214,7 +215,7 @@ fn give_to_manager(up: &[Vec<u8>], attempt: u64, random: &mut Rng) {
     // A worker that has said anything else than the truth about its tasks may leave one unanswered; then it is lost.
     let hangs = !stepper.is_finished();
     if hangs {
-        network.lock().arrivals.push_back(Arrival::Lost(WorkerNumber(0), "the test is over".to_owned()));
+        network.arrive(Arrival::Lost(WorkerNumber(0), "the test is over".to_owned()));
         stepper.step(Duration::ZERO);
     }
     assert!(stepper.is_finished(), "the pool comes to its end");
@@ -269,15 +270,10 @@ fn damaged(good: &[Vec<u8>], attempt: u64, random: &mut Rng) -> Vec<u8> {
     frame
 }
 
-/// The frames of a session without damage, in both directions.
-struct Recorded {
-    down: Vec<Vec<u8>>,
-    up: Vec<Vec<u8>>,
-}
-
+/// The frames of a session without damage.
 fn record() -> Recorded {
-    let network = Network::default();
-    let (executor, mut stepper) = pool(&network);
+    let network = Network::recording();
+    let (executor, mut stepper) = network.pool(options());
     let good = executor.submit(measure::ID, arguments());
     let bad = executor.submit(measure::ID, (vec![String::new()], Some((7, vec![1, 2]))));
     let chunks = executor.map(measure::ID, vec![arguments(); 5]).chunksize(3).into_iter();
@@ -291,22 +287,11 @@ fn record() -> Recorded {
     stepper.finish().expect("the transport has nothing against it");
     assert_eq!(good.result().expect("it succeeds"), arguments().0);
     assert_eq!(bad.result().expect_err("it fails").message(), "7");
-    let network = network.lock();
-    Recorded { down: network.all_down.clone(), up: network.all_up.clone() }
+    network.record()
 }
 
 fn arguments() -> (Vec<String>, Option<(u64, Vec<u8>)>) {
     (vec!["some".to_owned(), "text".repeat(20)], None)
-}
-
-fn pool(network: &Network) -> (Executor, Stepper) {
-    pool_with(network, options())
-}
-
-fn pool_with(network: &Network, options: CommonOptions) -> (Executor, Stepper) {
-    let (manager, mut stepper) = Stepper::detached(PoolOptions::default()).expect("the task functions agree");
-    stepper.attach(Ok(Box::new(network.clone())));
-    (Executor::owning(manager, options.decide().expect("they are good")), stepper)
 }
 
 /// Options that are sent to the workers.
@@ -318,7 +303,7 @@ fn options() -> CommonOptions {
 }
 
 /// Lets manager and worker deal with what has come; whether the worker stops.
-fn exchange(stepper: &mut Stepper, network: &Network, worker: &mut Worker<'static, Stopped>) -> bool {
+fn exchange(stepper: &mut Stepper, network: &Network, worker: &mut Worker<'static, ManualClock>) -> bool {
     if !stepper.is_finished() {
         stepper.step(Duration::ZERO);
         stepper.check();
@@ -327,72 +312,16 @@ fn exchange(stepper: &mut Stepper, network: &Network, worker: &mut Worker<'stati
 }
 
 /// Lets the worker deal with what has come; whether it stops.
-fn work(network: &Network, worker: &mut Worker<'static, Stopped>) -> bool {
-    let frames = std::mem::take(&mut network.lock().down);
+fn work(network: &Network, worker: &mut Worker<'static, ManualClock>) -> bool {
     let mut answers = Vec::new();
     let mut stops = false;
-    for frame in frames {
-        network.lock().all_down.push(frame.bytes.clone());
+    for frame in network.take_all() {
         stops |= worker.take(frame, &mut answers) == Next::Stop;
     }
-    let mut network = network.lock();
-    for frame in answers {
-        network.all_up.push(frame.bytes.clone());
-        network.arrivals.push_back(Arrival::Frame(WorkerNumber(0), frame));
-    }
+    answers.into_iter().for_each(|frame| network.answer(WorkerNumber(0), frame));
     stops
 }
 
-/// The frames between a manager and its only worker.
-#[derive(Clone, Default)]
-struct Network(Arc<Mutex<Queues>>);
-
-#[derive(Default)]
-struct Queues {
-    down: Vec<Frame>,
-    arrivals: VecDeque<Arrival>,
-    all_down: Vec<Vec<u8>>,
-    all_up: Vec<Vec<u8>>,
-}
-
-impl Network {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Queues> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Transport for Network {
-    fn workers(&self) -> usize {
-        1
-    }
-
-    fn send(&mut self, _: WorkerNumber, frame: Frame) {
-        self.lock().down.push(frame);
-    }
-
-    fn poll(&mut self) -> Option<Arrival> {
-        self.lock().arrivals.pop_front()
-    }
-
-    /// So that tasks are sent ahead of one another; none has to come back.
-    fn can_recall(&self, _: WorkerNumber) -> bool {
-        true
-    }
-
-    fn close(self: Box<Self>, _: Duration) -> Result<(), String> {
-        Ok(())
-    }
-}
-
-fn new_worker() -> Worker<'static, Stopped> {
-    Worker::new(Place { host: "here", set_variable: None }, Stopped)
-}
-
-/// A clock that stands still.
-struct Stopped;
-
-impl Clock for Stopped {
-    fn now(&self) -> Duration {
-        Duration::ZERO
-    }
+fn new_worker() -> Worker<'static, ManualClock> {
+    network::new_worker(ManualClock::default())
 }

@@ -1,20 +1,14 @@
 //! When a worker answers: replies of short tasks travel together, and do not wait for a task that may take long.
 
-use futures_mpi_core::engine::{
-    Arrival, Claims, Clock, Frame, Held, Link, Place, Stepper, Transport, Worker, WorkerNumber,
-};
-use futures_mpi_core::options::{CommonOptions, PoolOptions};
+mod network;
+
+use futures_mpi_core::engine::{Arrival, Claims, Frame, Stepper, Worker, WorkerNumber};
+use futures_mpi_core::options::CommonOptions;
 use futures_mpi_core::{Executor, Future};
 use futures_mpi_macros::remote_task;
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use network::{Answers, ManualClock, Network, new_worker, pass};
+use std::cell::RefCell;
 use std::time::Duration;
-
-thread_local! {
-    /// The time, which only tasks and the handing over of replies move on.
-    static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
-}
 
 thread_local! {
     /// By what somebody could ask for what the worker holds back, and what has been got in this way.
@@ -26,7 +20,7 @@ const LONG: Duration = Duration::from_secs(1);
 
 #[remote_task]
 fn take(time: Duration) {
-    NOW.set(NOW.get() + time);
+    pass(time);
 }
 
 /// Is quick, and while it runs somebody may ask for replies, and for no tasks.
@@ -144,7 +138,7 @@ struct Pool {
     executor: Executor,
     stepper: Stepper,
     network: Network,
-    worker: Worker<'static, TaskTime>,
+    worker: Worker<'static, ManualClock>,
     /// How long the worker takes to send a frame.
     handing_over: Duration,
     /// Whether somebody can ask for what the worker holds back.
@@ -153,11 +147,9 @@ struct Pool {
 
 impl Pool {
     fn new() -> Self {
-        let (manager, mut stepper) = Stepper::detached(PoolOptions::default()).expect("the task functions agree");
-        let network = Network::default();
-        stepper.attach(Ok(Box::new(network.clone())));
-        let executor = Executor::owning(manager, CommonOptions::default().decide().expect("they are good"));
-        let worker = Worker::new(Place { host: "here", set_variable: None }, TaskTime);
+        let network = Network::new(1);
+        let (executor, stepper) = network.pool(CommonOptions::default());
+        let worker = new_worker(ManualClock::default());
         let mut pool = Pool { executor, stepper, network, worker, handing_over: Duration::ZERO, reachable: true };
         let greeting = pool.work();
         pool.arrive(greeting);
@@ -173,19 +165,16 @@ impl Pool {
 
     /// Lets the worker deal with what was sent to it; what it answers, and when.
     fn work(&mut self) -> Vec<(Duration, Frame)> {
-        let frames = std::mem::take(&mut *self.network.frames());
-        let claims = CLAIMS.with_borrow(Claims::clone);
-        claims.held().set_reachable(self.reachable);
-        let mut answers = Answers { sent: Vec::new(), handing_over: self.handing_over, claims };
-        for frame in frames {
+        let mut answers = Answers::new(CLAIMS.with_borrow(Claims::clone), self.reachable);
+        answers.handing_over = self.handing_over;
+        for frame in self.network.take_all() {
             self.worker.take(frame, &mut answers);
         }
         answers.sent
     }
 
     fn arrive(&mut self, frames: impl IntoIterator<Item = (Duration, Frame)>) {
-        let arrivals = frames.into_iter().map(|(_, frame)| Arrival::Frame(WorkerNumber(0), frame));
-        self.network.arrivals().extend(arrivals);
+        frames.into_iter().for_each(|(_, frame)| self.network.answer(WorkerNumber(0), frame));
         self.stepper.step(Duration::ZERO);
     }
 }
@@ -194,77 +183,7 @@ impl Drop for Pool {
     /// An executor waits for its tasks when it is dropped, and nobody would bring them to their end.
     fn drop(&mut self) {
         self.executor.shutdown(false, true);
-        self.network.arrivals().push_back(Arrival::Lost(WorkerNumber(0), "the test is over".to_owned()));
+        self.network.arrive(Arrival::Lost(WorkerNumber(0), "the test is over".to_owned()));
         self.stepper.step(Duration::ZERO);
-    }
-}
-
-/// The frames between the two.
-#[derive(Clone, Default)]
-struct Network {
-    down: Arc<Mutex<Vec<Frame>>>,
-    up: Arc<Mutex<VecDeque<Arrival>>>,
-}
-
-impl Network {
-    fn frames(&self) -> MutexGuard<'_, Vec<Frame>> {
-        self.down.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn arrivals(&self) -> MutexGuard<'_, VecDeque<Arrival>> {
-        self.up.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Transport for Network {
-    fn workers(&self) -> usize {
-        1
-    }
-
-    fn send(&mut self, _: WorkerNumber, frame: Frame) {
-        self.frames().push(frame);
-    }
-
-    fn poll(&mut self) -> Option<Arrival> {
-        self.arrivals().pop_front()
-    }
-
-    /// So that tasks are sent ahead of one another; none has to come back.
-    fn can_recall(&self, _: WorkerNumber) -> bool {
-        true
-    }
-
-    fn close(self: Box<Self>, _: Duration) -> Result<(), String> {
-        Ok(())
-    }
-}
-
-struct Answers {
-    sent: Vec<(Duration, Frame)>,
-    handing_over: Duration,
-    claims: Claims,
-}
-
-impl Link for Answers {
-    fn receive(&mut self) -> Option<Frame> {
-        None
-    }
-
-    fn send(&mut self, frame: Frame) {
-        self.sent.push((NOW.get(), frame));
-        NOW.set(NOW.get() + self.handing_over);
-    }
-
-    fn held(&self) -> Option<&Held> {
-        Some(self.claims.held())
-    }
-}
-
-/// The time as it was moved on in this thread.
-struct TaskTime;
-
-impl Clock for TaskTime {
-    fn now(&self) -> Duration {
-        NOW.get()
     }
 }

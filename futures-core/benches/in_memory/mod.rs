@@ -1,15 +1,13 @@
 //! A pool without threads and without waiting: the real executor, driver and worker code over a transport in memory.
 
+#[path = "../../tests/network/mod.rs"]
+mod network;
+
 use fastrand::Rng;
 use futures_mpi_core::Executor;
-use futures_mpi_core::engine::{
-    Arrival, Claims, Clock, Frame, Held, Link, Place, Stepper, Transport, Worker, WorkerNumber,
-};
-use futures_mpi_core::options::{CommonOptions, PoolOptions};
-use std::cell::Cell;
-use std::collections::VecDeque;
-use std::rc::Rc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use futures_mpi_core::engine::{Claims, Stepper, Worker};
+use futures_mpi_core::options::CommonOptions;
+use network::{Answers, ManualClock, Network, new_worker, now};
 use std::time::Duration;
 
 /// A pool whose master looks when it is told to, and whose workers work when they are.
@@ -19,22 +17,22 @@ pub(super) struct Pool {
     stepper: Option<Stepper>,
     network: Network,
     /// All workers in one: they keep nothing between two frames.
-    worker: Worker<'static, Ticking>,
-    #[allow(dead_code, reason = "not every bench asks")]
-    clock: Ticking,
+    worker: Worker<'static, ManualClock>,
     random: Rng,
+    /// How long each task takes, by the clock that began at this time.
+    #[allow(dead_code, reason = "not every bench asks")]
+    task: Duration,
+    #[allow(dead_code, reason = "not every bench asks")]
+    begin: Duration,
 }
 
 impl Pool {
     /// A pool of so many workers, which say of each task that it has taken so long.
     pub(super) fn new(workers: u32, task: Duration) -> Self {
-        let network = Network(Arc::default(), workers);
-        let (manager, mut stepper) = Stepper::detached(PoolOptions::default()).expect("the task functions agree");
-        stepper.attach(Ok(Box::new(network.clone())));
-        let executor = Executor::owning(manager, CommonOptions::default().decide().expect("nothing is set"));
-        let clock = Ticking { looks: Rc::default(), tick: task };
-        let worker = Worker::new(Place { host: "here", set_variable: None }, clock.clone());
-        Pool { executor, stepper: Some(stepper), network, worker, clock, random: Rng::with_seed(1) }
+        let network = Network::new(workers);
+        let (executor, stepper) = network.pool(CommonOptions::default());
+        let worker = new_worker(ManualClock { tick: task });
+        Pool { executor, stepper: Some(stepper), network, worker, random: Rng::with_seed(1), task, begin: now() }
     }
 
     /// The master deals with all that has come.
@@ -45,26 +43,17 @@ impl Pool {
     /// Some workers, any, execute what they were sent; at most so many frames.
     pub(super) fn work(&mut self, frames: usize) {
         for _ in 0..frames {
-            let mut queues = self.network.lock();
-            if queues.addressed.is_empty() {
-                return;
-            }
-            let at = self.random.usize(..queues.addressed.len());
-            let number = queues.addressed.swap_remove_back(at).expect("it is one of them");
-            let frame = queues.down[number.index()].pop_front().expect("a worker is there once for each of its frames");
-            drop(queues);
-            let mut answers = Answers::default();
-            answers.claims.held().set_reachable(true);
+            let Some((number, frame)) = self.network.take(|count| self.random.usize(..count)) else { return };
+            let mut answers = Answers::new(Claims::default(), true);
             self.worker.take(frame, &mut answers);
-            let answers = answers.sent.into_iter().map(|frame| Arrival::Frame(number, frame));
-            self.network.lock().up.extend(answers);
+            answers.sent.into_iter().for_each(|(_, answer)| self.network.answer(number, answer));
         }
     }
 
     /// About how many tasks have been executed.
     #[allow(dead_code, reason = "not every bench asks")]
     pub(super) fn executed(&self) -> u64 {
-        self.clock.looks.get().into()
+        ((now() - self.begin).as_nanos() / self.task.as_nanos()) as u64
     }
 }
 
@@ -79,86 +68,5 @@ impl Drop for Pool {
         if let Some(stepper) = self.stepper.take() {
             stepper.finish().expect("the transport has nothing against it");
         }
-    }
-}
-
-/// A worker's end: keeps what is sent, and receives nothing.
-#[derive(Default)]
-struct Answers {
-    sent: Vec<Frame>,
-    claims: Claims,
-}
-
-impl Link for Answers {
-    fn receive(&mut self) -> Option<Frame> {
-        None
-    }
-
-    fn send(&mut self, frame: Frame) {
-        self.sent.push(frame);
-    }
-
-    fn held(&self) -> Option<&Held> {
-        Some(self.claims.held())
-    }
-}
-
-/// The frames between a manager and its workers, and how many those are.
-#[derive(Clone)]
-struct Network(Arc<Mutex<Queues>>, u32);
-
-#[derive(Default)]
-struct Queues {
-    /// By worker.
-    down: Vec<VecDeque<Frame>>,
-    /// The workers that have frames, once for each.
-    addressed: VecDeque<WorkerNumber>,
-    up: VecDeque<Arrival>,
-}
-
-impl Network {
-    fn lock(&self) -> MutexGuard<'_, Queues> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Transport for Network {
-    fn workers(&self) -> usize {
-        self.1 as usize
-    }
-
-    fn send(&mut self, worker: WorkerNumber, frame: Frame) {
-        let mut queues = self.lock();
-        queues.addressed.push_back(worker);
-        let all = queues.down.len().max(worker.index() + 1);
-        queues.down.resize_with(all, VecDeque::new);
-        queues.down[worker.index()].push_back(frame);
-    }
-
-    fn poll(&mut self) -> Option<Arrival> {
-        self.lock().up.pop_front()
-    }
-
-    /// So that tasks are sent ahead of one another; none has to come back.
-    fn can_recall(&self, _: WorkerNumber) -> bool {
-        true
-    }
-
-    fn close(self: Box<Self>, _: Duration) -> Result<(), String> {
-        Ok(())
-    }
-}
-
-/// A clock that goes on by as much at each look, so that each task has taken so long.
-#[derive(Clone)]
-struct Ticking {
-    looks: Rc<Cell<u32>>,
-    tick: Duration,
-}
-
-impl Clock for Ticking {
-    fn now(&self) -> Duration {
-        self.looks.set(self.looks.get() + 1);
-        self.tick * self.looks.get()
     }
 }
