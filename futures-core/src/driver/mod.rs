@@ -85,7 +85,7 @@ pub(crate) struct Driver {
     /// Those of them that are limited in time.
     deadlines: Deadlines,
     /// How many of the tasks have terms.
-    trials: usize,
+    tasks_with_policy: usize,
     /// What is to be done about tasks, by the time when it is: the timers of the tasks that there are.
     timers: BTreeMap<(Duration, TaskNumber), Timer>,
     /// Tasks that were given up, and that their workers have not answered; each engages its worker.
@@ -118,7 +118,7 @@ impl Driver {
             now: Duration::ZERO,
             pending: 0,
             deadlines: Deadlines::new(),
-            trials: 0,
+            tasks_with_policy: 0,
             timers: BTreeMap::new(),
             late: BTreeSet::new(),
             replacements: Replacements::default(),
@@ -151,7 +151,7 @@ impl Driver {
                     return task.promise.finish(outcome, &mut self.notices);
                 };
                 let (number, client) = (task.promise.task(), task.client);
-                self.trials += usize::from(task.attempt.is_some());
+                self.tasks_with_policy += usize::from(task.attempt.is_some());
                 self.tasks.insert(number.0, task);
                 self.handle(Event::Submit(client, number, function, prefetch));
             }
@@ -340,12 +340,12 @@ impl Driver {
     }
 
     fn take_task(&mut self, number: TaskNumber) -> Option<Task> {
-        if self.trials > 0 {
+        if self.tasks_with_policy > 0 {
             // As long as a timer runs, nobody sleeps deeply.
             self.stop_timer(number);
         }
         let task = self.tasks.remove(number.0)?;
-        self.trials -= usize::from(task.attempt.is_some());
+        self.tasks_with_policy -= usize::from(task.attempt.is_some());
         Some(task)
     }
 

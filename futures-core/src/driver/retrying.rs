@@ -13,7 +13,7 @@ use std::time::Duration;
 impl Driver {
     /// Whether the time may matter for what comes next.
     pub(crate) fn needs_time(&self) -> bool {
-        self.trials > 0 || self.pending > 0 || self.replacements.need_time() || self.has_timers()
+        self.tasks_with_policy > 0 || self.pending > 0 || self.replacements.need_time() || self.has_timers()
     }
 
     /// Whether something is to be done at a certain time.
@@ -49,7 +49,7 @@ impl Driver {
     /// Lets the limit of the task begin that is first in line at a worker, if it has one: what was sent ahead of its
     /// execution does not pay for what is before it.
     pub(super) fn begin_limit(&mut self, worker: WorkerNumber) {
-        if self.trials == 0 {
+        if self.tasks_with_policy == 0 {
             return;
         }
         let Some(number) = self.scheduler.held(worker).next() else { return };

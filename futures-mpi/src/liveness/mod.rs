@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!  master                                            worker
-//!  Watch: one thread, all connections                Line: one thread, blocked in a read
+//!  Liveness: one thread, all connections             Line: one thread, blocked in a read
 //!    invitation (an MPI message): where, token  -->
 //!    <-- greeting: token, number, process           connects
 //!    answer: one byte                           -->
@@ -18,7 +18,8 @@
 //!
 //! A worker whose process ends with its pool takes leave and keeps the connection, so that the master sees its end.
 //!
-//! A worker that cannot connect goes on without. The module knows nothing of frames and tasks.
+//! A worker that cannot connect goes on without. The module knows nothing of what is in frames and tasks: it carries
+//! their numbers and bytes.
 
 mod acceptor;
 mod departure;
@@ -44,6 +45,6 @@ pub(crate) use worker::{Line, OrphanPolicy};
 /// The byte by which an end says that it goes, or has let the other go, so that what follows is no loss.
 const GOODBYE: u8 = b'f';
 
-/// The bytes by which a master accepts a worker's greeting: one that is to [call](calling), and one that is not.
+/// The bytes by which a master accepts a worker's greeting: one that is to [call](wake_up), and one that is not.
 const ACCEPTED: u8 = b'a';
 const ACCEPTED_QUIET: u8 = b'q';

@@ -3,6 +3,8 @@
 //!
 //! The master sends a byte and two numbers. The worker answers by the same byte, how many tasks are begun, how long the
 //! replies are that it holds back, and these; what all that means says [`Claims`](futures_mpi_core::engine::Claims).
+//!
+//! A question is one write, because there is one at a time; a second kind of question has to keep to that, or buffer.
 
 use std::io::{self, Read};
 
