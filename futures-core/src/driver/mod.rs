@@ -84,7 +84,7 @@ pub(crate) struct Driver {
     pending: usize,
     /// Those of them that are limited in time.
     deadlines: Deadlines,
-    /// How many of the tasks have terms.
+    /// How many of the tasks have a policy.
     tasks_with_policy: usize,
     /// What is to be done about tasks, by the time when it is: the timers of the tasks that there are.
     timers: BTreeMap<(Duration, TaskNumber), Timer>,
