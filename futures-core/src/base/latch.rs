@@ -1,8 +1,9 @@
 //! A condition that becomes true once and can be waited for.
 
 use crate::base::parker::{Awaited, Parker, Sleepers};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::base::sync::atomic::{AtomicBool, Ordering};
+use crate::base::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, PoisonError};
 
 /// Closed at first, open for ever after [`open`](Self::open).
 #[derive(Debug, Default)]

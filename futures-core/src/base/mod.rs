@@ -7,3 +7,4 @@ pub(crate) mod ids;
 pub(crate) mod latch;
 pub(crate) mod parker;
 pub(crate) mod say;
+pub(crate) mod sync;

@@ -1,6 +1,7 @@
 //! How a thread sleeps until it is called, and what it can wait for.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use crate::base::sync::{Condvar, Mutex, MutexGuard, thread_local};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A place where one thread sleeps.

@@ -1,8 +1,9 @@
 //! Learns which of many futures are done, in the order in which they are.
 
 use crate::base::parker::{Awaited, Parker, Sleepers};
+use crate::base::sync::{Mutex, MutexGuard};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// A queue to which futures report that they are done, each by the token that it was given.
 ///

@@ -9,11 +9,12 @@ use super::roster::{Key, Roster};
 use crate::base::ids::{ClientNumber, TaskNumber};
 use crate::base::latch::Latch;
 use crate::base::parker::{Awaited, Parker, Sleepers};
+use crate::base::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use crate::base::sync::{Mutex, MutexGuard};
 use crate::error::{Error, Kind};
 use std::any::Any;
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::task::Waker;
 
 /// Where a future is in its life. It goes from `Pending` to `Running` to `Finished`, or from `Pending` to `Cancelled`;

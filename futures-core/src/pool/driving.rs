@@ -5,17 +5,18 @@ use super::progress::{
 };
 use crate::base::backoff::{Backoff, Pause};
 use crate::base::parker::{Awaited, Parker};
+use crate::base::sync::atomic::Ordering;
+use crate::base::sync::{MutexGuard, look, thread};
 use crate::driver::command::Command;
 use crate::driver::promise::Notices;
 use crate::error::{Error, Kind};
 use crate::pool::shared::Pool;
 use crate::pool::stepper::Stepper;
 use std::cell::Cell;
+use std::mem;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{mem, thread};
 
 /// The progress lock, taken.
 pub(super) struct Driving<'a> {
@@ -65,7 +66,8 @@ impl Driving<'_> {
     fn look_until(&mut self, enough: impl Fn() -> bool) -> Looked {
         let epoch = self.pool.progress().epoch.load(Ordering::SeqCst);
         let driven = self.driven();
-        let notified_before = mem::replace(&mut driven.seen_epoch, epoch) != epoch;
+        let notified_before = look!(NotifiedSinceLastTurn, driven.seen_epoch != epoch);
+        driven.seen_epoch = epoch;
         let begin = driven.begin;
         Looked { moved: driven.stepper.advance(|| begin.elapsed(), enough), notified_before }
     }
@@ -139,7 +141,7 @@ impl Driving<'_> {
         *lock(&progress.sleeper) = Some(Arc::clone(&parker));
         progress.asleep.store(true, Ordering::SeqCst);
         // Who rang before that has not seen that this thread sleeps.
-        if !self.is_notified() {
+        if !look!(NotifiedBeforeSleep, self.is_notified()) {
             parker.park(longest);
         }
         progress.asleep.store(false, Ordering::SeqCst);
@@ -185,7 +187,7 @@ impl Driving<'_> {
             progress.taken.store(false, Ordering::SeqCst);
             drop(guard);
             // What was left at the door meanwhile had no chance to find the progress lock free.
-            if self.pool.inbox().has_commands()
+            if look!(InboxAfterUnlock, self.pool.inbox().has_commands())
                 && let Some(mut again) = self.pool.try_drive(self.progress_thread)
             {
                 again.look();
@@ -195,11 +197,14 @@ impl Driving<'_> {
             if finished {
                 return progress.wake_progress_thread();
             }
-            let unheard = progress.epoch.load(Ordering::SeqCst) != seen_epoch;
+            let unheard = look!(NotifiedAfterUnlock, progress.epoch.load(Ordering::SeqCst) != seen_epoch);
             let ahead = has_ahead && !self.progress_thread && progress.note_ahead();
-            let relied =
-                progress.interested.load(Ordering::SeqCst) > 0 || progress.wants_hand_off.load(Ordering::SeqCst);
-            if !progress.hand_off() && !self.progress_thread && (unheard || relied || timed || ahead) {
+            let relied = look!(InterestAfterUnlock, progress.interested.load(Ordering::SeqCst) > 0)
+                || look!(SuccessionAfterUnlock, progress.wants_hand_off.load(Ordering::SeqCst));
+            if !look!(WaitersAfterUnlock, progress.hand_off())
+                && !self.progress_thread
+                && (unheard || relied || timed || ahead)
+            {
                 progress.wake_progress_thread();
             }
         }

@@ -1,12 +1,13 @@
 //! The door to a pool: commands that nobody has taken yet.
 
 use crate::base::ids::ClientNumber;
+use crate::base::sync::atomic::{AtomicBool, Ordering};
+use crate::base::sync::{Mutex, MutexGuard};
 use crate::driver::command::Command;
 use crate::driver::outcome::Outcome;
 use crate::driver::promise::{Notices, Promise};
 use crate::error::Error;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// Commands in the order in which they came.
 pub(crate) struct Inbox {

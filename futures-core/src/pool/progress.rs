@@ -25,11 +25,12 @@
 
 use crate::base::backoff::{Backoff, Pause};
 use crate::base::parker::Parker;
+use crate::base::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::base::sync::thread::{self, ThreadId};
+use crate::base::sync::{Mutex, MutexGuard};
 use crate::pool::stepper::Stepper;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{self, ThreadId};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How a thread looks for messages.

@@ -4,10 +4,10 @@ use super::driving::Looked;
 use super::progress::{AHEAD, Driven, Guarded, PROGRESS_THREAD_INTERVAL, WaitPolicy, lock};
 use crate::base::backoff::{Backoff, Pause};
 use crate::base::deep_sleep::DeepSleep;
+use crate::base::sync::atomic::Ordering;
+use crate::base::sync::{look, thread};
 use crate::pool::shared::Pool;
 use crate::pool::stepper::Stepper;
-use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// The progress thread: drives a pool when nobody else does, and ends it.
@@ -78,7 +78,7 @@ impl<'a> ProgressThread<'a> {
             match pause {
                 Pause::Spin => std::hint::spin_loop(),
                 Pause::Yield => thread::yield_now(),
-                Pause::Sleep(_) if progress.epoch.load(Ordering::SeqCst) != epoch => {}
+                Pause::Sleep(_) if look!(NotifiedBeforeRest, progress.epoch.load(Ordering::SeqCst) != epoch) => {}
                 Pause::Sleep(_) if calm => self.rest(None),
                 Pause::Sleep(longest) if longest > self.interval() => self.sleep_until_others_drive(longest),
                 Pause::Sleep(longest) => self.rest(Some(longest)),
@@ -92,7 +92,7 @@ impl<'a> ProgressThread<'a> {
         let progress = self.pool.progress();
         // Whoever gets up now either sees the first or is seen by the second.
         progress.progress_thread_polls.store(false, Ordering::SeqCst);
-        let ahead = progress.ahead.swap(false, Ordering::SeqCst);
+        let ahead = look!(AheadBeforeRest, progress.ahead.swap(false, Ordering::SeqCst));
         progress.progress_thread_polls.store(ahead, Ordering::SeqCst);
         self.rest(ahead.then_some(AHEAD));
     }
@@ -103,8 +103,8 @@ impl<'a> ProgressThread<'a> {
         progress.wants_hand_off.store(true, Ordering::SeqCst);
         // Who got up before that has not called. The first look makes what the second one reads visible.
         let _taken = progress.taken.load(Ordering::SeqCst);
-        let undisturbed = progress.drives.load(Ordering::Relaxed) == self.seen;
-        self.rest(Some(if undisturbed { longest } else { self.interval() }));
+        let disturbed = look!(DrivenBeforeRest, progress.drives.load(Ordering::Relaxed) != self.seen);
+        self.rest(Some(if disturbed { self.interval() } else { longest }));
         progress.wants_hand_off.store(false, Ordering::SeqCst);
     }
 

@@ -3,14 +3,14 @@
 use super::driving::{Drive, Driving};
 use super::progress::Guarded;
 use crate::base::parker::{self, Awaited, Parker};
+use crate::base::sync::atomic::Ordering;
+use crate::base::sync::{look, thread};
 use crate::driver::command::Command;
 use crate::driver::completions::CompletionQueue;
 use crate::pool::callbacks;
 use crate::pool::shared::Pool;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::TryLockError;
-use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::Instant;
 
 impl Pool {
@@ -50,7 +50,7 @@ impl Pool {
             }
             progress.add_waiter(&parker);
             // Whoever left the progress lock before that has not seen this thread.
-            if !self.is_free() {
+            if !look!(FreeBeforePark, self.is_free()) {
                 parker.park(left);
             }
             let called = !progress.remove_waiter(&parker);
@@ -62,7 +62,7 @@ impl Pool {
                 Drive::Busy => {
                     if target.is_done() {
                         // The call was for somebody who sits down.
-                        if called && self.is_free() {
+                        if look!(HandOn, called && self.is_free()) {
                             progress.hand_off();
                         }
                         return true;
