@@ -53,7 +53,7 @@ impl<'a> ProgressThread<'a> {
             let Some(mut driving) = driving else {
                 match (notified, alone) {
                     (true, _) => self.sleep_beside_others(),
-                    (false, true) => self.sleep_until_others_drive(DeepSleep::rule().length),
+                    (false, true) => self.sleep_until_others_drive(DeepSleep::rule().length, true),
                     (false, false) => self.rest(Some(self.interval())),
                 }
                 continue;
@@ -80,7 +80,7 @@ impl<'a> ProgressThread<'a> {
                 Pause::Yield => thread::yield_now(),
                 Pause::Sleep(_) if look!(NotifiedBeforeRest, progress.epoch.load(Ordering::SeqCst) != epoch) => {}
                 Pause::Sleep(_) if calm => self.rest(None),
-                Pause::Sleep(longest) if longest > self.interval() => self.sleep_until_others_drive(longest),
+                Pause::Sleep(longest) if longest > self.interval() => self.sleep_until_others_drive(longest, false),
                 Pause::Sleep(longest) => self.rest(Some(longest)),
             }
         }
@@ -97,14 +97,17 @@ impl<'a> ProgressThread<'a> {
         self.rest(ahead.then_some(AHEAD));
     }
 
-    /// Sleeps until somebody gets up from the progress lock, or for this long.
-    fn sleep_until_others_drive(&self, longest: Duration) {
+    /// Sleeps until somebody gets up from the progress lock, or for this long. `beside`: somebody else sat there just
+    /// now.
+    fn sleep_until_others_drive(&self, longest: Duration, beside: bool) {
         let progress = self.pool.progress();
         progress.wants_hand_off.store(true, Ordering::SeqCst);
         // Who got up before that has not called. The first look makes what the second one reads visible.
-        let _taken = progress.taken.load(Ordering::SeqCst);
+        let taken = progress.taken.load(Ordering::SeqCst);
+        // Who sat just now may have been counted before this thread last asked, and may have got up since.
+        let left = look!(LeftBeforeRest, beside && !taken);
         let disturbed = look!(DrivenBeforeRest, progress.drives.load(Ordering::Relaxed) != self.seen);
-        self.rest(Some(if disturbed { self.interval() } else { longest }));
+        self.rest(Some(if left || disturbed { self.interval() } else { longest }));
         progress.wants_hand_off.store(false, Ordering::SeqCst);
     }
 

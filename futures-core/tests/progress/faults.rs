@@ -17,6 +17,7 @@ pub(crate) enum Look {
     HandOn,
     NotifiedBeforeRest,
     DrivenBeforeRest,
+    LeftBeforeRest,
     AheadBeforeRest,
 }
 
@@ -36,6 +37,7 @@ pub(crate) enum Fault {
 std::thread_local! {
     static FAULT: Cell<Option<Fault>> = const { Cell::new(None) };
     static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    static MEETING: Cell<Option<Duration>> = const { Cell::new(None) };
 }
 
 shuttle::thread_local! {
@@ -47,6 +49,7 @@ shuttle::thread_local! {
 pub(crate) fn begin(fault: Option<Fault>) {
     FAULT.set(fault);
     NOW.set(Duration::ZERO);
+    MEETING.set(None);
 }
 
 pub(crate) fn is(fault: Fault) -> bool {
@@ -56,6 +59,16 @@ pub(crate) fn is(fault: Fault) -> bool {
 /// How much the threads of this run have slept, together: no less than the time that has passed for any of them.
 pub(crate) fn now() -> Duration {
     NOW.get()
+}
+
+/// When everybody who lets time pass goes on, if they all do at once.
+pub(crate) fn meeting() -> Option<Duration> {
+    MEETING.get()
+}
+
+/// Lets everybody go on at the same time.
+pub(crate) fn meet_at(time: Duration) {
+    MEETING.set(Some(time));
 }
 
 /// A thread has slept for so long.

@@ -1,5 +1,6 @@
 //! What happens in a pool of the model: threads that submit, wait, drive, and are called back.
 
+use crate::base::deep_sleep::DeepSleep;
 use crate::base::ids::ClientNumber;
 use crate::base::latch::Latch;
 use crate::base::parker::{self, Awaited};
@@ -7,6 +8,7 @@ use crate::base::sync::thread::{self, JoinHandle, ThreadId};
 use crate::driver::command::{Command, Task};
 use crate::driver::completions::Watch;
 use crate::driver::outcome::Outcome;
+use crate::faults;
 use crate::future::handle::Handle;
 use crate::pool::progress::WaitPolicy;
 use crate::pool::progress_thread::ProgressThread;
@@ -14,6 +16,7 @@ use crate::pool::shared::Pool;
 use crate::pool::stepper::Stepper;
 use crate::pool::waiting::next_report;
 use crate::workers::{self, Arrivals, Wire};
+use shuttle::rand::{Rng, thread_rng};
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
@@ -201,6 +204,8 @@ pub(crate) fn delayed(arrivals: Arrivals) {
 
 /// A reply comes after a long silence, and something else is submitted at the same time.
 pub(crate) fn interrupting(arrivals: Arrivals) {
+    // About when those who look for messages fall into deep sleep.
+    faults::meet_at(DeepSleep::rule().after.mul_f64(thread_rng().gen_range(0.5..1.2)));
     let world = World::start(arrivals);
     let first = world.submit().promise();
     while world.wire.taken() == 0 {

@@ -114,8 +114,8 @@ pub(crate) fn work(pool: &Pool, wire: &Wire) {
         take_time();
         if faults::is(Fault::FoundLate) {
             silence.end();
+            take_time();
         }
-        take_time();
         match wire.arrivals {
             Arrivals::Announced => {
                 wire.reply(0, promise);
@@ -144,7 +144,8 @@ pub(crate) fn work_after(before: &Promise, pool: &Pool, wire: &Wire) {
 
 /// Lets a while pass, at the most long enough for everybody else to fall into deep sleep, in which no time passes here.
 pub(crate) fn take_time() {
-    let until = faults::now() + thread_rng().gen_range(0..=2) * DeepSleep::rule().after;
+    let some_time = || faults::now() + DeepSleep::rule().after.mul_f64(thread_rng().gen_range(0.0..2.0));
+    let until = faults::meeting().unwrap_or_else(some_time);
     for _ in 0..YIELDS_MAX {
         if faults::now() >= until {
             return;
