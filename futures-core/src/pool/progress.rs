@@ -22,6 +22,78 @@
 //! - Whoever sleeps on the progress lock is woken by what comes to the door, by a transport that announces arrivals,
 //!   and by what it waits for.
 //! - Wakers and callbacks are called after the progress lock is left: they may wait for another future themselves.
+//!
+//! # States of the lock
+//!
+//! The words are those of the field; today's names stand beside them. *The lock* is the progress lock (the progress
+//! lock, `Progress::guarded`), *the driver* the thread that holds it (`Driving`), *the progress thread* the pool's own
+//! (the progress thread), *a waiter* a thread that stands by, and *to notify* is `Progress::notify`.
+//!
+//! | state | how it is known | who drives |
+//! |---|---|---|
+//! | closed | `open` is false | nobody; commands wait in the inbox |
+//! | free | `open` is true, `taken` false | nobody; the next thread that submits, waits, or is woken |
+//! | held | `taken` is true | the driver |
+//! | asleep | `taken` and `asleep` are true | the driver, which sleeps at `sleeper` |
+//! | over | `open` is false, `Guarded::Over` | nobody any more; the inbox refuses commands |
+//!
+//! # Transitions
+//!
+//! | actor | transition | what it does | whom it wakes |
+//! |---|---|---|---|
+//! | progress thread, `open` | closed → free | puts the pool under the lock | one waiter |
+//! | submitting thread, `submit_here` | free → held → free | carries out its commands | as `get_up` |
+//! | submitting thread, `push_all` | finds it held | fills the inbox, tries the lock once more, notifies | as `notify` |
+//! | waiting thread, `drive_for` | free → held → free | drives until its target is done | as `get_up` |
+//! | waiting thread, `wait_for_turn` | finds it held | parks as a waiter | the next waiter, if it does not drive |
+//! | driver, `Driving::sleep` | held → asleep → held | sleeps between two turns | nobody |
+//! | driver, `Driving::tell` | held → free → held | calls wakers and callbacks without the lock | as `get_up` |
+//! | driver, `get_up` | held → free | unlocks, then looks at what came meanwhile | a waiter, else the progress thread |
+//! | driver, `break_down` | held → over | ends a pool whose driver has panicked | all waiters, progress thread |
+//! | progress thread, `serve` | free → held → free | takes a turn if nobody else does | nobody; it looks again |
+//! | progress thread, `finish` | held → over | ends the pool when all is done | nobody; all targets are done |
+//! | transport or sender, `notify` | any | adds 1 to `epoch` | the sleeping driver; if free, the progress thread |
+//! | listener, `add_interest` | any | adds 1 to `interested` | the progress thread |
+//!
+//! # Shared variables
+//!
+//! | variable | field's word | written by | memory order |
+//! |---|---|---|---|
+//! | `taken` | locked | driver | Release to lock: who does not see it tries in vain; SeqCst to unlock |
+//! | `epoch`; `seen_epoch` of the last turn | epoch | whoever notifies; driver | SeqCst; under the lock |
+//! | `asleep`, `sleeper` | driver's parker | driver | SeqCst; a mutex |
+//! | `Inbox::occupied` | queue not empty | submitting threads, driver | SeqCst |
+//! | `waiters`, `waiter_count` | waiters and their number | waiters, whoever unlocks | a mutex; SeqCst |
+//! | `interested` | interest count | listeners, driver | SeqCst |
+//! | `wants_hand_off` | deep sleep of the progress thread | progress thread | SeqCst |
+//! | `drives` | turns of other threads | driver, before `taken` is cleared | Relaxed, seen through `taken` |
+//! | `progress_thread_polls` | progress thread looks soon | progress thread | SeqCst |
+//! | `ahead` | workers have tasks ahead | whoever unlocks, progress thread | SeqCst |
+//!
+//! # Looks
+//!
+//! Each look closes a gap: one thread writes and then looks at what another writes, which then looks at what the first
+//! has written. At least one of them sees the other. That needs SeqCst on all four, because acquire and release let a
+//! look overtake the write before it. The names are those in the code (`look!`).
+//!
+//! | look | after this thread has | while another has | without it |
+//! |---|---|---|---|
+//! | `InboxAfterUnlock` | cleared `taken` | filled the inbox, found it held | its command waits a little |
+//! | `NotifiedAfterUnlock` | cleared `taken` | added to `epoch`, found it held and awake | a wake-up is lost |
+//! | `WaitersAfterUnlock` | cleared `taken` | become a waiter | waiters rely on the progress thread |
+//! | `InterestAfterUnlock` | cleared `taken` | added to `interested` | wakers and callbacks wait a little |
+//! | `SuccessionAfterUnlock` | counted in `drives`, cleared `taken` | set `wants_hand_off` | a wake-up is lost |
+//! | `DrivenBeforeRest` | set `wants_hand_off` | counted in `drives`, cleared `taken` | the next look comes a little later |
+//! | `LeftBeforeRest` | found the lock held, set `wants_hand_off` | cleared `taken`, counted earlier | a wake-up is lost |
+//! | `FreeBeforePark` | become a waiter | cleared `taken` | waiters rely on the progress thread |
+//! | `HandOn` | been woken, and done | become a waiter | a waiter is woken a little later |
+//! | `NotifiedBeforeSleep` | set `asleep` | added to `epoch` | a wake-up is lost |
+//! | `NotifiedSinceLastTurn` | slept | notified, a little before its message | the next sleep is a deep one |
+//! | `NotifiedBeforeRest` | cleared `taken`, as progress thread | added to `epoch`, found it held | a wake-up is lost |
+//! | `AheadBeforeRest` | cleared `progress_thread_polls` | set `ahead` | nobody looks for what is held back |
+//!
+//! `tests/progress` runs this protocol under a model checker. It leaves out each look, and shows what the last column
+//! says.
 
 use crate::base::backoff::{Backoff, Pause};
 use crate::base::parker::Parker;
