@@ -4,11 +4,11 @@ use crate::base::ids::ClientNumber;
 use crate::driver::promise::Callback;
 
 #[derive(Default)]
-pub(crate) struct ClientCallbacks;
+pub(crate) struct ClientCallbacks(());
 
 impl ClientCallbacks {
     pub(crate) fn without_pool() -> Self {
-        ClientCallbacks
+        ClientCallbacks(())
     }
 
     pub(crate) fn call(&self, _client: ClientNumber, callback: Callback) {
