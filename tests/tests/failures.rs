@@ -208,7 +208,7 @@ fn a_program_that_would_not_notice_a_loss_is_refused() {
     let Some(launch) = alone("no-liveness") else { return };
     let (outcome, mpi) = (launch.run(), harness::mpi());
     let said = if mpi.kind == harness::Kind::OpenMpi && mpi.version.0 == 4 {
-        "configuration true: life_line(false) comes too late"
+        "configuration true: liveness(false) comes too late"
     } else {
         "square 49"
     };

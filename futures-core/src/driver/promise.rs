@@ -65,7 +65,7 @@ pub(crate) enum Listener {
     Report {
         completions: Arc<CompletionQueue>,
         token: usize,
-        /// Whether whoever looks at the watch does not drive this future's pool.
+        /// Whether the thread that takes from the queue does not drive this future's pool.
         interested: bool,
     },
 }
@@ -234,7 +234,7 @@ impl Promise {
         notices.list.extend(callbacks.into_iter().map(|callback| Notice::Call(self.client, callback)));
     }
 
-    /// Calls all who sleep and reports to watches; wakers are added to `notices`, and the rest is returned.
+    /// Calls all who sleep and reports to completion queues; wakers are added to `notices`, and the rest is returned.
     pub(crate) fn settle(self: &Arc<Self>, notices: &mut Notices) -> Settled {
         let Some(listeners) = self.lock().take() else { return Settled::default() };
         let Listeners { roster, mut sleepers, sources, interested } = *listeners;

@@ -26,7 +26,7 @@ impl Driver {
         self.boot.is_decided() && !self.has_timers() && self.recalls.is_empty()
     }
 
-    /// Whether nothing is to be done before the transport or somebody at the door calls, after a long silence.
+    /// Whether nothing is to be done before the transport or a command wakes the driver, after a long silence.
     pub(crate) fn is_called(&self) -> bool {
         self.is_calm() && self.transport.as_ref().is_some_and(|transport| transport.wakes_from_deep_sleep())
     }

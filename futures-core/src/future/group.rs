@@ -202,7 +202,7 @@ fn distinct<T>(futures: impl IntoIterator<Item: Borrow<Future<T>>>) -> Vec<Futur
     futures.filter(|future| seen.insert(Arc::as_ptr(future.promise()).addr())).collect()
 }
 
-/// A watch to which futures report, each by its place, until it is dropped.
+/// A queue to which futures report, each by its place, until it is dropped.
 struct Observed {
     completions: Arc<CompletionQueue>,
     /// None in the place of a future that has reported.
@@ -218,9 +218,8 @@ impl Observed {
         let completions = Arc::new(CompletionQueue::default());
         let mut pending = futures.iter().filter(|future| !future.done()).map(|future| &future.handle().pool);
         let pool = pending.next().filter(|first| pending.all(|other| Arc::ptr_eq(first, other))).map(Arc::clone);
-        let listen = |(token, future): (usize, &Future<T>)| {
-            Some(future.handle().completions(&completions, token, pool.is_none()))
-        };
+        let listen =
+            |(token, future): (usize, &Future<T>)| Some(future.handle().report_to(&completions, token, pool.is_none()));
         let listening = futures.iter().enumerate().map(listen).collect();
         Observed { listening, completions, left: futures.len(), pool }
     }

@@ -86,8 +86,8 @@ impl Handle {
     }
 
     /// Reports to `completions` by this token when the future is done, unless what is returned has been dropped: now,
-    /// if it is. `interested` says that whoever looks at the watch does not drive this future's pool.
-    pub(crate) fn completions(&self, completions: &Arc<CompletionQueue>, token: usize, interested: bool) -> Listening {
+    /// if it is. `interested` says that the thread that takes from the queue does not drive this future's pool.
+    pub(crate) fn report_to(&self, completions: &Arc<CompletionQueue>, token: usize, interested: bool) -> Listening {
         let mut listeners = self.promise.listen();
         let key = if self.is_done() {
             drop(listeners);

@@ -1,4 +1,4 @@
-//! Whoever sits at a pool's progress lock: looks, drives, sleeps, and leaves it so that nothing is forgotten.
+//! The thread that holds the progress lock: it looks, drives, sleeps, and unlocks so that nothing is forgotten.
 
 use super::progress::{
     ARRIVALS_PER_LOOK, Driven, Guarded, LOOKS_PER_CLOCK, PROGRESS_THREAD_INTERVAL, SUBMISSIONS_PER_LOOK, lock,
@@ -18,10 +18,10 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The progress lock, taken.
+/// The progress lock, held.
 pub(super) struct Driving<'a> {
     pub(super) pool: &'a Pool,
-    /// None while it is left for a moment, and at the end.
+    /// None while the lock is given up for a moment, and at the end.
     pub(super) guard: Option<MutexGuard<'a, Guarded>>,
     /// A panic that was under way before is not one of the pool.
     pub(super) panicking: bool,
@@ -34,7 +34,7 @@ pub(super) enum Drive {
     Done,
     /// The deadline has passed.
     TimedOut,
-    /// Somebody else drives, or nobody can.
+    /// Another thread drives, or no thread can.
     Busy,
     /// The progress thread has to end the pool.
     Finished,
@@ -45,7 +45,7 @@ pub(super) enum Drive {
 pub(super) struct Looked {
     /// Whether anything had come.
     pub(super) moved: bool,
-    /// Whether somebody had rung since the look before: what was announced may still be on its way.
+    /// Whether there was a notification since the look before: what was announced may still be on its way.
     pub(super) notified_before: bool,
 }
 
@@ -53,7 +53,7 @@ impl Driving<'_> {
     pub(super) fn driven(&mut self) -> &mut Driven {
         match self.guard.as_deref_mut() {
             Some(Guarded::Open(driven)) => driven,
-            _ => unreachable!("whoever sits has something to drive"),
+            _ => unreachable!("the driver has something to drive"),
         }
     }
 
@@ -89,7 +89,7 @@ impl Driving<'_> {
         let notified = wait_policy.backoff.is_none();
         let mut looks = 0;
         loop {
-            // What an announcing transport has announced is dealt with at once, or nobody would look for it.
+            // What an announcing transport has announced is dealt with at once, or no thread would look for it.
             let arrivals = Cell::new(0);
             let Looked { moved, notified_before } = self.look_until(|| {
                 arrivals.set(arrivals.get() + 1);
@@ -131,7 +131,7 @@ impl Driving<'_> {
         }
     }
 
-    /// Sleeps on the progress lock until something has come, or `target` has happened.
+    /// Sleeps with the lock until something has come, or `target` has happened.
     fn sleep(&mut self, target: &dyn Awaited, longest: Option<Duration>) {
         let progress = self.pool.progress();
         let parker = Parker::of_this_thread();
@@ -140,7 +140,7 @@ impl Driving<'_> {
         }
         *lock(&progress.sleeper) = Some(Arc::clone(&parker));
         progress.asleep.store(true, Ordering::SeqCst);
-        // Who rang before that has not seen that this thread sleeps.
+        // A thread that notified before that has not seen that this one sleeps.
         if !look!(NotifiedBeforeSleep, self.is_notified()) {
             parker.park(longest);
         }
@@ -148,12 +148,12 @@ impl Driving<'_> {
         *lock(&progress.sleeper) = None;
     }
 
-    /// Whether somebody has rung since the last look.
+    /// Whether there was a notification since the last look.
     fn is_notified(&mut self) -> bool {
         self.pool.progress().epoch.load(Ordering::SeqCst) != self.driven().seen_epoch
     }
 
-    /// Leaves the progress lock for as long as wakers and callbacks are called; afterwards somebody else may sit there.
+    /// Calls wakers and callbacks without the lock; afterwards another thread may hold it.
     fn tell(&mut self) {
         let (pool, progress_thread) = (self.pool, self.progress_thread);
         self.leave();
@@ -162,7 +162,7 @@ impl Driving<'_> {
         }
     }
 
-    /// Gets up, and sees to it that nothing is forgotten.
+    /// Unlocks, and sees to it that nothing is forgotten.
     fn leave(&mut self) {
         let mut notices = Notices::default();
         if panic::catch_unwind(AssertUnwindSafe(|| self.get_up(&mut notices))).is_err() {
@@ -181,12 +181,12 @@ impl Driving<'_> {
             let (seen_epoch, finished) = (driven.seen_epoch, driven.stepper.is_finished());
             let (timed, has_ahead) = (driven.stepper.has_timers(), driven.stepper.has_ahead());
             if !self.progress_thread {
-                // Nobody else writes there now.
+                // No other thread writes there now.
                 progress.drives.store(progress.drives.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
             }
             progress.taken.store(false, Ordering::SeqCst);
             drop(guard);
-            // What was left at the door meanwhile had no chance to find the progress lock free.
+            // Commands that came while this thread held the lock could not be carried out by their senders.
             if look!(InboxAfterUnlock, self.pool.inbox().has_commands())
                 && let Some(mut again) = self.pool.try_drive(self.progress_thread)
             {
@@ -225,7 +225,7 @@ impl Driving<'_> {
     fn break_down(&mut self) {
         let progress = self.pool.progress();
         progress.open.store(false, Ordering::SeqCst);
-        // The panic may have come while the progress lock was being left.
+        // The panic may have come while the lock was being given up.
         let mut guard = self.guard.take().unwrap_or_else(|| lock(&progress.guarded));
         let mut guarded = mem::replace(&mut *guard, Guarded::Over);
         progress.taken.store(false, Ordering::SeqCst);
@@ -242,7 +242,7 @@ impl Driving<'_> {
         self.pool.tell(notices);
     }
 
-    /// Takes the pool off the progress lock for good.
+    /// Takes the pool from under the lock for good.
     pub(super) fn finish(mut self) -> Option<Stepper> {
         let progress = self.pool.progress();
         progress.open.store(false, Ordering::SeqCst);

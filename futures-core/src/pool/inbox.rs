@@ -1,4 +1,4 @@
-//! The door to a pool: commands that nobody has taken yet.
+//! The commands to a pool that no thread has taken yet.
 
 use crate::base::ids::ClientNumber;
 use crate::base::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +27,7 @@ impl Inbox {
         Inbox { commands: Mutex::new(Commands::Waiting(Vec::new())), occupied: AtomicBool::new(false) }
     }
 
-    /// Leaves commands there, which are made one after the other while nobody else leaves any; whom to tell that they
+    /// Adds commands, which are made one after the other while no other thread adds any; whom to tell that they
     /// are refused is added to `notices`.
     pub(crate) fn leave(&self, commands: impl IntoIterator<Item = Command>, notices: &mut Notices) {
         let mut waiting = self.lock();

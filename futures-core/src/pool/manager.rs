@@ -250,7 +250,7 @@ fn run(plan: Plan, pool: &Arc<Pool>, boot: Arc<Boot>, registry: &'static Registr
     }
 }
 
-/// Closes the door of the pool if the manager's thread panics, so that nobody waits for what will never come.
+/// Closes the inbox of the pool if the manager's thread panics, so that no thread waits for what will never come.
 struct EndOnPanic<'a>(&'a Pool);
 
 impl Drop for EndOnPanic<'_> {

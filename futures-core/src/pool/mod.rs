@@ -1,4 +1,4 @@
-//! Who drives a pool, and how nothing is forgotten: its door, its seat, its threads and its callbacks.
+//! Which thread drives a pool, and how nothing is forgotten: inbox, progress lock, threads and callbacks.
 
 pub(crate) mod callbacks;
 mod driving;

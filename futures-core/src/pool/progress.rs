@@ -1,33 +1,31 @@
-//! Who drives a pool: whoever waits for it, else its own thread; one at a time.
+//! The progress lock: which thread drives a pool, and who is woken when.
 //!
-//! A hand-over between threads costs more than a message, so a thread that submits moves its commands into the pool
-//! itself, and a thread that waits for a result looks for messages itself. Both have to sit at the one seat for that.
-//! Nobody waits to get it: who does not find it free leaves commands at the door, or stands by until what it waits for
-//! has happened or the progress lock is free. The pool's own thread, the progress thread, looks after everything when
-//! nobody waits.
+//! A hand-over between threads costs more than a message. So a thread that submits carries its commands into the pool
+//! itself, and a thread that waits for a result looks for messages itself. Both need the progress lock for that. No
+//! thread blocks on it: one that finds it held leaves its commands in the inbox, or parks as a waiter until its target
+//! is done or the lock is handed to it. The progress thread, the pool's own, drives when no other thread does.
 //!
-//! What makes sure that nothing is forgotten:
+//! The rules by which nothing is forgotten:
 //!
-//! - Whoever leaves the progress lock looks at the door once more after that, and whoever leaves something at the door
-//!   looks for the progress lock once more after that; one of them sees the other.
-//! - Whoever leaves the progress lock calls one of those who stand by, and whoever is called passes the call on if it
-//!   does not sit down. Whoever stands by looks for the progress lock once more before it sleeps.
-//! - Without anybody standing by, the progress thread is called if somebody is to be told who does not drive (a waker,
-//!   a callback), if something has come from a transport that announces it, or if the progress thread relies on being
-//!   called and sleeps for long: because the same one has been sitting for a while, or because nothing has happened at
-//!   all. Otherwise the progress thread looks by itself, at the latest after the longest sleep.
-//! - While workers have tasks ahead the progress thread looks now and then even where arrivals are announced: a task
-//!   may wait for a result that its worker holds back, of which nothing is announced. Whoever gets up from such a pool
-//!   says so, and calls the progress thread if it would sleep on.
-//! - Whoever sleeps on the progress lock is woken by what comes to the door, by a transport that announces arrivals,
-//!   and by what it waits for.
-//! - Wakers and callbacks are called after the progress lock is left: they may wait for another future themselves.
+//! - A thread that unlocks looks at the inbox after that; a thread that fills the inbox tries the lock after that. One
+//!   of them sees the other.
+//! - A thread that unlocks wakes one waiter. A waiter that is woken and does not drive wakes the next. A waiter tries
+//!   the lock once more before it parks.
+//! - Without waiters, the thread that unlocks wakes the progress thread in three cases: wakers or callbacks have to be
+//!   served, which no waiting thread does; a transport that announces arrivals has announced one; or the progress thread
+//!   is in deep sleep until a driver unlocks. Else the progress thread looks by itself, at the latest after its longest
+//!   sleep.
+//! - While workers have tasks ahead, the progress thread looks now and then even where arrivals are announced: a task
+//!   may wait for a result that its worker holds back, and that is announced to nobody. A driver that unlocks such a
+//!   pool says so, and wakes the progress thread if that would sleep on.
+//! - A driver that sleeps holds the lock. A new command, an announced arrival, and its own target wake it.
+//! - Wakers and callbacks are called without the lock: they may wait for another future themselves.
 //!
 //! # States of the lock
 //!
-//! The words are those of the field; today's names stand beside them. *The lock* is the progress lock (the progress
-//! lock, `Progress::guarded`), *the driver* the thread that holds it (`Driving`), *the progress thread* the pool's own
-//! (the progress thread), *a waiter* a thread that stands by, and *to notify* is `Progress::notify`.
+//! *The lock* is the mutex `Progress::guarded`, *the driver* the thread that holds it (`Driving`), *the progress thread*
+//! the pool's own (`ProgressThread`), *a waiter* a thread that is parked until its target is done or the lock is handed
+//! to it, and *to notify* is `Progress::notify`.
 //!
 //! | state | how it is known | who drives |
 //! |---|---|---|
@@ -112,59 +110,58 @@ pub(crate) struct WaitPolicy {
     pub(crate) backoff: Option<Duration>,
     /// Whether waiting threads give way early, because there are more of them than cores.
     pub(crate) crowded: bool,
-    /// The only thread, beside the progress thread, that may sit; any if there is none.
+    /// The only thread, beside the progress thread, that may drive; any if there is none.
     pub(crate) only: Option<ThreadId>,
 }
 
-/// While others drive, the progress thread looks about so often whether they still do.
+/// How often the progress thread looks whether other threads still drive: at most and at least.
 pub(super) const PROGRESS_THREAD_INTERVAL: (Duration, Duration) =
     (Duration::from_micros(200), Duration::from_millis(1));
 
-/// While others drive a pool whose workers have tasks ahead, the progress thread of a transport that announces arrivals
-/// looks about so often whether they still do.
+/// The same where arrivals are announced, while workers have tasks ahead.
 pub(super) const AHEAD: Duration = Duration::from_millis(20);
 
 /// A thread that only submits looks for replies once in so many submissions.
 pub(super) const SUBMISSIONS_PER_LOOK: u32 = 32;
 
-/// However much comes, whoever waits takes so much at once: commands, limits and deadlines are to have their turn.
+/// The most arrivals that a waiting thread takes in at once: commands, limits and deadlines have to have their turn.
 pub(super) const ARRIVALS_PER_LOOK: u32 = 256;
 
 /// A look at the clock costs more than one for messages, so it is not done each time.
 pub(super) const LOOKS_PER_CLOCK: u32 = 64;
 
-/// The place from which a pool is driven.
+/// The lock under which a pool is driven, and all that threads look at beside it.
 pub(crate) struct Progress {
     pub(super) guarded: Mutex<Guarded>,
     pub(super) wait_policy: OnceLock<WaitPolicy>,
     /// Whether there is something to drive.
     pub(super) open: AtomicBool,
-    /// Whether somebody sits.
+    /// Whether a thread drives.
     pub(super) taken: AtomicBool,
-    /// Counts what has come to the door or was announced by the transport.
+    /// Counts the notifications: of commands in the inbox, and of arrivals that the transport announces.
     pub(super) epoch: AtomicU64,
-    /// Whether the one who sits sleeps, and where.
+    /// Whether the driver sleeps, and where.
     pub(super) asleep: AtomicBool,
     pub(super) sleeper: Mutex<Option<Arc<Parker>>>,
-    /// Those who would sit down.
+    /// The threads that would drive, each where it is parked.
     pub(super) waiters: Mutex<VecDeque<Arc<Parker>>>,
     pub(super) waiter_count: AtomicUsize,
-    /// How often somebody else than the progress thread has sat.
+    /// How often another thread than the progress thread has driven.
     pub(super) drives: AtomicU64,
-    /// For how many wakers and callbacks nobody drives but the progress thread.
+    /// The number of wakers and callbacks that only the progress thread will serve.
     pub(super) interested: AtomicUsize,
-    /// Whether the progress thread sleeps until somebody gets up.
+    /// Whether the progress thread sleeps until a driver unlocks.
     pub(super) wants_hand_off: AtomicBool,
-    /// Whether somebody has got up from a pool whose workers have tasks ahead, since the progress thread last asked.
+    /// Whether a driver has unlocked a pool whose workers have tasks ahead, since the progress thread last asked.
     pub(super) ahead: AtomicBool,
-    /// Whether the progress thread looks soon without being called. Where nothing is announced it always does.
+    /// Whether the progress thread looks soon without being woken. Where nothing is announced it always does.
     pub(super) progress_thread_polls: AtomicBool,
     /// Where the progress thread sleeps.
     pub(super) progress_thread: Parker,
     pub(super) progress_thread_id: OnceLock<ThreadId>,
 }
 
-/// What there is to drive.
+/// What the lock guards.
 pub(super) enum Guarded {
     /// Nothing yet.
     Closed,
@@ -177,7 +174,7 @@ pub(super) enum Guarded {
 pub(super) struct Driven {
     pub(super) stepper: Stepper,
     pub(super) begin: Instant,
-    /// The rings that had been heard when it was looked at last.
+    /// The epoch at the last look.
     pub(super) seen_epoch: u64,
     pub(super) submissions: u32,
 }
@@ -217,7 +214,8 @@ impl Progress {
         }
     }
 
-    /// Something has come to the door or from a transport: whoever drives is to look.
+    /// Says that a command or an arrival has come: wakes the driver if it sleeps, and the progress thread if no thread
+    /// drives.
     pub(crate) fn notify(&self) {
         self.epoch.fetch_add(1, Ordering::SeqCst);
         if self.asleep.load(Ordering::SeqCst) {
@@ -234,26 +232,26 @@ impl Progress {
         self.open.load(Ordering::SeqCst)
     }
 
-    /// Calls the progress thread if it sleeps.
+    /// Wakes the progress thread if it sleeps.
     pub(crate) fn wake_progress_thread(&self) {
         self.progress_thread.unpark();
     }
 
-    /// Somebody is to be told who does not drive.
+    /// Adds a waker or a callback, which the progress thread will serve.
     pub(crate) fn add_interest(&self) {
         self.interested.fetch_add(1, Ordering::SeqCst);
         self.wake_progress_thread();
     }
 
-    /// For so many futures nobody relies on others any more: somebody has been told, or does not want to know.
+    /// Takes away the interest in so many futures: their wakers and callbacks have been served, or withdrawn.
     pub(crate) fn drop_interest(&self, count: usize) {
         if count > 0 {
             self.interested.fetch_sub(count, Ordering::SeqCst);
         }
     }
 
-    /// Somebody gets up from a pool whose workers have tasks ahead, at which somebody has to look now and then; whether
-    /// the progress thread has to be called for that.
+    /// Notes that the driver of a pool whose workers have tasks ahead unlocks; whether the progress thread has to be
+    /// woken to look there now and then.
     pub(super) fn note_ahead(&self) -> bool {
         // Mostly it is known: a look costs less than a change.
         if !self.ahead.load(Ordering::SeqCst) {
@@ -271,7 +269,7 @@ impl Progress {
         })
     }
 
-    /// Calls one of those who stand by; whether there was one.
+    /// Wakes a waiter; whether there was one.
     pub(super) fn hand_off(&self) -> bool {
         if self.waiter_count.load(Ordering::SeqCst) == 0 {
             return false;
@@ -292,10 +290,10 @@ impl Progress {
         self.waiter_count.store(waiters.len(), Ordering::SeqCst);
     }
 
-    /// Stands by no more; `false` if this thread had been called.
+    /// Takes this thread off the waiters; `false` if it had been woken.
     pub(super) fn remove_waiter(&self, parker: &Arc<Parker>) -> bool {
         let mut waiters = lock(&self.waiters);
-        let at = waiters.iter().position(|waiter_count| Arc::ptr_eq(waiter_count, parker));
+        let at = waiters.iter().position(|waiter| Arc::ptr_eq(waiter, parker));
         at.map(|at| waiters.remove(at));
         self.waiter_count.store(waiters.len(), Ordering::SeqCst);
         at.is_some()

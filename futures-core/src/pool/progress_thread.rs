@@ -1,4 +1,4 @@
-//! The pool's own thread: it drives when nobody else does, and ends the pool.
+//! The pool's own thread: it drives when no other thread does, and ends the pool.
 
 use super::driving::Looked;
 use super::progress::{AHEAD, Driven, Guarded, PROGRESS_THREAD_INTERVAL, WaitPolicy, lock};
@@ -10,7 +10,7 @@ use crate::pool::shared::Pool;
 use crate::pool::stepper::Stepper;
 use std::time::{Duration, Instant};
 
-/// The progress thread: drives a pool when nobody else does, and ends it.
+/// The progress thread: drives a pool when no other thread does, and ends it.
 pub(crate) struct ProgressThread<'a> {
     pool: &'a Pool,
     wait_policy: WaitPolicy,
@@ -19,7 +19,7 @@ pub(crate) struct ProgressThread<'a> {
 }
 
 impl<'a> ProgressThread<'a> {
-    /// Opens the progress lock to all.
+    /// Opens the pool to all threads.
     pub(crate) fn open(pool: &'a Pool, stepper: Stepper, begin: Instant, wait_policy: WaitPolicy) -> Self {
         let progress = pool.progress();
         let _ = progress.wait_policy.set(wait_policy.clone());
@@ -31,7 +31,7 @@ impl<'a> ProgressThread<'a> {
         ProgressThread { pool, wait_policy, seen: 0 }
     }
 
-    /// Attends to the pool until it has come to its end, and gives it back then; `None` if its driver has panicked.
+    /// Serves the pool until it has come to its end, and gives it back then; `None` if its driver has panicked.
     pub(crate) fn serve(&mut self) -> Option<Stepper> {
         let progress = self.pool.progress();
         let mut pace =
@@ -71,7 +71,7 @@ impl<'a> ProgressThread<'a> {
             }
             let pause = driving.driven().pause(&mut pace, notified);
             if notified {
-                // Before anybody else sits.
+                // Before another thread drives.
                 progress.progress_thread_polls.store(!calm, Ordering::SeqCst);
             }
             drop(driving);
@@ -86,32 +86,31 @@ impl<'a> ProgressThread<'a> {
         }
     }
 
-    /// Sleeps while others drive a pool whose arrivals are announced: until called, or not for long if workers had
-    /// tasks ahead when somebody last got up.
+    /// Sleeps while other threads drive a pool whose arrivals are announced: until woken, or not for long if workers had
+    /// tasks ahead when a driver last unlocked.
     fn sleep_beside_others(&self) {
         let progress = self.pool.progress();
-        // Whoever gets up now either sees the first or is seen by the second.
+        // A driver that unlocks now either sees the first or is seen by the second.
         progress.progress_thread_polls.store(false, Ordering::SeqCst);
         let ahead = look!(AheadBeforeRest, progress.ahead.swap(false, Ordering::SeqCst));
         progress.progress_thread_polls.store(ahead, Ordering::SeqCst);
         self.rest(ahead.then_some(AHEAD));
     }
 
-    /// Sleeps until somebody gets up from the progress lock, or for this long. `beside`: somebody else sat there just
-    /// now.
+    /// Sleeps until a driver unlocks, or for this long. `beside`: another thread drove just now.
     fn sleep_until_others_drive(&self, longest: Duration, beside: bool) {
         let progress = self.pool.progress();
         progress.wants_hand_off.store(true, Ordering::SeqCst);
-        // Who got up before that has not called. The first look makes what the second one reads visible.
+        // A driver that unlocked before that has woken nobody. The first look makes what the second one reads visible.
         let taken = progress.taken.load(Ordering::SeqCst);
-        // Who sat just now may have been counted before this thread last asked, and may have got up since.
+        // That driver may have been counted before this thread last asked, and may have unlocked since.
         let left = look!(LeftBeforeRest, beside && !taken);
         let disturbed = look!(DrivenBeforeRest, progress.drives.load(Ordering::Relaxed) != self.seen);
         self.rest(Some(if left || disturbed { self.interval() } else { longest }));
         progress.wants_hand_off.store(false, Ordering::SeqCst);
     }
 
-    /// Sleeps until called, or for this long.
+    /// Sleeps until woken, or for this long.
     fn rest(&self, longest: Option<Duration>) {
         self.pool.progress().progress_thread.park(longest);
     }

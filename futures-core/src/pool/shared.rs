@@ -16,7 +16,7 @@ use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// A pool: its door, the place from which it is driven, its callbacks, and the numbers that it gives.
+/// A pool: its inbox, its progress lock, its callbacks, and the numbers that it gives.
 pub(crate) struct Pool {
     inbox: Arc<Inbox>,
     progress: Progress,
@@ -53,7 +53,7 @@ impl Pool {
     /// Opens a new client.
     pub(crate) fn open(&self, latch: Arc<Latch>) -> ClientNumber {
         let mut number = ClientNumber(0);
-        // Made at the door, so that the numbers arrive in their order.
+        // Made under the lock of the inbox, so that the numbers arrive in their order.
         let command = iter::once_with(|| {
             number = ClientNumber(self.next_client.fetch_add(1, Ordering::Relaxed));
             Command::Open(number, latch)
@@ -64,22 +64,22 @@ impl Pool {
         number
     }
 
-    /// The door.
+    /// The commands that wait.
     pub(crate) fn inbox(&self) -> &Arc<Inbox> {
         &self.inbox
     }
 
-    /// Where the pool is driven from.
+    /// The lock under which the pool is driven.
     pub(crate) fn progress(&self) -> &Progress {
         &self.progress
     }
 
-    /// Carries out a command, or leaves it to whoever drives the pool.
+    /// Carries out a command, or leaves it to the thread that drives the pool.
     pub(crate) fn push(&self, command: Command) {
         self.push_all([command]);
     }
 
-    /// Carries out several commands at once, or leaves them to whoever drives the pool.
+    /// Carries out several commands at once, or leaves them to the thread that drives the pool.
     pub(crate) fn push_all(&self, commands: impl IntoIterator<Item = Command>) {
         let Err(commands) = self.submit_here(commands.into_iter()) else { return };
         let mut notices = Notices::default();
@@ -90,7 +90,7 @@ impl Pool {
         }
     }
 
-    /// Closes the door: what was left there and what comes later is refused for this reason.
+    /// Closes the inbox: what is in it and what comes later is refused for this reason.
     pub(crate) fn end(&self, reason: Error) {
         let mut notices = Notices::default();
         self.inbox.end(reason, &mut notices);
@@ -102,7 +102,7 @@ impl Pool {
         let done = Arc::new(Latch::default());
         self.push(Command::CancelAll(client, Arc::clone(&done)));
         if !self.progress.is_open() {
-            // Until the workers are there nobody takes commands, and all tasks are still among them.
+            // Until the workers are there no thread takes commands, and all tasks are still among them.
             let promises = self.inbox.submitted_by(client);
             promises.iter().filter(|promise| promise.cancel()).for_each(|promise| self.tell_of_cancellation(promise));
         }

@@ -80,7 +80,7 @@ impl Stepper {
         moved
     }
 
-    /// Carries out commands, after those that were left at the door before. What is to be sent waits for company,
+    /// Carries out commands, after those that are in the inbox. What is to be sent waits for company,
     /// unless there are several commands.
     pub(crate) fn carry_out(&mut self, commands: impl Iterator<Item = Command>, now: impl Fn() -> Duration) {
         self.take_commands(&now);
@@ -97,7 +97,7 @@ impl Stepper {
         }
     }
 
-    /// Carries out what was left at the door; whether there was anything.
+    /// Carries out what is in the inbox; whether there was anything.
     fn take_commands(&mut self, now: impl Fn() -> Duration) -> bool {
         let any = self.inbox.take(&mut self.commands);
         if any {

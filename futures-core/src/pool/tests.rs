@@ -186,15 +186,15 @@ fn idle(wakes_from_deep_sleep: bool) -> Idle {
     let looks = Arc::new(AtomicUsize::new(0));
     let ready = Some(message::ready(&Ready { host: "here".to_owned(), process: 1 }));
     let transport = Counting { ready, looks: Arc::clone(&looks), wakes_from_deep_sleep };
-    let door = Arc::new(OnceLock::new());
-    let at_the_door = Arc::clone(&door);
+    let made = Arc::new(OnceLock::new());
+    let given = Arc::clone(&made);
     let (executor, manager) = executor_with(move |notify| {
-        let _ = at_the_door.set(notify.clone());
+        let _ = given.set(notify.clone());
         Box::new(transport)
     });
     executor.bootup(true).expect("the worker is ready");
     thread::sleep(Duration::from_secs(1));
-    let notify = door.get().expect("the transport has been made").clone();
+    let notify = made.get().expect("the transport has been made").clone();
     Idle { executor, manager, looks, notify }
 }
 

@@ -1,4 +1,4 @@
-//! How threads that wait and threads that submit come to a pool's progress lock.
+//! How threads that wait and threads that submit come to the progress lock of a pool.
 
 use super::driving::{Drive, Driving};
 use super::progress::Guarded;
@@ -14,7 +14,7 @@ use std::sync::TryLockError;
 use std::time::Instant;
 
 impl Pool {
-    /// Waits until `target` has happened, or until the deadline, and drives the pool meanwhile if nobody else does;
+    /// Waits until `target` has happened, or until the deadline, and drives the pool meanwhile if no other thread does;
     /// whether it has happened.
     pub(crate) fn wait_for(&self, target: &dyn Awaited, deadline: Option<Instant>) -> bool {
         if target.is_done() {
@@ -49,19 +49,19 @@ impl Pool {
                 continue;
             }
             progress.add_waiter(&parker);
-            // Whoever left the progress lock before that has not seen this thread.
+            // A driver that unlocked before that has not seen this waiter.
             if !look!(FreeBeforePark, self.is_free()) {
                 parker.park(left);
             }
             let called = !progress.remove_waiter(&parker);
             match self.drive_for(target, deadline) {
-                // Whoever gets up calls the next.
+                // The thread that unlocks wakes the next.
                 Drive::Done => return true,
                 Drive::TimedOut => return target.is_done(),
                 Drive::Finished => return parker::wait_for(target, deadline),
                 Drive::Busy => {
                     if target.is_done() {
-                        // The call was for somebody who sits down.
+                        // The wake-up was for a thread that drives.
                         if look!(HandOn, called && self.is_free()) {
                             progress.hand_off();
                         }
@@ -83,12 +83,12 @@ impl Pool {
         let Some(driving) = self.try_drive(false) else { return Err(commands) };
         match harmlessly(|| driving.submit(&mut commands)) {
             Some(()) => Ok(()),
-            // The door refuses what is left of them.
+            // The inbox refuses what is left of them.
             None => Err(commands),
         }
     }
 
-    /// Looks after what was left at the door, if the progress lock is free; whether it was.
+    /// Carries out what is in the inbox, if the progress lock is free; whether it was.
     pub(crate) fn serve_inbox(&self) -> bool {
         if !self.progress().admits_this_thread() {
             return false;
@@ -110,7 +110,7 @@ impl Pool {
         self.progress().open.load(Ordering::SeqCst) && !self.progress().taken.load(Ordering::SeqCst)
     }
 
-    /// Does some work while nobody drives the pool, in the thread that calls.
+    /// Does some work while no thread drives the pool, in the thread that calls.
     pub(crate) fn undisturbed<R>(&self, work: impl FnOnce() -> R) -> R {
         let _sitting = loop {
             match self.try_drive(false) {
@@ -134,7 +134,7 @@ impl Pool {
         if !matches!(*guard, Guarded::Open(_)) {
             return None;
         }
-        // Who does not see it yet does no more than to try in vain.
+        // A thread that does not see it yet only tries in vain.
         progress.taken.store(true, Ordering::Release);
         Some(Driving { pool: self, guard: Some(guard), panicking: thread::panicking(), progress_thread })
     }

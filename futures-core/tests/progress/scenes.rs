@@ -6,7 +6,7 @@ use crate::base::latch::Latch;
 use crate::base::parker::{self, Awaited};
 use crate::base::sync::thread::{self, JoinHandle, ThreadId};
 use crate::driver::command::{Command, Task};
-use crate::driver::completions::Watch;
+use crate::driver::completions::CompletionQueue;
 use crate::driver::outcome::Outcome;
 use crate::faults;
 use crate::future::handle::Handle;
@@ -77,10 +77,10 @@ impl World {
         let stepper = Stepper::new(Arc::clone(pool.inbox()), Arc::clone(&wire), pool.teller());
         let (of_thread, opens, goes_on) = (Arc::clone(&pool), Arc::clone(&opened), Arc::clone(&attended));
         let progress_thread = thread::spawn(move || {
-            let mut attendant = ProgressThread::open(&of_thread, stepper, Instant::now(), wait_policy);
+            let mut progress_thread = ProgressThread::open(&of_thread, stepper, Instant::now(), wait_policy);
             opens.open();
             see(&*goes_on);
-            attendant.attend().expect("no driver has panicked").finish();
+            progress_thread.serve().expect("no driver has panicked").finish();
         });
         let (of_worker, far_end) = (Arc::clone(&pool), Arc::clone(&wire));
         let worker = thread::spawn(move || workers::work(&of_worker, &far_end));
@@ -235,11 +235,11 @@ pub(crate) fn cancelling(arrivals: Arrivals) {
 /// A thread waits for the next of several futures to be done.
 pub(crate) fn collecting(arrivals: Arrivals) {
     let world = World::start(arrivals);
-    let watch = Arc::new(Watch::default());
+    let completions = Arc::new(CompletionQueue::default());
     let handles = [world.submit(), world.submit()];
     let _listening: Vec<_> =
-        handles.iter().enumerate().map(|(token, handle)| handle.watch(&watch, token, false)).collect();
-    let mut seen: Vec<_> = handles.iter().map_while(|_| next_report(&watch, Some(&*world.pool), None)).collect();
+        handles.iter().enumerate().map(|(token, handle)| handle.report_to(&completions, token, false)).collect();
+    let mut seen: Vec<_> = handles.iter().map_while(|_| next_report(&completions, Some(&*world.pool), None)).collect();
     seen.sort_unstable();
     assert_eq!(seen, [0, 1]);
     world.end();

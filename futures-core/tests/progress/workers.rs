@@ -119,14 +119,14 @@ pub(crate) fn work(pool: &Pool, wire: &Wire) {
         match wire.arrivals {
             Arrivals::Announced => {
                 wire.reply(0, promise);
-                pool.progress().ring();
+                pool.progress().notify();
             }
             Arrivals::HeldBack => wire.reply(0, promise),
             // In the order of `MpiLink::send`.
             Arrivals::LookedFor => {
                 wire.reply(thread_rng().gen_range(0..=LATE_LOOKS_MAX), promise);
                 if silence.end() {
-                    pool.progress().ring();
+                    pool.progress().notify();
                 }
             }
         }
@@ -138,7 +138,7 @@ pub(crate) fn work_after(before: &Promise, pool: &Pool, wire: &Wire) {
     while let Some(promise) = wire.next_task() {
         assert!(parker::wait_for(before, None));
         wire.reply(0, promise);
-        pool.progress().ring();
+        pool.progress().notify();
     }
 }
 

@@ -159,7 +159,7 @@ impl MpiCommBuilder {
     futures_mpi_core::__backoff_option!();
 
     /// Whether each worker keeps a liveness connection to the root, as for
-    /// [`MpiPoolBuilder::life_line`](crate::MpiPoolBuilder::life_line); if not set, the variable `FUTURES_MPI_LIVENESS`
+    /// [`MpiPoolBuilder::liveness`](crate::MpiPoolBuilder::liveness); if not set, the variable `FUTURES_MPI_LIVENESS`
     /// decides, else there are liveness connections.
     pub fn liveness(mut self, wanted: bool) -> Self {
         self.liveness = Some(if wanted { Setting::Automatic } else { Setting::Off });

@@ -268,7 +268,7 @@ fn check_loss_is_noticed(given: Option<Setting>) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "life_line(false) comes too late: Open MPI has been told at its start to let the others live when a worker is \
+        "liveness(false) comes too late: Open MPI has been told at its start to let the others live when a worker is \
          lost, which nobody would notice without liveness connections; set {}=0 in the program's environment instead, or leave \
          out --enable-recovery if it was you who asked for it",
         Setting::VARIABLE

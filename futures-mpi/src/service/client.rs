@@ -73,12 +73,12 @@ pub(crate) fn transport(
     };
     let inner = MpiTransport::spawned(workers).map_err(|error| broken(not_connected(address, &error.to_string())))?;
     let liveness = liveness::watch(liveness, Reach::Network, notify);
-    let has_life_lines = liveness.is_some();
+    let has_liveness = liveness.is_some();
     let inner = inner.with_liveness(liveness);
     line.set_nonblocking(true).map_err(|error| broken(not_connected(address, &error.to_string())))?;
     let lost = VecDeque::new();
     let (inner, next_look) = (Box::new(inner), Instant::now());
-    Ok(Box::new(Client { inner, line, has_life_lines, gone: false, lost, next_look }))
+    Ok(Box::new(Client { inner, line, has_liveness, gone: false, lost, next_look }))
 }
 
 /// The transport of MPI, and beside it the socket by whose end client and group notice that the other is gone.
@@ -87,7 +87,7 @@ struct Client {
     /// To the first worker of the group.
     line: TcpStream,
     /// Whether each worker has a liveness connection, by which it is noticed whether that one is gone.
-    has_life_lines: bool,
+    has_liveness: bool,
     /// Whether the first worker is gone.
     gone: bool,
     /// The losses that are not told yet.
@@ -107,7 +107,7 @@ impl Client {
         let alive = matches!(self.line.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
         if !alive {
             self.gone = true;
-            let count = if self.has_life_lines { 1 } else { self.inner.workers() };
+            let count = if self.has_liveness { 1 } else { self.inner.workers() };
             let loss = |number| Arrival::Lost(WorkerNumber(number), "the group of workers has ended".to_owned());
             self.lost = (0..count as u32).map(loss).collect();
         }
@@ -153,7 +153,7 @@ impl Transport for Client {
     }
 
     fn close(mut self: Box<Self>, limit: Duration) -> Result<(), String> {
-        if self.gone && !self.has_life_lines {
+        if self.gone && !self.has_liveness {
             // Nobody is there to say goodbye to, and MPI would wait for them.
             return Ok(());
         }

@@ -101,10 +101,10 @@ impl Transport for Replacing {
 }
 
 /// Whether lost workers can be replaced here; if not, why, and what to do.
-pub(crate) fn check(started: &Started, has_life_lines: bool) -> Result<(), String> {
-    if !has_life_lines {
+pub(crate) fn check(started: &Started, has_liveness: bool) -> Result<(), String> {
+    if !has_liveness {
         return Err(
-            "without liveness connections nobody notices that a worker is lost (FUTURES_MPI_LIVENESS, `life_line`)"
+            "without liveness connections nobody notices that a worker is lost (FUTURES_MPI_LIVENESS, `liveness`)"
                 .to_owned(),
         );
     }

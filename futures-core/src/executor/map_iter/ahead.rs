@@ -55,7 +55,7 @@ impl Ahead {
         match self {
             Ahead::InOrder(chunks) => chunks.push_back(chunk),
             Ahead::AsDone(AsDone { chunks, next, completions }) => {
-                let listening = chunk.future.as_ref().map(|future| future.completions(completions, *next, false));
+                let listening = chunk.future.as_ref().map(|future| future.report_to(completions, *next, false));
                 if listening.is_none() {
                     // Without a task it is done.
                     completions.report(*next);
