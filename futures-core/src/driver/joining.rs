@@ -7,7 +7,6 @@ use crate::base::ids::{ClientNumber, TaskKey, WorkerNumber};
 use crate::driver::promise::Notice;
 use crate::error::{Error, Kind, Origin};
 use crate::scheduler::Event;
-use crate::wire::codec::Limits;
 use crate::wire::frame::Frame;
 use crate::wire::message::{self, Hello, PROTOCOL, Ready};
 use crate::wire::transport::Transport;
@@ -24,13 +23,11 @@ impl Driver {
     /// Greets the worker with the next number. `proven`: it counts as one that finishes its tasks.
     pub(super) fn greet(&mut self, number: WorkerNumber, proven: bool) {
         debug_assert_eq!(number.index(), self.workers.len(), "workers are numbered in the order of their coming");
-        let limits = Limits::of(self.options.out_of_band);
         let hello = Hello {
             protocol: PROTOCOL,
             fingerprint: self.registry.fingerprint(),
             worker: number.0,
             payload_limit_bytes: self.options.payload_limit_bytes as u64,
-            inline_bytes: limits.inline_bytes as u64,
             shutdown_limit_ms: u64::try_from(self.options.shutdown_limit.as_millis()).unwrap_or(u64::MAX),
         };
         if let Some(transport) = &mut self.transport {

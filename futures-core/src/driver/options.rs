@@ -16,8 +16,6 @@ pub struct PoolOptions {
     pub boot_limit: Duration,
     /// How long the workers may take to let go after they were told to stop.
     pub shutdown_limit: Duration,
-    /// Whether buffers travel as messages of their own.
-    pub out_of_band: bool,
     /// After how long without movement the pool is reported, if at all.
     pub watchdog: Option<Duration>,
     /// Whether lost workers are replaced.
@@ -31,7 +29,6 @@ impl Default for PoolOptions {
         PoolOptions {
             boot_limit: DEFAULT_BOOT_LIMIT,
             shutdown_limit: DEFAULT_SHUTDOWN_LIMIT,
-            out_of_band: true,
             watchdog: None,
             replace_lost_workers: false,
             payload_limit_bytes: PAYLOAD_LIMIT_BYTES,

@@ -47,8 +47,8 @@ struct Preparation {
 impl Client {
     /// A client of this pool.
     pub(super) fn new(manager: Arc<Manager>, options: Decided, owns_pool: bool) -> Self {
-        let Decided { pool, mut setup, prefetch } = options;
-        setup.out_of_band = Some(pool.out_of_band).filter(|wanted| *wanted != manager.options().out_of_band);
+        let Decided { pool, setup, prefetch } = options;
+        let limits = Limits { payload_bytes: pool.payload_limit_bytes, ..Limits::of(!setup.in_band) };
         let preparation = (!setup.is_empty()).then(|| Preparation {
             first_use: Once::new(),
             setup: Mutex::new(setup),
@@ -58,7 +58,6 @@ impl Client {
         let drained = Arc::new(Latch::default());
         let number = manager.pool().open(Arc::clone(&drained));
         let closed = AtomicBool::new(false);
-        let limits = Limits { payload_bytes: pool.payload_limit_bytes, ..Limits::of(pool.out_of_band) };
         Client { manager, number, drained, closed, owns_pool, limits, prefetch, preparation }
     }
 

@@ -118,10 +118,6 @@ impl Manager {
         Stepper::new(inbox, self.registry, boot, self.options, self.pool.teller())
     }
 
-    pub(crate) fn options(&self) -> &PoolOptions {
-        &self.options
-    }
-
     /// Starts the pool, unless it has been started or ended before.
     pub fn start(&self) {
         if self.started.load(Ordering::Acquire) {

@@ -44,9 +44,6 @@ pub(crate) struct Hello {
     pub(crate) worker: u32,
     /// The largest result that the worker may send, in bytes.
     pub(crate) payload_limit_bytes: u64,
-    /// From which length on the worker sends buffers as attachments, in bytes, unless the setup of an executor says
-    /// otherwise.
-    pub(crate) inline_bytes: u64,
     /// How long the manager will wait for the worker's goodbye, in milliseconds.
     pub(crate) shutdown_limit_ms: u64,
 }

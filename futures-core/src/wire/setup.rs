@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 /// The preparations for one executor, in the order in which a worker makes them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Setup {
-    /// Whether buffers in the results of its tasks travel as messages of their own; none: as the greeting says.
-    pub(crate) out_of_band: Option<bool>,
+    /// Whether buffers in the results of its tasks travel among the encoded bytes, not as messages of their own.
+    pub(crate) in_band: bool,
     /// The working directory to enter.
     pub(crate) directory: Option<String>,
     /// Environment variables to set.

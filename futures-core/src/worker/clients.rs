@@ -55,7 +55,7 @@ impl Clients {
             setup.variables.iter().for_each(|(name, value)| set(name, value));
         }
         let globals = Arc::new(setup.globals);
-        let limits = Limits { payload_bytes: limits.payload_bytes, ..setup.out_of_band.map_or(limits, Limits::of) };
+        let limits = Limits { payload_bytes: limits.payload_bytes, ..Limits::of(!setup.in_band) };
         if let Some(initializer) = &setup.initializer {
             let scope = Scope::open();
             scope.show(&globals);

@@ -136,7 +136,7 @@ impl<'a, C: Clock> Worker<'a, C> {
         }
         self.limits = Limits {
             payload_bytes: usize::try_from(hello.payload_limit_bytes).unwrap_or(usize::MAX),
-            inline_bytes: usize::try_from(hello.inline_bytes).unwrap_or(usize::MAX),
+            ..Limits::default()
         };
         self.shutdown_limit = Duration::from_millis(hello.shutdown_limit_ms);
         link.send(message::ready(&Ready { host: self.place.host.to_owned(), process: std::process::id() }));

@@ -163,12 +163,12 @@ impl CommonOptions {
         let pool = PoolOptions {
             boot_limit: read::boot_limit(self.boot_limit)?,
             shutdown_limit: read::shutdown_limit(self.shutdown_limit)?,
-            out_of_band: read::out_of_band(self.out_of_band)?,
             watchdog: read::watchdog(self.watchdog)?,
             replace_lost_workers: read::replace_lost_workers(self.replace_lost_workers)?,
             payload_limit_bytes: PAYLOAD_LIMIT_BYTES,
         };
-        Ok(Decided { pool, setup: self.setup, prefetch: read::prefetch(self.prefetch)? })
+        let setup = Setup { in_band: !read::out_of_band(self.out_of_band)?, ..self.setup };
+        Ok(Decided { pool, setup, prefetch: read::prefetch(self.prefetch)? })
     }
 
     fn refuse(&mut self, error: Error) {

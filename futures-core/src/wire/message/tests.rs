@@ -20,14 +20,8 @@ fn attachments_are_taken_only_if_they_are_there() {
 
 #[test]
 fn the_rare_messages_survive_the_wire() {
-    let greeting = Hello {
-        protocol: PROTOCOL,
-        fingerprint: 5,
-        worker: 3,
-        payload_limit_bytes: 9,
-        inline_bytes: 8,
-        shutdown_limit_ms: 7,
-    };
+    let greeting =
+        Hello { protocol: PROTOCOL, fingerprint: 5, worker: 3, payload_limit_bytes: 9, shutdown_limit_ms: 7 };
     assert_eq!(to_worker(&hello(&greeting).bytes), Ok(ToWorker::Hello(greeting)));
     assert_eq!(to_worker(&stop().bytes), Ok(ToWorker::Stop));
     let answer = Ready { host: "node7".to_owned(), process: 42 };
