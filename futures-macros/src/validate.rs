@@ -86,7 +86,7 @@ fn qualifiers(function: &Function, mistakes: &mut Mistakes) {
     if let Safety::Unsafe(token) = &sig.safety {
         mistakes.add(
             token,
-            "a task function cannot be `unsafe`, for workers call it without checks: wrap it in a safe `fn`",
+            "a task function cannot be `unsafe`, because workers call it without checks: wrap it in a safe `fn`",
         );
     }
     if let Some(abi) = &sig.abi {
@@ -126,7 +126,7 @@ fn lent(reference: &TypeReference, mistakes: &mut Mistakes) {
     if reference.mutability.is_some() {
         mistakes.add(reference, "a change made on a worker does not come back: take the value and return the new one");
     } else if let Some(lifetime) = reference.lifetime.as_ref().filter(|lifetime| lifetime.ident == "static") {
-        mistakes.add(lifetime, "a worker lends arguments for the time of the call only: remove `'static`");
+        mistakes.add(lifetime, "a worker lends arguments for the duration of the call only: remove `'static`");
     } else if let Type::TraitObject(_) = elem {
         mistakes.add(elem, "a trait object cannot be sent to a worker: take a concrete type");
     } else {

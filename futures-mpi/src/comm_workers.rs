@@ -77,8 +77,8 @@ pub fn get_comm_workers() -> Result<WorkersCommunicator> {
         if BROKEN.get() {
             return Error::new(
                 Kind::WorkerLost,
-                "the workers of this pool have no communicator any more: one of them is lost, and whatever they did \
-                 together would wait for it for ever. Open another executor for parallel tasks",
+                "the workers of this pool no longer have a communicator: one of them is lost, and every collective \
+                 call would wait for it forever. Open another executor for parallel tasks",
             );
         }
         Error::new(

@@ -60,8 +60,8 @@ fn wait_for_workers(limit: Option<Duration>) {
     let departures = std::mem::take(&mut *departures());
     if !departures.iter().all(|departure| departure.is_over(deadline)) {
         say(&format!(
-            "workers have not ended within {limit:?} after they were let go; what they still write, as by handlers of \
-             their exit, may be lost"
+            "workers have not exited within {limit:?} after the pool released them; what they still write, such as \
+             output of their exit handlers, may be lost"
         ));
     }
 }
@@ -73,7 +73,7 @@ pub(crate) fn flush_output(limit: Duration) {
     let flush = move || {
         let _done = done;
         if let Err(error) = io::stdout().flush() {
-            say(&format!("a worker on {} cannot write what its tasks have printed: {error}", sys::host_name()));
+            say(&format!("a worker on {} cannot flush the output of its tasks: {error}", sys::host_name()));
         }
         sys::flush_c_output();
     };
@@ -166,10 +166,7 @@ fn time_to_finalize() -> Duration {
 /// gone or hangs, this process ends by force.
 pub(crate) fn finalize(started: &Started, failure: Option<u8>, limit: Option<Duration>) {
     if started.owned && WORLD_HANGS.load(Ordering::Acquire) {
-        say(
-            "workers hang in an initializer or in a task that was given up, and would never let the job end; it is ended, \
-             with status 1",
-        );
+        say("aborting the job (status 1): some workers are still stuck in an initializer or in a timed-out task");
         sys::abort(1);
     }
     wait_for_workers(limit);
@@ -188,8 +185,8 @@ pub(crate) fn finalize(started: &Started, failure: Option<u8>, limit: Option<Dur
     let (rank, size) = (world.rank().unwrap_or(0), world.size().unwrap_or(1));
     let late = move |limit: Duration| {
         say(&format!(
-            "MPI_Finalize did not end within {limit:?} on rank {rank} of {size}: it waits for the other processes of the \
-             job, and one of them is gone or hangs; this process ends by force, with status 1"
+            "MPI_Finalize did not return within {limit:?} on rank {rank} of {size}: it waits for the other processes \
+             of the job, and one of them is gone or hangs; this process exits with status 1"
         ));
         leave_at_once(1);
     };
@@ -244,7 +241,7 @@ pub(crate) fn disconnect(communicators: Vec<Communicator>, deadline: Instant) ->
     let (done, outcome) = mpsc::channel();
     let helper = thread::Builder::new().name("futures-mpi disconnect".to_owned());
     let started = helper.spawn(move || drop(done.send(all())));
-    started.map_err(|error| format!("no thread could be started to disconnect from the workers: {error}"))?;
+    started.map_err(|error| format!("cannot start a thread that disconnects from the workers: {error}"))?;
     let time = deadline.saturating_duration_since(Instant::now());
     outcome.recv_timeout(time).unwrap_or_else(|_| {
         let waited = begin.elapsed().as_secs_f64();

@@ -81,9 +81,10 @@ impl Runtime {
         Err(Error::new(
             Kind::Configuration,
             format!(
-                "this process was forked from process {}, in which `#[futures_mpi::main]` has started MPI, and cannot \
-                 use MPI itself: a program may not become a daemon, or go on in a child, within its main function. Let \
-                 the shell start it in the background (nohup PROGRAM &, setsid PROGRAM), or use a ThreadPoolExecutor",
+                "this process was forked from process {}, in which `#[futures_mpi::main]` started MPI, and cannot use \
+                 MPI itself: a program must not become a daemon, or continue in a forked child, inside its main \
+                 function. Start it in the background from the shell (nohup PROGRAM &, setsid PROGRAM), or use a \
+                 ThreadPoolExecutor",
                 self.process
             ),
         ))
@@ -237,9 +238,8 @@ fn begin() -> Result<Process, String> {
 }
 
 fn no_parent() -> String {
-    "an argument of this process says that it is a worker, but its MPI knows of no master that has spawned it: it was \
-     started by hand, a script between the two has cleared its environment, or master and workers were built with \
-     different MPIs"
+    "an argument of this process says that it is a worker, but its MPI knows no master that spawned it: it was started \
+     by hand, a script between the two cleared its environment, or master and workers were built with different MPIs"
         .to_owned()
 }
 
@@ -250,8 +250,8 @@ pub(crate) fn warn_of_thread_level(level: ThreadLevel) {
     if level < ThreadLevel::Serialized {
         SAID.call_once(|| {
             say(&format!(
-                "MPI gives only {level}; calls of MPI are made one at a time, but from more than one thread, which that \
-                 level does not promise to work"
+                "MPI provides only {level}; futures-mpi calls MPI from more than one thread, though never from two at \
+                 the same time, and at that level the MPI standard does not guarantee that this works"
             ));
         });
     }
@@ -280,7 +280,7 @@ fn run_master<R: Termination>(runtime: &'static Runtime, body: fn() -> R) -> Exi
         }
         Err(_) => {
             if !give_up(runtime, PANIC_LIMIT) {
-                say("main has panicked while tasks are running; the job is ended");
+                say("aborting the job (status 101): main panicked while tasks were running");
                 sys::abort(i32::from(PANIC_STATUS));
             }
             (ExitCode::from(PANIC_STATUS), Some(PANIC_STATUS))
@@ -289,10 +289,8 @@ fn run_master<R: Termination>(runtime: &'static Runtime, body: fn() -> R) -> Exi
     ending::prepare();
     ending::finalize(&runtime.started, failure, Some(runtime.limit));
     if ending::launcher_waits() {
-        say(
-            "MPI has refused to spawn workers; mpiexec would now wait for ever for a program that succeeds, so the exit \
-             status is 1",
-        );
+        say("exiting with status 1: MPI refused to spawn workers, and this mpiexec would hang if the program exited \
+             with 0");
         return ExitCode::FAILURE;
     }
     status
@@ -303,10 +301,10 @@ fn end_early() {
     let Some(runtime) = get() else { return };
     if matches!(runtime.role, Role::Worker) {
         link::end_help();
-        return say(&format!("`exit` was called in a worker on {}, which is lost by that", sys::host_name()));
+        return say(&format!("a worker on {} is lost: `exit` was called in it", sys::host_name()));
     }
     if !give_up(runtime, EXIT_LIMIT) {
-        say("the program has called `exit` while tasks are running; the job is ended, with status 1");
+        say("aborting the job (status 1): the program called `exit` while tasks were running");
         sys::abort(1);
     }
     // The status is only known to the system.
@@ -346,7 +344,7 @@ fn run_worker(mut link: MpiLink, refusal: Option<&str>) -> ExitCode {
             limit = Some(time);
         }
         Err(_) => {
-            say("a worker has panicked outside of a task; the job is ended");
+            say("aborting the job (status 1): a worker panicked outside of a task");
             sys::abort(1);
         }
     }
@@ -367,7 +365,7 @@ fn run_service(address: &Address, backoff: Duration, crowded: bool) -> ExitCode 
             sys::abort(1);
         }
         Err(_) => {
-            say("a worker has panicked outside of a task; the job is ended");
+            say("aborting the job (status 1): a worker panicked outside of a task");
             sys::abort(1);
         }
     };

@@ -151,5 +151,5 @@ fn a_worker_that_gives_back_what_it_cannot_have_is_lost() {
     pool.claim_begun(0, u64::MAX);
     let lost: Vec<_> = calls.iter().filter_map(|call| call.result().err()).collect();
     assert!(!lost.is_empty() && lost.iter().all(|error| error.is_worker_lost()), "{lost:?}");
-    assert!(lost[0].message().contains("it gives tasks back for which nobody has asked"), "{}", lost[0]);
+    assert!(lost[0].message().contains("it returned tasks that the master did not ask for"), "{}", lost[0]);
 }

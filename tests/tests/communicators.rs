@@ -58,7 +58,7 @@ fn an_executor_that_is_there_when_mpi_is_finalised_ends_with_a_word() {
     for (scene, text) in [("leaked", "then on"), ("universe-first", "and on")] {
         for ranks in [1, 3] {
             let Some(outcome) = run(ranks, scene) else { return };
-            outcome.expect_success().expect_said("MPI is finalised while there is still an MpiCommExecutor");
+            outcome.expect_success().expect_said("MPI is being finalised while an MpiCommExecutor is still alive");
             for rank in 0..ranks {
                 assert!(outcome.rank(rank).stdout.contains(text), "{}", outcome.report());
             }
@@ -78,7 +78,7 @@ fn recovering(ranks: u32, scene: &str) -> Option<Launch> {
 
 #[test]
 fn a_lost_rank_is_named_with_its_task() {
-    const NAMED: &str = "is lost: its process has ended; it had the task ranks::abort";
+    const NAMED: &str = "is lost: its process has ended; it held the task ranks::abort";
     if launch(3, "lost").is_none() {
         return;
     }
@@ -100,7 +100,7 @@ fn workers_do_not_outlive_their_root() {
     }
     if let Some(launch) = recovering(3, "lost-root") {
         let outcome = launch.run();
-        outcome.expect_nothing_left_over().expect_said("ends, because its master is gone");
+        outcome.expect_nothing_left_over().expect_said("exits: the connection to its master was closed");
         outcome.expect_not_said("a worker goes on");
     }
 }
@@ -153,7 +153,7 @@ fn lower_thread_levels_work_and_the_lowest_are_warned_of_once() {
         let outcome = launch.arg(level).run();
         outcome.expect_success().expect_said("sum 332833500");
         let all: String = outcome.ranks.iter().map(|rank| rank.stderr.as_str()).collect();
-        let warnings = all.matches("futures-mpi: MPI gives only MPI_THREAD_").count();
+        let warnings = all.matches("futures-mpi: MPI provides only MPI_THREAD_").count();
         assert_eq!(warnings, usize::from(level != "serialized"), "{level}: {all}");
     }
 }

@@ -65,9 +65,9 @@ fn runs() -> Vec<Run> {
         // 1000 bytes.
         Run::new("frames_in_parts_2", || Some(dozing(command_line(2)?.env("FUTURES_MPI_TEST_PART_BYTES", "1000")))),
         Run::new("serialized_2", || Some(command_line(2)?.env("FUTURES_MPI_THREAD_LEVEL", "serialized")))
-            .not_saying("MPI gives only"),
+            .not_saying("MPI provides only"),
         Run::new("funneled_2", || Some(command_line(2)?.env("FUTURES_MPI_THREAD_LEVEL", "funneled")))
-            .saying("MPI gives only MPI_THREAD_FUNNELED"),
+            .saying("MPI provides only MPI_THREAD_FUNNELED"),
     ]
 }
 

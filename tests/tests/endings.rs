@@ -50,7 +50,7 @@ fn exit_between_tasks_ends_every_process_with_its_status() {
 fn exit_while_tasks_run_is_no_success() {
     for means in ["exit0", "exit3"] {
         for launch in in_every_mode(means, "busy") {
-            launch.run().expect_failure().expect_said("the program has called `exit` while tasks are running");
+            launch.run().expect_failure().expect_said("the program called `exit` while tasks were running");
         }
     }
 }
@@ -100,7 +100,7 @@ fn a_program_that_breaks_down_takes_its_workers_with_it() {
 fn ranks_do_not_wait_for_ever_for_one_that_does_not_finalise_mpi() {
     for launch in in_every_mode("hang", "idle").into_iter().take(1) {
         let outcome = launch.env("FUTURES_MPI_SHUTDOWN_LIMIT", "0.5").run();
-        outcome.expect_failure().expect_said("MPI_Finalize did not end within 1s on rank ");
+        outcome.expect_failure().expect_said("MPI_Finalize did not return within 1s on rank ");
     }
 }
 
@@ -162,7 +162,7 @@ fn workers_do_not_outlive_their_master_under_a_launcher_that_goes_on() {
         assert!(harness::signal(master(&running), "KILL"));
         let outcome = running.wait();
         assert!(!outcome.limit_passed, "{}", outcome.report());
-        outcome.expect_nothing_left_over().expect_said("ends, because its master is gone");
+        outcome.expect_nothing_left_over().expect_said("exits: the connection to its master was closed");
     }
 }
 
@@ -180,10 +180,10 @@ fn a_worker_whose_farewell_has_failed_does_not_outlive_its_master() {
         thread::sleep(Duration::from_secs(1));
         let master = master(&running);
         assert!(harness::signal(master, "STOP"));
-        running.wait_until_said("the manager did not say goodbye in time");
+        running.wait_until_said("the master did not say goodbye in time");
         assert!(harness::signal(master, "KILL"));
         // The other worker cannot say anything.
-        running.wait_until_said("ends, because its master is gone");
+        running.wait_until_said("exits: the connection to its master was closed");
         for process in running.processes() {
             // It may have ended meanwhile.
             harness::signal(process.pid, "CONT");

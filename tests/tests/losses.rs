@@ -37,7 +37,7 @@ fn launches(arguments: &[&str]) -> Vec<Launch> {
 }
 
 /// What the master says of a worker that was lost with its task.
-const NAMED: &str = "is lost: its process has ended; it had the task faulty::fall";
+const NAMED: &str = "is lost: its process has ended; it held the task faulty::fall";
 
 #[track_caller]
 fn expect_named(outcome: &Outcome) {
@@ -51,7 +51,7 @@ fn a_lost_worker_is_named_and_the_others_go_on_where_the_program_started_alone()
     }
     for means in MEANS {
         let outcome = alone(&["task", means]).run();
-        outcome.expect_success().expect_said("lost true: the worker was lost while it had the task");
+        outcome.expect_success().expect_said("lost true: the worker was lost while it held the task");
         outcome.expect_said("the others go on: 328350");
         expect_named(&outcome);
     }

@@ -59,7 +59,9 @@ fn an_initializer_that_hangs_breaks_its_own_executor_first() {
     pool.work(1);
     pool.pass(60);
     let message = failure(&mut pool, &first).expect("its time is up").message().to_owned();
-    assert!(message.starts_with("the initializer ") && message.contains("first did not end at worker 0 on here"));
+    assert!(
+        message.starts_with("the initializer ") && message.contains("first did not finish on worker 0 (host here)")
+    );
     assert!(failure(&mut pool, &second).is_none(), "its own may just begin");
     pool.work(1);
     // Worker 0 is not waited for any longer than that.
@@ -90,10 +92,13 @@ fn the_error_says_whose_initializer_stands_in_the_way() {
     let error = failure(&mut pool, &second).expect("its time is up");
     let message = error.message();
     assert!(
-        error.is_broken() && message.contains("preparations::second could not begin at worker 0 on here"),
+        error.is_broken() && message.contains("preparations::second could not start on worker 0 (host here)"),
         "{error}"
     );
-    assert!(message.contains("worker 0 still has the initializer preparations::first of another executor"), "{error}");
+    assert!(
+        message.contains("worker 0 is still running the initializer preparations::first of another executor"),
+        "{error}"
+    );
     // When the worker comes back, others find it.
     pool.work(0);
     let call = pool.executor.submit(square::ID, 5);
@@ -118,7 +123,10 @@ fn tasks_before_the_preparations_do_not_count() {
     assert!(failure(&mut pool, &executor).is_none());
     pool.pass(1);
     let message = failure(&mut pool, &executor).expect("its time is up").message().to_owned();
-    assert!(message.contains("preparations::first did not end at worker 0 on here within 60.000 s"), "{message}");
+    assert!(
+        message.contains("preparations::first did not finish on worker 0 (host here) within 60.000 s"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -134,7 +142,7 @@ fn a_task_that_was_given_up_stands_in_the_way_for_a_while() {
     assert!(failure(&mut pool, &executor).is_none());
     pool.pass(1);
     let message = failure(&mut pool, &executor).expect("its time is up").message().to_owned();
-    assert!(message.contains("worker 0 still has a task that was given up"), "{message}");
+    assert!(message.contains("worker 0 is still running a task that has already timed out"), "{message}");
 }
 
 #[test]

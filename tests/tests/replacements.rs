@@ -31,13 +31,13 @@ fn expect_clean_end(outcome: &Outcome) -> &Outcome {
 fn a_pool_keeps_its_size_whatever_is_lost() {
     for launch in launches(&["replace", "again-and-again"]) {
         let outcome = launch.run();
-        expect_clean_end(&outcome).expect_said("lost true: the worker was lost while it had the task");
-        outcome.expect_said("it had the task faulty::fall; it is to be replaced");
-        outcome.expect_said("has come in the place of a lost one");
+        expect_clean_end(&outcome).expect_said("lost true: the worker was lost while it held the task");
+        outcome.expect_said("it held the task faulty::fall; it will be replaced");
+        outcome.expect_said("joined as a replacement");
         outcome.expect_said("all others are done: 328350").expect_said("as many as before: true");
         outcome.expect_not_said("as many as before: false");
         outcome.expect_said("tried again: there is a mark: true");
-        outcome.expect_said("no communicator: the workers of this pool have no communicator any more");
+        outcome.expect_said("no communicator: the workers of this pool no longer have a communicator");
         outcome.expect_said("the program ends while a worker is on its way");
     }
 }
@@ -46,11 +46,9 @@ fn a_pool_keeps_its_size_whatever_is_lost() {
 fn workers_that_die_at_once_are_not_replaced_for_ever() {
     for launch in launches(&["replace", "endlessly"]).into_iter().take(1) {
         let outcome = launch.run();
-        expect_clean_end(&outcome)
-            .expect_said("these were 5 attempts in a row, and lost workers are not replaced any more");
-        outcome.expect_said("broken after 6: every worker is lost; the last one, 5: its process has ended");
-        outcome
-            .expect_said("could not be replaced, for the last time because of this: worker 5 was lost before it had");
+        expect_clean_end(&outcome).expect_said("after 5 failed attempts in a row, lost workers are no longer replaced");
+        outcome.expect_said("broken after 6: all workers are lost (last: worker 5: its process has ended");
+        outcome.expect_said("replacing them failed (last attempt: worker 5 was lost before it");
     }
 }
 
@@ -62,8 +60,8 @@ fn a_worker_that_cannot_be_spawned_again_is_done_without() {
         fs::copy(FAULTY, &program).expect("there is room for a copy");
         let outcome = launch.run();
         expect_clean_end(&outcome).expect_said("2 workers").expect_said("square 49");
-        outcome.expect_said("a lost worker could not be replaced: cannot spawn workers: the executable ");
-        outcome.expect_said("broken: every worker is lost").expect_said("faulty-copy cannot be found");
+        outcome.expect_said("an attempt to replace a lost worker failed: cannot spawn workers: the executable ");
+        outcome.expect_said("broken: all workers are lost").expect_said("faulty-copy cannot be found");
     }
 }
 
@@ -82,9 +80,9 @@ fn where_nothing_can_be_replaced_this_is_said() {
     outcome.expect_success().expect_said("start the program with mpiexec --enable-recovery -n 1");
     let alone = || prepared(Launch::alone().clean_environment(), &arguments);
     let outcome = wanted(alone().env("FUTURES_MPI_LIVENESS", "0"));
-    outcome.expect_success().expect_said("without liveness connections nobody notices that a worker is lost");
+    outcome.expect_success().expect_said("without liveness connections a lost worker goes unnoticed");
     let outcome = wanted(alone().env("FUTURES_MPI_THREAD_LEVEL", "serialized"));
-    outcome.expect_failure().expect_said("lost workers can be replaced only if MPI gives MPI_THREAD_MULTIPLE");
+    outcome.expect_failure().expect_said("lost workers can be replaced only if MPI provides MPI_THREAD_MULTIPLE");
     let outcome = alone().env("FUTURES_MPI_REPLACE_LOST_WORKERS", "maybe").run();
     outcome.expect_failure().expect_said("FUTURES_MPI_REPLACE_LOST_WORKERS is \"maybe\", which is not accepted");
 }

@@ -89,7 +89,7 @@ fn clients_come_one_after_the_other_by_file_name_or_socket() {
         group.wait().expect_success();
         assert!(!Path::new(&file).exists(), "the file goes with the group");
         let outcome = server.launch(1).program(ACTOR).args(["service", address]).run();
-        outcome.expect_failure().expect_said("nobody serves at");
+        outcome.expect_failure().expect_said("no service at");
     }
     server.end();
 }
@@ -101,7 +101,7 @@ fn a_group_ends_when_its_client_vanishes() {
     let file = folder.join("place").display().to_string();
     let group = server.group(2, &file);
     server.client(&group, "service-vanish", &file).run().expect_failure().expect_said("square 49");
-    group.wait().expect_failure().expect_said("its client has gone without a word");
+    group.wait().expect_failure().expect_said("its client disconnected without saying goodbye");
     assert!(!Path::new(&file).exists(), "the file goes with the group");
     server.end();
 }
@@ -113,9 +113,9 @@ fn a_client_notices_that_its_group_is_lost() {
     let file = folder.join("place").display().to_string();
     let group = server.group(2, &file);
     let outcome = server.client(&group, "service-lost", &file).run();
-    outcome.expect_said("is lost: its process has ended; it had the task actor::abort");
-    outcome.expect_said("lost true: the worker was lost while it had the task: ");
-    outcome.expect_said("broken true: every worker is lost").expect_nothing_left_over();
+    outcome.expect_said("is lost: its process has ended; it held the task actor::abort");
+    outcome.expect_said("lost true: the worker was lost while it held the task: ");
+    outcome.expect_said("broken true: all workers are lost").expect_nothing_left_over();
     group.wait().expect_failure();
     server.end();
 }
@@ -131,13 +131,19 @@ fn the_workers_of_a_group_that_are_left_go_on_for_their_client() {
             let client = server.client(&group, "service-loses-one", &file).arg(lost);
             let outcome = if vanishes { client.arg("vanish") } else { client }.run();
             outcome.expect_said(&format!("worker {lost} on ")).expect_said("had the task actor::meet_without");
-            outcome.expect_said("lost true: the worker was lost while it had the task: its process has ended");
+            outcome.expect_said("lost true: the worker was lost while it held the task: its process has ended");
             outcome.expect_said("the others go on: 328350").expect_nothing_left_over();
             // The status of a launcher that recovers is 0 whatever happens; that it ends is what matters.
             let group = group.wait();
             group.expect_success();
             if vanishes {
-                group.expect_said(if lost == "0" { "because its master is gone" } else { "has gone without a word" });
+                group.expect_said(if lost == "0" {
+                    "the connection to its master was closed"
+                } else {
+                    "disconnected \
+                                                                                                       without saying \
+                                                                                                       goodbye"
+                });
             } else {
                 outcome.expect_success().expect_said("the program goes on");
                 group.expect_said("the group of workers ends: one of them is lost");
@@ -156,8 +162,11 @@ fn where_mpi_does_not_connect_both_sides_say_so() {
         let mut group = group.start();
         group.wait_until_said("futures-mpi: serving at");
         let outcome = Launch::mpiexec(1).beside(&group).program(ACTOR).args(["service", &file]).limit(LIMIT).run();
-        outcome.expect_failure().expect_said("is there, but MPI does not connect to it").expect_said("--ompi-server");
-        group.wait().expect_failure().expect_said("its client could not connect in MPI");
+        outcome
+            .expect_failure()
+            .expect_said("MPI cannot connect to the group of workers at")
+            .expect_said("--ompi-server");
+        group.wait().expect_failure().expect_said("its client could not connect through MPI");
     } else if !mpi.can_spawn {
         group.run().expect_failure().expect_said("this MPI cannot open a port");
     }
@@ -174,5 +183,5 @@ fn bad_addresses_are_named() {
         outcome.expect_failure().expect_said(message);
     }
     let outcome = Launch::mpiexec(1).program(ACTOR).args(["service", "no/such/place"]).limit(LIMIT).run();
-    outcome.expect_failure().expect_said("nobody serves at the file no/such/place");
+    outcome.expect_failure().expect_said("no service at the file no/such/place");
 }

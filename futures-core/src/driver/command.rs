@@ -66,5 +66,5 @@ pub(crate) struct Question {
 
 /// The error of a submission that comes too late.
 pub(crate) fn shut_down() -> Error {
-    Error::new(Kind::Shutdown, "the executor has been shut down and takes no more tasks")
+    Error::new(Kind::Shutdown, "the executor has been shut down and accepts no more tasks")
 }

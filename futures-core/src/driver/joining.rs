@@ -154,7 +154,7 @@ impl Driver {
                 if proven {
                     self.replace();
                 } else {
-                    self.attempt_failed(&format!("worker {number} was lost before it had finished a task: {reason}"));
+                    self.attempt_failed(&format!("worker {number} was lost before it finished a task: {reason}"));
                 }
                 self.break_if_deserted();
             }
@@ -169,7 +169,7 @@ impl Driver {
             return self.break_down(Error::new(Kind::Broken, message));
         }
         if self.broken.is_none() {
-            let next = if self.will_replace() { "; it is to be replaced" } else { "" };
+            let next = if self.will_replace() { "; it will be replaced" } else { "" };
             self.notices.push(Notice::Say(format!("{message}{next}")));
             self.replace();
             self.decide_start();
@@ -185,18 +185,18 @@ impl Driver {
         let doing = match first {
             Some(task) => {
                 let others = if more > 0 { format!(", with {more} more behind it") } else { String::new() };
-                format!("it had the task {}{others}", self.task_name(task.function))
+                format!("it held the task {}{others}", self.task_name(task.function))
             }
             None => "it had no task".to_owned(),
         };
-        let next = if self.will_replace() { "; it is to be replaced" } else { "" };
-        format!("worker {number} on {host} (process {process}) is lost: {loss}; {doing}{next}")
+        let next = if self.will_replace() { "; it will be replaced" } else { "" };
+        format!("worker {number} on {host} (pid {process}) is lost: {loss}; {doing}{next}")
     }
 
     /// The error of a task that was with a worker that is lost.
     pub(super) fn loss_error(&self, worker: WorkerNumber, function: Option<TaskKey>) -> Error {
         let loss = &self.workers[worker.index()].loss;
-        let message = format!("the worker was lost while it had the task: {loss}");
+        let message = format!("the worker was lost while it held the task: {loss}");
         Error::with_origin(Kind::WorkerLost, message, self.origin(worker, function))
     }
 

@@ -163,7 +163,11 @@ impl Driver {
             Command::Close(client) => self.handle(Event::Close(client)),
             Command::End => self.end(),
             Command::Abandon => {
-                self.break_down(Error::new(Kind::Broken, "the program has given up its pools"));
+                self.break_down(Error::new(
+                    Kind::Broken,
+                    "the program is exiting, or MPI is being finalised: the \
+                                                          pool was stopped",
+                ));
                 self.end();
             }
             Command::Watch(question) => {

@@ -80,7 +80,7 @@ impl Driver {
     pub(super) fn prepared(&mut self, worker: WorkerNumber, answer: Prepared) -> Result<(), DecodeFailure> {
         let number = answer.client;
         if number.index() >= self.clients.len() {
-            return Err(DecodeFailure(format!("it is prepared for executor {number}, which does not exist")));
+            return Err(DecodeFailure(format!("it reported the setup of executor {number}, which does not exist")));
         }
         let pending = &mut self.workers[worker.index()].pending;
         let Some(at) = pending.iter().position(|pending| pending.client == number) else { return Ok(()) };
@@ -134,7 +134,7 @@ impl Driver {
             let stuck: Vec<WorkerNumber> = progress.stuck.iter().copied().collect();
             let (workers, obstacle) = (self.list(&stuck), self.obstacle(first));
             let message =
-                format!("{title} could not begin at {workers} within {limit:.3} s: worker {first} {obstacle}");
+                format!("{title} could not start on {workers} within {limit:.3} s: worker {first} {obstacle}");
             self.break_client(number, Error::new(Kind::Broken, message));
         }
     }
@@ -143,11 +143,11 @@ impl Driver {
     fn obstacle(&self, number: WorkerNumber) -> String {
         let worker = &self.workers[number.index()];
         if worker.unanswered > 0 {
-            return "still has a task that was given up".to_owned();
+            return "is still running a task that has already timed out".to_owned();
         }
         let first = worker.pending.front().and_then(|first| self.clients[first.client.index()].progress.as_deref());
-        let title = first.map_or_else(|| "something".to_owned(), Progress::title);
-        format!("still has {title} of another executor, which was given up")
+        let title = first.map_or_else(|| "the setup".to_owned(), Progress::title);
+        format!("is still running {title} of another executor, which has already timed out")
     }
 
     /// Gives preparations up that take too long, and breaks the clients whose own they are.
@@ -191,7 +191,8 @@ impl Driver {
         waited.retain(|_, waited| *waited * 2 > limit);
         let longest = waited.values().max().copied().unwrap_or(limit);
         let workers: Vec<WorkerNumber> = waited.into_keys().collect();
-        let message = format!("{title} did not end at {} within {:.3} s", self.list(&workers), longest.as_secs_f64());
+        let message =
+            format!("{title} did not finish on {} within {:.3} s", self.list(&workers), longest.as_secs_f64());
         self.break_client(number, Error::new(Kind::Broken, message));
     }
 
@@ -205,7 +206,7 @@ impl Driver {
     /// Workers with their hosts, the first few by name.
     fn list(&self, workers: &[WorkerNumber]) -> String {
         const SHOWN: usize = 10;
-        let name = |worker: &WorkerNumber| format!("{worker} on {}", self.workers[worker.index()].host);
+        let name = |worker: &WorkerNumber| format!("{worker} (host {})", self.workers[worker.index()].host);
         let names: Vec<String> = workers.iter().take(SHOWN).map(name).collect();
         let plural = if workers.len() == 1 { "worker" } else { "workers" };
         let mut text = format!("{plural} {}", names.join(", "));

@@ -63,7 +63,7 @@ impl Driver {
         let unanswered = &mut self.workers[worker.index()].unanswered;
         *unanswered = unanswered
             .checked_sub(1)
-            .ok_or_else(|| DecodeFailure("it answers more tasks than it was sent".to_owned()))?;
+            .ok_or_else(|| DecodeFailure("it answered more tasks than it was sent".to_owned()))?;
         self.note_answered(worker, number);
         if self.pending > 0 {
             self.start_clock(worker);

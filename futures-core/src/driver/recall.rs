@@ -126,11 +126,11 @@ impl Driver {
         }
         let ahead = &mut self.workers[number.index()].ahead;
         let Recall::Asked(from) = ahead.recall else {
-            return Err(DecodeFailure("it gives tasks back for which nobody has asked".to_owned()));
+            return Err(DecodeFailure("it returned tasks that the master did not ask for".to_owned()));
         };
         if begun > ahead.given {
             let given = ahead.given;
-            return Err(DecodeFailure(format!("it has begun {begun} tasks, and was sent {given}")));
+            return Err(DecodeFailure(format!("it reported {begun} started tasks, but was sent only {given}")));
         }
         ahead.recall = Recall::None;
         if begun >= from {

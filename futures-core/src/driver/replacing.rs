@@ -58,7 +58,7 @@ impl Driver {
         self.replacements.arriving.retain(|(arriving, _)| *arriving != number);
         let worker = &self.workers[number.index()];
         let (host, process) = (&worker.host, worker.process);
-        let text = format!("worker {number} on {host} (process {process}) has come in the place of a lost one");
+        let text = format!("worker {number} on {host} (pid {process}) joined as a replacement");
         self.notices.push(Notice::Say(text));
     }
 
@@ -78,11 +78,11 @@ impl Driver {
         reason.clone_into(&mut replacements.last_failure);
         let next = if replacements.are_given_up() {
             replacements.due.clear();
-            format!("these were {FAILURES_MAX} attempts in a row, and lost workers are not replaced any more")
+            format!("after {FAILURES_MAX} failed attempts in a row, lost workers are no longer replaced")
         } else {
-            "there will be another attempt".to_owned()
+            "another attempt will follow".to_owned()
         };
-        self.notices.push(Notice::Say(format!("a lost worker could not be replaced: {reason}; {next}")));
+        self.notices.push(Notice::Say(format!("an attempt to replace a lost worker failed: {reason}; {next}")));
         self.replace();
         self.break_if_deserted();
     }
@@ -115,11 +115,11 @@ impl Driver {
         }
         let last = self.workers.iter().enumerate().rev().find(|(_, worker)| !worker.loss.is_empty());
         let last =
-            last.map_or_else(String::new, |(number, worker)| format!("; the last one, {number}: {}", worker.loss));
-        let mut message = format!("every worker is lost{last}");
+            last.map_or_else(String::new, |(number, worker)| format!(" (last: worker {number}: {})", worker.loss));
+        let mut message = format!("all workers are lost{last}");
         if self.replacements.failures > 0 {
             let reason = &self.replacements.last_failure;
-            message.push_str(&format!("; they could not be replaced, for the last time because of this: {reason}"));
+            message.push_str(&format!("; replacing them failed (last attempt: {reason})"));
         }
         self.break_down(Error::new(Kind::Broken, message));
     }

@@ -39,8 +39,7 @@ impl Driver {
     fn report(&self, now: Duration) -> String {
         let held: usize = (0..self.workers.len() as u32).map(|n| self.scheduler.held(WorkerNumber(n)).count()).sum();
         let (pending, waited) = (self.tasks.len(), seconds(now - self.watched.since));
-        let mut text =
-            format!("nothing has moved for {waited}: {pending} tasks are pending, {held} of them at workers");
+        let mut text = format!("no task has finished for {waited}: {pending} tasks pending, {held} of them on workers");
         let mut listed = 0;
         let mut idle = 0;
         for (number, worker) in (0..).map(WorkerNumber).zip(&self.workers) {
@@ -53,9 +52,13 @@ impl Driver {
                         continue;
                     }
                     Some((title, since)) => {
-                        let time = since
-                            .map_or_else(String::new, |since| format!(" for {}", seconds(now.saturating_sub(since))));
-                        format!("on {} (process {}) has {title}{time}", worker.host, worker.process)
+                        let doing = match since {
+                            Some(since) => {
+                                format!("has been running {title} for {}", seconds(now.saturating_sub(since)))
+                            }
+                            None => format!("has yet to start {title}"),
+                        };
+                        format!("on {} (pid {}) {doing}", worker.host, worker.process)
                     }
                 },
                 (WorkerState::Ready, Some((task, since))) => {
@@ -63,7 +66,7 @@ impl Driver {
                     let name = self.tasks.get(task.0).map_or("unknown", |task| self.task_name(task.function));
                     let behind = if more > 0 { format!(", and {more} more behind it") } else { String::new() };
                     format!(
-                        "on {} (process {}) has {name} for {}{behind}",
+                        "on {} (pid {}) has held {name} for {}{behind}",
                         worker.host,
                         worker.process,
                         seconds(now - since)
@@ -79,10 +82,10 @@ impl Driver {
             let _ = write!(text, "\n  and {} more workers", listed - LISTED_MAX);
         }
         if idle > 0 {
-            let _ = write!(text, "\n  workers without a task: {idle}");
+            let _ = write!(text, "\n  idle workers: {idle}");
         }
         if self.replacements.under_way() > 0 {
-            let _ = write!(text, "\n  workers that are to come for lost ones: {}", self.replacements.under_way());
+            let _ = write!(text, "\n  replacements on their way: {}", self.replacements.under_way());
         }
         text
     }

@@ -132,7 +132,11 @@ impl Driver {
         let Some(task) = self.tasks.get(number.0) else { return };
         let Some(worker) = task.attempt.as_ref().map(|attempt| attempt.worker) else { return };
         let limit = task.attempt.as_ref().and_then(|attempt| attempt.policy.limit).unwrap_or_default();
-        let message = format!("the task was not done {:.3} s after its worker could begin it", limit.as_secs_f64());
+        let message = format!(
+            "the task exceeded its time limit of {:.3} s (counted from when its worker was free to \
+                               start it)",
+            limit.as_secs_f64()
+        );
         let error = Error::with_origin(Kind::Timeout, message, self.origin(worker, Some(task.function)));
         self.late.insert((worker, number));
         self.handle(Event::PauseWorker(worker));

@@ -33,7 +33,7 @@ impl<T> Roster<T> {
             self.places.reserve_exact(1);
         }
         self.keys_given += 1;
-        let key = Key::new(self.keys_given).expect("nobody lives to see so many");
+        let key = Key::new(self.keys_given).expect("fewer than 2^64 keys are given");
         self.places.push((key, Some(entry)));
         key
     }

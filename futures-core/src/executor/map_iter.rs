@@ -322,7 +322,10 @@ where
 
     fn timed_out(&self) -> Error {
         let seconds = self.begin.elapsed().as_secs_f64();
-        let message = format!("the next result of the map was not there {seconds:.3} s after the iteration began");
+        let message = format!(
+            "map timed out after {seconds:.3} s (counted from the start of the iteration): the next \
+                               result was not available"
+        );
         Error::new(Kind::Timeout, message)
     }
 }

@@ -105,7 +105,7 @@ impl Transport for ThreadTransport {
         let ThreadTransport { workers, from_workers, handles, .. } = *self;
         drop(workers);
         let deadline = Instant::now() + limit;
-        let late = || Err(format!("worker threads still run {limit:?} after they were told to stop"));
+        let late = || Err(format!("worker threads are still running {limit:?} after they were told to stop"));
         loop {
             // Every worker holds a sender; when the last one is gone, all threads are past their work.
             match from_workers.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -121,7 +121,7 @@ impl Transport for ThreadTransport {
             handles.into_iter().for_each(|handle| _ = handle.join());
         };
         let helper = thread::Builder::new().name("futures-mpi-join".to_owned()).spawn(join);
-        helper.map_err(|error| format!("no thread could be started to wait for worker threads: {error}"))?;
+        helper.map_err(|error| format!("cannot start a thread that waits for the worker threads: {error}"))?;
         match joined.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Err(RecvTimeoutError::Timeout) => late(),
             _ => Ok(()),

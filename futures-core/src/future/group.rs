@@ -190,7 +190,13 @@ impl<T> Iterator for AsCompletedTimeout<T> {
             self.inner.watched.give_up();
             let total = self.inner.futures.len();
             let seconds = self.timeout.as_secs_f64();
-            Error::new(Kind::Timeout, format!("{left} of {total} futures were not done {seconds:.3} s after the call"))
+            Error::new(
+                Kind::Timeout,
+                format!(
+                    "timed out after {seconds:.3} s: {left} of {total} futures are not \
+                                               finished"
+                ),
+            )
         }))
     }
 }

@@ -227,9 +227,9 @@ pub(super) fn cancel_all(handles: impl IntoIterator<Item = Handle>) {
 
 fn timed_out(waited: Duration, phase: Phase, derived: bool) -> Error {
     let state = match phase {
-        _ if derived => "what it is derived from is not done",
-        Phase::Pending => "its task is still queued",
-        _ => "its task is still running",
+        _ if derived => "a future that it is derived from is not finished",
+        Phase::Pending => "the task is still queued",
+        _ => "the task is still running",
     };
-    Error::new(Kind::Timeout, format!("the future was not done after {:.3} s; {state}", waited.as_secs_f64()))
+    Error::new(Kind::Timeout, format!("timed out after {:.3} s: {state}", waited.as_secs_f64()))
 }

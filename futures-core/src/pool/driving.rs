@@ -236,7 +236,7 @@ impl Driving<'_> {
         };
         // Its futures are failed by the stepper's destructor.
         drop(guarded);
-        self.pool.end(Error::new(Kind::Broken, "the pool's driver panicked; this is a fault of futures-mpi"));
+        self.pool.end(Error::new(Kind::Broken, "the pool's driver panicked; this is a bug in futures-mpi"));
         while progress.hand_off() {}
         progress.wake_progress_thread();
         self.pool.tell(notices);

@@ -252,7 +252,7 @@ struct EndOnPanic<'a>(&'a Pool);
 impl Drop for EndOnPanic<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.0.end(Error::new(Kind::Broken, "the pool's thread panicked; this is a fault of futures-mpi"));
+            self.0.end(Error::new(Kind::Broken, "the pool's thread panicked; this is a bug in futures-mpi"));
         }
     }
 }

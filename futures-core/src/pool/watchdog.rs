@@ -48,7 +48,8 @@ fn watch(interval: Duration, pool: &Weak<Pool>, stopped: &Receiver<()>) {
             Err(RecvTimeoutError::Timeout) => {
                 let seconds = interval.as_secs_f64();
                 say(&format!(
-                    "a pool does not even answer its watchdog for {seconds:.0} s: its workers are being started, or a call of its transport does not return"
+                    "a pool has not responded to its watchdog for {seconds:.0} s: its workers are still starting, or a \
+                     transport call is blocked"
                 ));
             }
         }

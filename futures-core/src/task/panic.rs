@@ -199,7 +199,7 @@ impl Seen {
             return;
         }
         let Seen { thread, message, .. } = self;
-        let place = self.location.as_deref().unwrap_or("an unknown place");
+        let place = self.location.as_deref().unwrap_or("an unknown location");
         let backtrace = self.backtrace.as_deref().unwrap_or_default();
         let text = format!("\nthread '{thread}' panicked at {place}:\n{message}\n{backtrace}");
         // As for all messages: that it cannot be written is no reason for anything else.

@@ -202,10 +202,11 @@ impl<'de, T: Pod> Visitor<'de> for PairVisitor<T> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut pair: A) -> Result<Buffer<T>, A::Error> {
-        let cut_short = || de::Error::custom("a buffer is cut short");
+        let cut_short = || de::Error::custom("a buffer is truncated");
         let memory = if pair.next_element()?.ok_or_else(cut_short)? {
             let place: u32 = pair.next_element()?.ok_or_else(cut_short)?;
-            attachments::take(place).ok_or_else(|| de::Error::custom(format!("there is no buffer in place {place}")))?
+            attachments::take(place)
+                .ok_or_else(|| de::Error::custom(format!("there is no buffer at position {place}")))?
         } else {
             let Raw(bytes) = pair.next_element::<Raw<Vec<u8>>>()?.ok_or_else(cut_short)?;
             Attachment::new(Memory::Align1(bytes))

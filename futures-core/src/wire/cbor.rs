@@ -125,7 +125,7 @@ impl<T: Serialize> Serialize for Cbor<T> {
         }
         let bytes = write::to_bytes(&self.0).map_err(|failure| {
             ser::Error::custom(format_args!(
-                "a value of type {} cannot be written as CBOR: {failure}",
+                "a value of type {} cannot be serialized as CBOR: {failure}",
                 std::any::type_name::<T>()
             ))
         })?;
@@ -155,7 +155,7 @@ impl<T: DeserializeOwned> Visitor<'_> for BytesVisitor<T> {
     fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Cbor<T>, E> {
         read::from_bytes(bytes).map(Cbor).map_err(|failure| {
             E::custom(format_args!(
-                "a value of type {} cannot be read from its CBOR: {failure}",
+                "a value of type {} cannot be deserialized from its CBOR: {failure}",
                 std::any::type_name::<T>()
             ))
         })

@@ -146,7 +146,7 @@ impl<'a> Values<'a> {
         self.reader.end()?;
         match self.attachments.left() {
             0 => Ok(()),
-            left => Err(DecodeFailure(format!("{left} buffers are left over that nothing names"))),
+            left => Err(DecodeFailure(format!("{left} buffers are left over: no value refers to them"))),
         }
     }
 }

@@ -57,7 +57,7 @@ impl Memory {
         fn room<T>(length: usize) -> Result<Vec<T>, String> {
             let mut vector = Vec::new();
             if !length.is_multiple_of(size_of::<T>()) {
-                return Err(format!("{length} bytes are no multiple of their alignment, {}", size_of::<T>()));
+                return Err(format!("{length} bytes are not a multiple of their alignment, {}", size_of::<T>()));
             }
             let reserved = vector.try_reserve_exact(length / size_of::<T>());
             reserved.map_err(|_| format!("there is no memory for a buffer of {length} bytes"))?;
@@ -69,7 +69,7 @@ impl Memory {
             4 => room(length).map(Memory::Align4),
             8 => room(length).map(Memory::Align8),
             16 => room(length).map(Memory::Align16),
-            _ => Err(format!("{alignment} is no alignment of a buffer")),
+            _ => Err(format!("{alignment} is not an alignment of a buffer")),
         }
     }
 

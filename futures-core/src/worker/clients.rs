@@ -51,7 +51,7 @@ impl Clients {
                 .map_err(|error| failed(format!("the working directory {directory:?} cannot be entered: {error}")))?;
         }
         if !setup.variables.is_empty() {
-            let set = place.set_variable.ok_or_else(|| failed("no environment variables can be set here"))?;
+            let set = place.set_variable.ok_or_else(|| failed("environment variables cannot be set on this worker"))?;
             setup.variables.iter().for_each(|(name, value)| set(name, value));
         }
         let globals = Arc::new(setup.globals);

@@ -170,7 +170,9 @@ impl<'a, C: Clock> Worker<'a, C> {
             // Without this, one damaged number could make billions of failures.
             if call.count != 1 && call.count as usize > call.arguments.len() / parts::HEADER {
                 let (count, length) = (call.count, call.arguments.len());
-                return Err(damaged(DecodeFailure(format!("a task of {count} calls has {length} bytes of arguments"))));
+                return Err(damaged(DecodeFailure(format!(
+                    "a task of {count} calls has only {length} bytes of arguments"
+                ))));
             }
             if shown.replace(call.client) != Some(call.client) {
                 scope.show(self.clients.globals(call.client));
@@ -256,7 +258,7 @@ fn run(
     let mut failed = false;
     for _ in 0..call.count {
         let Part::Value(bytes, mut attachments) = parts::take(&mut arguments, &mut attachments)? else {
-            return Err(DecodeFailure("a call has a failure for arguments".to_owned()));
+            return Err(DecodeFailure("a call carries a failure instead of its arguments".to_owned()));
         };
         let (start, attached) = (encoded.bytes.len(), encoded.attachments.len());
         let result = task::catch(|| {
@@ -272,7 +274,11 @@ fn run(
             failed = true;
         }
     }
-    if arguments.is_empty() { Ok(failed) } else { Err(DecodeFailure("a task has more calls than it says".to_owned())) }
+    if arguments.is_empty() {
+        Ok(failed)
+    } else {
+        Err(DecodeFailure("a task has more calls than it announced".to_owned()))
+    }
 }
 
 fn damaged(failure: DecodeFailure) -> Refused {

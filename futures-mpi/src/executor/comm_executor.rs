@@ -334,14 +334,16 @@ fn end_open_pools() {
     if open.is_empty() {
         return;
     }
-    say("MPI is finalised while there is still an MpiCommExecutor, which the program has leaked, or drops after the \
-         `Universe`: its pool ends now, and what is pending fails. Drop the executor before MPI is finalised");
+    say(
+        "MPI is being finalised while an MpiCommExecutor is still alive: the program leaked it, or drops it after the \
+         `Universe`. Its pool ends now, and its pending futures fail. Drop the executor before MPI is finalised",
+    );
     open.iter().for_each(|(pool, _)| pool.abandon());
     for (pool, limit) in open {
         if !pool.ends_by(Some(Instant::now() + limit + END_GRACE)) {
             say(&format!(
-                "the pool of an MpiCommExecutor has not ended within {limit:?}: MPI waits until its workers have come to \
-                 the end of their tasks"
+                "the pool of an MpiCommExecutor has not ended within {limit:?}: MPI waits until its workers have \
+                 finished their tasks"
             ));
         }
     }
@@ -361,7 +363,7 @@ fn check_mpi() -> Result<()> {
         ));
     }
     if sys::is_finalized() {
-        return Err(refused("MPI has been finalised, and cannot be used any more".to_owned()));
+        return Err(refused("MPI has been finalised and cannot be used any more".to_owned()));
     }
     Ok(())
 }
@@ -382,7 +384,7 @@ fn check_role(size: i32) -> Result<()> {
     };
     if shared {
         return Err(refused(
-            "the processes of this job serve the pool that `#[futures_mpi::main]` has made of them, and cannot join an \
+            "the processes of this job already serve the pool of `#[futures_mpi::main]` and cannot join an \
              MpiCommExecutor: use an MpiPoolExecutor, or a main function without the attribute"
                 .to_owned(),
         ));
@@ -399,7 +401,8 @@ fn agree<T>(pool: Communicator, size: i32, root: i32, own: Result<T>) -> Result<
     let own = own?;
     if lowest != highest {
         return Err(refused(format!(
-            "the processes of the communicator name different roots, from {lowest} to {highest}; it must be one"
+            "the ranks of the communicator name different roots, from {lowest} to {highest}; all must name the same \
+             root"
         )));
     }
     if !(0..i64::from(size)).contains(&root) {
@@ -409,7 +412,7 @@ fn agree<T>(pool: Communicator, size: i32, root: i32, own: Result<T>) -> Result<
         )));
     }
     if refusals > 0 {
-        return Err(refused("another process of the communicator has refused to take part, and says why".to_owned()));
+        return Err(refused("another rank refused to join the executor; see its own error message".to_owned()));
     }
     Ok(own)
 }

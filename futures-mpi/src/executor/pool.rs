@@ -210,7 +210,7 @@ impl MpiPoolBuilder {
             Role::Worker => return Err(recursive()),
             _ if self.service.is_some() => {
                 if replaces {
-                    warn_of_no_replacement("the workers belong to a group that was started on its own");
+                    warn_of_no_replacement("the workers belong to a group that was started separately");
                 }
                 let address = Address::parse(&self.service.unwrap_or_default())
                     .map_err(|message| Error::new(Kind::Configuration, message))?;
@@ -268,9 +268,9 @@ fn check_loss_is_noticed(given: Option<Setting>) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "liveness(false) comes too late: Open MPI has been told at its start to let the others live when a worker is \
-         lost, which nobody would notice without liveness connections; set {}=0 in the program's environment instead, or leave \
-         out --enable-recovery if it was you who asked for it",
+        "liveness(false) comes too late: at its start, Open MPI was told to keep the other processes alive when a \
+         worker is lost, and without liveness connections the loss would go unnoticed; set {}=0 in the program's \
+         environment instead, or leave out --enable-recovery if you passed it",
         Setting::VARIABLE
     );
     Err(Error::new(Kind::Configuration, message))
@@ -351,8 +351,8 @@ fn check_thread_level(level: ThreadLevel) -> Result<()> {
     Err(Error::new(
         Kind::Configuration,
         format!(
-            "lost workers can be replaced only if MPI gives MPI_THREAD_MULTIPLE, and it gives {level}: do not set {} to \
-             less, or leave `replace_lost_workers` and {} out",
+            "lost workers can be replaced only if MPI provides MPI_THREAD_MULTIPLE, but it provides {level}: do not \
+             set {} to a lower level, or leave out `replace_lost_workers` and {}",
             environment::THREAD_LEVEL_VARIABLE,
             options::REPLACE_LOST_WORKERS
         ),
@@ -360,14 +360,14 @@ fn check_thread_level(level: ThreadLevel) -> Result<()> {
 }
 
 fn no_program(error: &io::Error) -> Error {
-    Error::new(Kind::Broken, format!("the path of this program, which the workers are to run, is not known: {error}"))
+    Error::new(Kind::Broken, format!("cannot find the path of this program, which the workers run: {error}"))
 }
 
 fn no_main() -> Error {
     Error::new(
         Kind::Configuration,
-        "an MpiPoolExecutor needs `#[futures_mpi::main]` on the program's main function, by which worker processes know \
-         what they are",
+        "an MpiPoolExecutor needs `#[futures_mpi::main]` on the program's main function: without it, worker processes \
+         do not know what they are",
     )
 }
 
@@ -375,6 +375,6 @@ fn recursive() -> Error {
     Error::new(
         Kind::Configuration,
         "this process is a worker of a pool and cannot have an MpiPoolExecutor of its own: workers that spawn workers \
-         would go on for ever; open executors in main only, or use a ThreadPoolExecutor inside tasks",
+         would go on forever; open executors in main only, or use a ThreadPoolExecutor inside tasks",
     )
 }

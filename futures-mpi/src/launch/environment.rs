@@ -356,7 +356,7 @@ pub(crate) fn check_room(
     if allowed {
         return Ok(());
     }
-    Err(format!("mpiexec has room for {universe} processes, and {world} of them run already"))
+    Err(format!("mpiexec has room for {universe} processes, and {world} of them are already running"))
 }
 
 /// The variable by which Open MPI 4 is told to let the others live when a process dies.
@@ -406,9 +406,9 @@ pub(crate) fn check_world(
         let started = variable(name).and_then(|value| value.trim().parse::<usize>().ok()).unwrap_or(1);
         if started > 1 {
             return Err(format!(
-                "{started} processes were started ({name} says so), but each is alone in its world: the program was \
-                 built for {implementation} and was started by the mpiexec of another MPI; start it by the mpiexec of \
-                 its own MPI, or build it again with MPICC naming the mpicc of the other"
+                "{started} processes were started ({name} says so), but each is alone in its MPI_COMM_WORLD: the \
+                 program was built for {implementation} and was started by the mpiexec of another MPI; start it with \
+                 the mpiexec of its own MPI, or rebuild it with MPICC naming the mpicc of the other"
             ));
         }
     }

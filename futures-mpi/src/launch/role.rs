@@ -14,9 +14,9 @@ const NANOS_PER_SECOND: u32 = 1_000_000_000;
 pub(crate) fn arguments_are_lost() -> String {
     let program = env::args_os().next().unwrap_or_default();
     format!(
-        "{program:?} was started without the argument by which its master tells it what it is, and without those that \
-         the option `args` has given: a script between the two has dropped them. The script must hand all its arguments \
-         on, as in: exec PROGRAM \"$@\""
+        "{program:?} was started without the argument by which its master tells it what it is, and without those of \
+         the option `args`: a script between the two dropped them. The script must pass on all its arguments, as in: \
+         exec PROGRAM \"$@\""
     )
 }
 
@@ -49,8 +49,8 @@ impl WorkerArgument {
     fn read(argument: &OsStr) -> Result<Self, String> {
         argument.to_str().and_then(Self::parse).ok_or_else(|| {
             format!(
-                "cannot parse {argument:?}, the argument by which a master tells this process that it is a worker; the \
-                 process ends before its `main`. Master and workers must be built with the same version of futures-mpi"
+                "cannot parse {argument:?}, the argument by which a master tells this process that it is a worker; \
+                 exiting before `main`. Master and workers must be built with the same version of futures-mpi"
             )
         })
     }

@@ -58,9 +58,9 @@ impl Acceptor {
         self.shut_until = Some(now + PAUSE);
         if !std::mem::replace(&mut self.said, true) {
             say(&format!(
-                "the master cannot let further workers connect their liveness connections ({error}), so that they may not be \
-                 noticed if they are lost; it tries again every {PAUSE:?}. Each worker takes one of the files that a \
-                 process may have open: raise their number (ulimit -n), or do without liveness connections ({}=0)",
+                "the master cannot accept more liveness connections ({error}); if one of the remaining workers is \
+                 lost, it may go unnoticed. The master retries every {PAUSE:?}. Each worker takes one of its file \
+                 descriptors: raise their limit (ulimit -n), or turn liveness connections off ({}=0)",
                 Setting::VARIABLE
             ));
         }

@@ -29,7 +29,7 @@ const GREETING_LIMIT: Duration = Duration::from_secs(5);
 const PENDING_MAX: usize = 256;
 
 /// Why a worker is given up that does not keep to what is said on a liveness connection.
-const NONSENSE: &str = "its liveness connection says what is not to be said there";
+const NONSENSE: &str = "it sent an invalid message on its liveness connection";
 
 /// The workers of a pool, watched. Dropped without [`part`](Self::part), it takes its workers with it.
 pub(crate) struct Liveness {
@@ -412,7 +412,7 @@ impl Line {
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                 Heard::End("its process has ended".to_owned())
             }
-            Err(error) => Heard::End(format!("its liveness connection has broken ({error})")),
+            Err(error) => Heard::End(format!("its liveness connection failed ({error})")),
         }
     }
 }

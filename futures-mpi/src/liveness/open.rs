@@ -12,8 +12,8 @@ pub(crate) fn watch(setting: Setting, reach: Reach, notify: &Notify) -> Option<L
         Ok(watch) => Some(watch),
         Err(error) => {
             say(&format!(
-                "this pool has no liveness connections, so that lost workers may not be noticed: the master cannot listen at \
-                 {address} ({error}). {} can name another address, or be 0",
+                "this pool has no liveness connections, so a lost worker may go unnoticed: the master cannot listen at \
+                 {address} ({error}). Set {} to another address, or to 0 to turn the connections off",
                 Setting::VARIABLE
             ));
             None

@@ -97,7 +97,7 @@ impl Line {
                 thread::sleep(LOOK);
             }
             if shared.armed.swap(false, Ordering::AcqRel) {
-                say(&format!("worker {number} on {} ends, because its master is gone", sys::host_name()));
+                say(&format!("worker {number} on {} exits: the connection to its master was closed", sys::host_name()));
                 sys::exit_now(ORPHAN_STATUS);
             }
         };
@@ -231,7 +231,7 @@ fn greet(address: SocketAddr, invitation: &Invitation) -> io::Result<(TcpStream,
     let mut answer = [0];
     stream.read_exact(&mut answer)?;
     if ![ACCEPTED, ACCEPTED_QUIET].contains(&answer[0]) {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "something else answers there"));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the process that answers there is not the master"));
     }
     stream.set_read_timeout(None)?;
     sys::keep_alive(&stream);

@@ -27,14 +27,14 @@ impl Address {
             ))
         };
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return refused("it contains a blank");
+            return refused("it contains whitespace or a control character");
         }
         if text.contains('/') {
             return Ok(Address::File(text.into()));
         }
         let Some((host, port)) = text.rsplit_once(':') else { return Ok(Address::Name(text.to_owned())) };
         match port.parse() {
-            Ok(0) | Err(_) => refused("behind the colon there is no number from 1 to 65535"),
+            Ok(0) | Err(_) => refused("the port after the colon is not a number from 1 to 65535"),
             Ok(_) if host.is_empty() => refused("there is no host before the colon"),
             Ok(port) => Ok(Address::Socket(host.trim_matches(['[', ']']).to_owned(), port)),
         }

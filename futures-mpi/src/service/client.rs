@@ -69,7 +69,7 @@ pub(crate) fn transport(
     let workers = match met.map_err(broken)? {
         Some(Ok(workers)) => workers,
         Some(Err(error)) => return Err(broken(not_connected(address, &error.to_string()))),
-        None => return Err(broken(not_connected(address, &format!("it did not end within {limit:?}")))),
+        None => return Err(broken(not_connected(address, &format!("the connection was not made within {limit:?}")))),
     };
     let inner = MpiTransport::spawned(workers).map_err(|error| broken(not_connected(address, &error.to_string())))?;
     let liveness = liveness::watch(liveness, Reach::Network, notify);
@@ -172,12 +172,15 @@ fn ask(address: &Address, wish: Wish, deadline: Instant) -> Result<(TcpStream, A
         false => format!("the service at {address} did not answer: {error}"),
     })?;
     let answer = Answer::parse(&text);
-    Ok((stream, answer.ok_or_else(|| format!("what answers at {address} is no group of workers: {text:?}"))?))
+    Ok((
+        stream,
+        answer.ok_or_else(|| format!("the process that answers at {address} is not a group of workers: {text:?}"))?,
+    ))
 }
 
 /// Connects to the socket of a group; gives the token to show there as well.
 fn reach(address: &Address) -> Result<(TcpStream, String), String> {
-    let nobody = |why: &dyn std::fmt::Display| format!("nobody serves at {address}: {why}");
+    let nobody = |why: &dyn std::fmt::Display| format!("no service at {address}: {why}");
     let place = match address {
         Address::Socket(host, port) => {
             let stream = connect((host.as_str(), *port).to_socket_addrs().map_err(|error| nobody(&error))?);
@@ -185,14 +188,14 @@ fn reach(address: &Address) -> Result<(TcpStream, String), String> {
         }
         Address::File(path) => fs::read_to_string(path).map_err(|error| nobody(&error))?,
         Address::Name(_) if !sys::is_initialized() => {
-            return Err(nobody(&"MPI is not initialised and looks no name up"));
+            return Err(nobody(&"MPI is not initialised and cannot look up a name"));
         }
         Address::Name(name) => sys::look_up(name).map_err(|error| {
             let advice = "client and group need the same ompi-server (Open MPI) or hydra_nameserver (MPICH)";
             nobody(&format!("{error}; {advice}"))
         })?,
     };
-    let place = Place::parse(&place).ok_or_else(|| nobody(&format!("{place:?} is not the place of a group")))?;
+    let place = Place::parse(&place).ok_or_else(|| nobody(&format!("{place:?} is not the address of a group")))?;
     // The name of the host is its own; on the host itself it need not be known. The token keeps others out.
     let named = (place.host.as_str(), place.port).to_socket_addrs().into_iter().flatten();
     let here = SocketAddr::from(([127, 0, 0, 1], place.port));
@@ -213,8 +216,7 @@ fn connect(sockets: impl IntoIterator<Item = SocketAddr>) -> io::Result<TcpStrea
 
 fn not_connected(address: &Address, why: &str) -> String {
     format!(
-        "the group of workers at {address} is there, but MPI does not connect to it: {why}. Open MPI 4 connects only \
-         programs that were both started by mpiexec --ompi-server with the same ompi-server; MPICH, if both were \
-         started by mpiexec"
+        "MPI cannot connect to the group of workers at {address}: {why}. Open MPI 4 connects two programs only if both \
+         were started by mpiexec --ompi-server with the same ompi-server; MPICH, only if both were started by mpiexec"
     )
 }

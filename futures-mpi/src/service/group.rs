@@ -83,7 +83,7 @@ pub(crate) fn serve(address: &Address, backoff: Duration, crowded: bool) -> Resu
                 acceptor.into_iter().flatten().for_each(Acceptor::close);
                 return Err("the group of workers ends: one of them is lost".to_owned());
             }
-            Err(message) => say(&format!("a client has not gone cleanly: {message}")),
+            Err(message) => say(&format!("a client did not disconnect cleanly: {message}")),
         }
         watch.iter().for_each(Watch::note_end);
     }
@@ -103,7 +103,7 @@ struct Acceptor {
 impl Acceptor {
     fn open(address: &Address) -> Result<Self, String> {
         let port = sys::open_port().map_err(|error| {
-            format!("this MPI cannot open a port at which clients could connect, and so there is no service: {error}")
+            format!("the group cannot serve, because this MPI cannot open a port for clients: {error}")
         })?;
         let unreachable = |error: io::Error| format!("the group cannot listen for clients at {address}: {error}");
         let listener = match address {
@@ -121,8 +121,8 @@ impl Acceptor {
             Address::Name(name) => {
                 sys::publish(name, &place.to_string()).map_err(|error| {
                     format!(
-                        "MPI cannot publish the name {name}: {error}; with Open MPI an ompi-server must run and mpiexec \
-                         be told of it, with MPICH a hydra_nameserver; or serve at HOST:PORT or through a file"
+                        "MPI cannot publish the name {name}: {error}; start an ompi-server and pass it to mpiexec \
+                         (Open MPI), or a hydra_nameserver (MPICH), or serve at HOST:PORT or through a file"
                     )
                 })?;
                 Some(place)
@@ -149,7 +149,7 @@ impl Acceptor {
             let answer = match Wish::parse(&line) {
                 None => Answer::Refused("this is a group of workers of another version of futures-mpi".to_owned()),
                 Some((_, said)) if token.is_some_and(|token| token != said) => {
-                    Answer::Refused("it serves at another address by now; look it up again".to_owned())
+                    Answer::Refused("the service has moved to another address; look it up again".to_owned())
                 }
                 Some((Wish::Join, _)) => Answer::Port(self.port.clone()),
                 Some((Wish::End, _)) => Answer::Ended,
@@ -219,17 +219,17 @@ fn observe(mut stream: TcpStream, met: &AtomicBool, ended: &AtomicBool) -> Resul
             Ok(word) => leaves |= word == "bye",
             Err(error) if line::is_timeout(&error) && (met || Instant::now() < deadline) => {}
             Err(error) if line::is_timeout(&error) => {
-                return Err(format!("its client has not connected in MPI within {MEETING_LIMIT:?}"));
+                return Err(format!("its client did not connect through MPI within {MEETING_LIMIT:?}"));
             }
             Err(_) if leaves => break,
-            Err(_) if met => return Err("its client has gone without a word".to_owned()),
-            Err(_) => return Err("its client could not connect in MPI, and says why".to_owned()),
+            Err(_) if met => return Err("its client disconnected without saying goodbye".to_owned()),
+            Err(_) => return Err("its client could not connect through MPI; see the client's error message".to_owned()),
         }
     }
     let deadline = Instant::now() + MEETING_LIMIT;
     while !ended.load(Ordering::Acquire) {
         if Instant::now() > deadline {
-            return Err(format!("its client has gone, but not disconnected in MPI within {MEETING_LIMIT:?}"));
+            return Err(format!("its client said goodbye, but did not disconnect from MPI within {MEETING_LIMIT:?}"));
         }
         thread::sleep(LOOK);
     }

@@ -92,7 +92,7 @@ impl Meeting {
                 ending::note_given_up_spawn_over();
             }
         });
-        helper.map_err(|error| format!("no thread could be started to bring workers: {error}"))?;
+        helper.map_err(|error| format!("cannot start a thread that spawns workers: {error}"))?;
         Ok(Meeting(take))
     }
 
@@ -124,7 +124,7 @@ impl Meeting {
 }
 
 fn helper_panicked() -> String {
-    "the thread that brings workers has panicked".to_owned()
+    "the thread that spawns workers panicked".to_owned()
 }
 
 /// A spawn that goes on beside everything else.
@@ -228,7 +228,7 @@ fn send_home(workers: Communicator, deadline: Instant) -> Result<(), String> {
         backoff.wait();
     }
     if !sending.is_empty() {
-        return Err("workers that have come too late do not answer".to_owned());
+        return Err("workers that were spawned too late do not answer".to_owned());
     }
     ending::disconnect(vec![workers], deadline)
 }
@@ -261,8 +261,8 @@ fn missing_program(path: &Path) -> Option<String> {
     let name = path.to_str()?.strip_suffix(DELETED)?;
     let fate = if Path::new(name).exists() { "replaced" } else { "deleted" };
     Some(format!(
-        "cannot spawn workers: the executable {name} has been {fate} since this program was started from it, as a build \
-         does it; start the program anew, or name an executable by `exe`"
+        "cannot spawn workers: the executable {name} has been {fate} since this program was started from it, as a \
+         rebuild does; restart the program, or name an executable by `exe`"
     ))
 }
 
@@ -303,7 +303,7 @@ fn check_directory(here: bool, info: &[(String, String)]) -> Result<(), String> 
     }
     match info.iter().rev().find(|(key, _)| key == "wdir") {
         Some((_, path)) if here && !Path::new(path).is_dir() => Err(format!(
-            "cannot spawn workers: {path}, which mpi_info names as their working directory (wdir), is none"
+            "cannot spawn workers: {path}, which mpi_info names as their working directory (wdir), is not a directory"
         )),
         _ => Ok(()),
     }
@@ -356,9 +356,9 @@ fn explain(started: &Started, options: &SpawnOptions, why: &str) -> String {
 /// The message for a spawn that did not end.
 fn explain_time_out(options: &SpawnOptions) -> String {
     format!(
-        "spawning {} did not end within {:?}: MPI waits until each of them has initialised MPI. Either one of them \
-         ended or hangs before that, or the hosts cannot reach each other{}. What to try: fewer workers, a longer limit, \
-         or mpiexec -n N PROGRAM. Because the spawn may still be under way, MPI will not be finalised",
+        "spawning {} timed out after {:?}: MPI waits until each of them has initialised MPI. Either one of them exited \
+         or hangs before that, or the hosts cannot reach each other{}. What to try: fewer workers, a longer limit, or \
+         mpiexec -n N PROGRAM. Because the spawn may still be under way, MPI will not be finalised",
         asked(options),
         options.limit,
         little_shared_memory(sys::free_bytes(Path::new(environment::SHARED_MEMORY)), options.count)

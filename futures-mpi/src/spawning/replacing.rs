@@ -104,8 +104,7 @@ impl Transport for Replacing {
 pub(crate) fn check(started: &Started, has_liveness: bool) -> Result<(), String> {
     if !has_liveness {
         return Err(
-            "without liveness connections nobody notices that a worker is lost (FUTURES_MPI_LIVENESS, `liveness`)"
-                .to_owned(),
+            "without liveness connections a lost worker goes unnoticed (FUTURES_MPI_LIVENESS, `liveness`)".to_owned()
         );
     }
     spawning::can_replace(started)

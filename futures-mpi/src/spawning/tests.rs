@@ -71,5 +71,5 @@ fn little_shared_memory_is_named_where_workers_do_not_start() {
 #[test]
 fn messages_say_what_was_asked() {
     let text = explain_time_out(&options("/bin/sh"));
-    assert!(text.starts_with("spawning 3 workers of /bin/sh with the info wdir=/tmp did not end within 60s"));
+    assert!(text.starts_with("spawning 3 workers of /bin/sh with the info wdir=/tmp timed out after 60s"));
 }

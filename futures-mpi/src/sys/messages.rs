@@ -218,7 +218,7 @@ impl PersistentReceive {
             }
         }
         if done == 0 {
-            return Err(MpiError::of_argument("MPI does not let go of a receive that was cancelled"));
+            return Err(MpiError::of_argument("MPI does not release a receive that was cancelled"));
         }
         // SAFETY: the operation is done, so the status was filled.
         let source = unsafe { status.assume_init_ref().MPI_SOURCE };
@@ -295,7 +295,7 @@ impl ReceiveBuffer {
     ///
     /// If it has not.
     pub(crate) fn new(memory: Memory, total: usize) -> Self {
-        assert!(memory.room_bytes() >= total, "memory has no room for {total} bytes");
+        assert!(memory.room_bytes() >= total, "cannot allocate {total} bytes");
         ReceiveBuffer { memory, total, filled: 0 }
     }
 

@@ -169,7 +169,7 @@ impl MpiLink {
             match self.under_way.advance().and_then(|()| self.look()) {
                 Ok(Some(_)) => {}
                 Ok(None) if Instant::now() >= deadline => {
-                    return Err("the manager did not say goodbye in time".to_owned());
+                    return Err("the master did not say goodbye in time".to_owned());
                 }
                 Ok(None) => self.idle.wait(),
                 Err(error) => return Err(error),
@@ -235,8 +235,9 @@ impl MpiLink {
         match invitation.and_then(|invitation| Line::connect(&invitation, self.orphan_policy, self.claims.clone())) {
             Ok(line) => self.liveness = Some(line),
             Err(reason) => say(&format!(
-                "a worker on {} goes on without a liveness connection, so that it may not be noticed if it is lost: \
-                 {reason}. FUTURES_MPI_LIVENESS can name the address of the interface that workers reach, or be 0",
+                "a worker on {} continues without a liveness connection, so its loss may go unnoticed: {reason}. Set \
+                 FUTURES_MPI_LIVENESS to the address of the master's interface that workers reach, or to 0 to turn the \
+                 connections off",
                 sys::host_name()
             )),
         }

@@ -279,7 +279,7 @@ impl MpiTransport {
                 None
             }
             Item::Invitation(_) => {
-                self.lose(number, "it sends what only a manager sends");
+                self.lose(number, "protocol error: it sent a message that only a manager may send");
                 self.ready.pop_front()
             }
         }
@@ -437,7 +437,7 @@ impl Transport for MpiTransport {
             ending::note_silent_rank();
         }
         let names: Vec<String> = missing.iter().map(WorkerNumber::to_string).collect();
-        Err(format!("these workers have not let go within {limit:?}: {}", names.join(", ")))
+        Err(format!("these workers have not disconnected within {limit:?}: {}", names.join(", ")))
     }
 
     fn memory(&mut self) -> Vec<u8> {

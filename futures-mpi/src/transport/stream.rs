@@ -343,7 +343,7 @@ impl Incoming {
                 ref bytes => Err(format!("unexpected bytes of goodbye arrived: {bytes:?}")),
             },
             Some(INVITATION) => Ok(Some(Item::Invitation(eager))),
-            kind => Err(format!("a letter of the unknown kind {kind:?} arrived, of {} bytes", eager.len())),
+            kind => Err(format!("a message of the unknown kind {kind:?} arrived, of {} bytes", eager.len())),
         }
     }
 

@@ -168,7 +168,10 @@ fn an_initializer_that_hangs_ends_at_the_boot_limit(setting: &Setting) {
     let first = behind.submit(count_marks::ID, mark);
     assert_broken(&executor, |error| {
         let text = error.message();
-        assert!(text.starts_with("the initializer ") && text.contains("tasks::sleep did not end at worker"), "{error}");
+        assert!(
+            text.starts_with("the initializer ") && text.contains("tasks::sleep did not finish on worker"),
+            "{error}"
+        );
         assert!(text.contains(" on ") && text.ends_with(" s"), "{error}");
     });
     drop(executor);

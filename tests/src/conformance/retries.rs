@@ -176,7 +176,11 @@ fn a_task_that_takes_too_long_fails_and_its_worker_comes_back(setting: &Setting)
     for future in &futures {
         let error = future.result_timeout(LONG).expect_err("it takes too long");
         assert!(error.is_timeout() && !error.is_broken(), "{error}");
-        assert_eq!(error.message(), "the task was not done 0.050 s after its worker could begin it");
+        assert_eq!(
+            error.message(),
+            "the task exceeded its time limit of 0.050 s (counted from when its worker was \
+                                     free to start it)"
+        );
         assert!(error.worker().is_some_and(|worker| worker < setting.workers), "{error}");
         assert!(error.task().is_some_and(|task| task.ends_with("tasks::sleep")), "{error}");
     }

@@ -54,7 +54,7 @@ impl Chunk {
 
 /// The error of items that a map would submit after its executor has been shut down.
 pub(super) fn too_late() -> Error {
-    let message = "the executor has been shut down and takes no more tasks; a map submits its items while it is iterated \
-                   over, not when it is made";
+    let message = "the executor has been shut down and accepts no more tasks; a map submits its items while it is \
+                   iterated over, not when it is made";
     Error::new(Kind::Shutdown, message)
 }

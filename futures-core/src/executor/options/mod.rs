@@ -91,9 +91,9 @@ impl CommonOptions {
     /// Adds an environment variable, or replaces the one of this name.
     pub fn variable(&mut self, name: String, value: String) {
         if name.is_empty() || name.contains(['=', '\0']) {
-            self.refuse(refuse("env", &name, "a name, which is not empty and has neither `=` nor a zero byte"));
+            self.refuse(refuse("env", &name, "a non-empty name with neither `=` nor a zero byte"));
         } else if value.contains('\0') {
-            self.refuse(refuse(&format!("env {name}"), &value, "a text without a zero byte"));
+            self.refuse(refuse(&format!("env {name}"), &value, "text without a zero byte"));
         } else {
             self.setup.variables.insert(name, value);
         }

@@ -55,8 +55,8 @@ impl Failure {
     #[cold]
     pub(super) fn too_deep() -> Self {
         Failure::new(format!(
-            "options, enums, structs, tuples, sequences and maps are nested more than {MAX_DEPTH} deep, for which a stack \
-             may be too small; pass a list in the place of a chain"
+            "options, enums, structs, tuples, sequences and maps are nested more than {MAX_DEPTH} levels deep, which \
+             could overflow a stack; pass a list instead of a chain"
         ))
     }
 }

@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
             major::TEXT => {
                 let length = self.take_length(first)?;
                 let text = std::str::from_utf8(self.take_bytes(length)?);
-                Head::Text(text.map_err(|error| Failure::new(format!("a text is not UTF-8: {error}")))?)
+                Head::Text(text.map_err(|error| Failure::new(format!("a string is not valid UTF-8: {error}")))?)
             }
             major::ARRAY => Head::Array(self.take_count(first)?),
             major::MAP => Head::Map(self.take_count(first)?),
@@ -146,7 +146,7 @@ impl<'a> Reader<'a> {
             let mut elements = Elements { reader, left };
             let value = read(&mut elements)?;
             if elements.begin()? {
-                return Err(Failure::new("a sequence, a tuple or a map has more elements than are read"));
+                return Err(Failure::new("a sequence, a tuple or a map has more elements than were deserialized"));
             }
             Ok(value)
         })
@@ -257,16 +257,16 @@ impl<'a> Deserializer<'a> for &mut Reader<'a> {
         match self.take_head()? {
             Head::Text(variant) => visitor.visit_enum(BorrowedStrDeserializer::new(variant)),
             Head::Map(Some(1)) => self.inside(|reader| visitor.visit_enum(Variant { reader })),
-            _ => Err(Failure::new(format!("what is there in the place of a `{name}` is no variant"))),
+            _ => Err(Failure::new(format!("the data in the place of a `{name}` is not an enum variant"))),
         }
     }
 
     /// Elements that are left out would make others change places.
     fn deserialize_tuple<V: Visitor<'a>>(self, length: usize, visitor: V) -> Result<V::Value> {
         match self.take_head()? {
-            Head::Array(Some(count)) if count != length => {
-                Err(Failure::new(format!("a tuple or an array of {length} elements was written with {count} of them")))
-            }
+            Head::Array(Some(count)) if count != length => Err(Failure::new(format!(
+                "a tuple or an array of {length} elements was serialized with {count} elements"
+            ))),
             head => self.visit_head(head, visitor),
         }
     }

@@ -244,7 +244,7 @@ fn a_value_of_another_type_is_refused_with_the_reason() {
     let reason = read_as::<Inner>(json!({"limit": 3})).expect_err("there is no id");
     assert!(reason.contains("Inner") && reason.contains("CBOR") && reason.contains("missing field `id`"), "{reason}");
     let reason = read_as::<(u8, u8)>([1u8, 2, 3]).expect_err("one is left");
-    assert!(reason.contains("of 2 elements was written with 3"), "{reason}");
+    assert!(reason.contains("of 2 elements was serialized with 3"), "{reason}");
     assert!(read_as::<u8>(256).is_err() && read_as::<i8>(-129).is_err() && read_as::<u64>(-1).is_err());
     assert!(read_as::<External>("Other").expect_err("it is none").contains("unknown variant"));
     assert!(read_as::<External>(1).is_err() && read_as::<External>(json!({"One": 1, "Unit": 2})).is_err());

@@ -271,9 +271,7 @@ impl Elements<'_> {
         match self.declared {
             Some(declared) if declared != self.count => {
                 let count = self.count;
-                return Err(Failure::new(format!(
-                    "it says that it has {declared} elements or fields, and has {count}"
-                )));
+                return Err(Failure::new(format!("it announced {declared} elements or fields, but has {count}")));
             }
             Some(_) => {}
             None => self.writer.bytes.push(simple::BREAK),

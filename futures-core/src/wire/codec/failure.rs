@@ -63,9 +63,9 @@ impl Display for Reason {
                     None => f.write_str("it, or a value inside it,")?,
                 }
                 f.write_str(
-                    " asks the format what it is, as types with `#[serde(untagged)]`, `#[serde(tag = ...)]` or \
-                     `#[serde(flatten)]` and types like `serde_json::Value` do, and this format writes neither types \
-                     nor names; ",
+                    " needs a self-describing format, as do types with `#[serde(untagged)]`, `#[serde(tag = ...)]` or \
+                     `#[serde(flatten)]` and types like `serde_json::Value`; this format writes neither types nor \
+                     names: ",
                 )?;
                 f.write_str(WAY_OUT)
             }
@@ -74,8 +74,8 @@ impl Display for Reason {
 }
 
 /// How a type travels that this format cannot carry.
-pub(super) const WAY_OUT: &str = "wrap the value in `Cbor`, which writes names and types (with the feature `cbor`), or give the \
-                                  type that travels no such attributes (see docs/what-can-travel.md)";
+pub(super) const WAY_OUT: &str = "wrap the value in `Cbor`, which writes names and types (with the feature `cbor`), or \
+                                  send a type without such attributes (see docs/what-can-travel.md)";
 
 impl std::error::Error for Failure {}
 

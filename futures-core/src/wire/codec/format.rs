@@ -16,7 +16,7 @@ pub(super) fn format() -> Configuration<LittleEndian, Fixint> {
 #[cold]
 pub(super) fn too_deep() -> Failure {
     Failure::new(format!(
-        "options, enums, sequences and maps are nested more than {MAX_DEPTH} deep, for which a stack may be too small; pass a \
-         list in the place of a chain"
+        "options, enums, sequences and maps are nested more than {MAX_DEPTH} levels deep, which could overflow a \
+         stack; pass a list instead of a chain"
     ))
 }

@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
 fn unreadable(error: DecodeError) -> Failure {
     match error {
         DecodeError::UnexpectedEnd { additional } => Failure::new(format!("{additional} bytes are missing at the end")),
-        DecodeError::InvalidBooleanValue(byte) => Failure::new(format!("the byte {byte} is no boolean")),
+        DecodeError::InvalidBooleanValue(byte) => Failure::new(format!("the byte {byte} is not a boolean")),
         other => Failure::new(other.to_string()),
     }
 }
@@ -122,20 +122,20 @@ fn too_long() -> Failure {
 #[cold]
 fn left_over(bytes: usize) -> Failure {
     let bytes = bytes.saturating_sub(CHECK_BYTES);
-    Failure::new(format!("{bytes} bytes are left over: its type is written as something else than it is read as"))
+    Failure::new(format!("{bytes} bytes are left over: its type is serialized differently than it is deserialized"))
 }
 
 #[cold]
 fn differs(difference: Difference) -> Failure {
     Failure::new(match difference {
         Difference::Kinds => {
-            "its type, or one inside it, is written as something else than it is read as; is a field skipped on one side \
-             only?"
+            "its type, or one inside it, is serialized differently than it is deserialized; is a field skipped on one \
+             side only?"
         }
         Difference::Names => {
-            "the fields of a struct in it are written under other names than they are read under, so that a value might \
-             come to the wrong one; is a field skipped or renamed on one side only? `#[serde(alias = ...)]` is \
-             accepted in the place of `rename(deserialize = ...)`"
+            "the fields of a struct in it are serialized under other names than they are deserialized under, so a \
+             value could end up in the wrong field; is a field skipped or renamed on one side only? `#[serde(alias = \
+             ...)]` is accepted in the place of `rename(deserialize = ...)`"
         }
     })
 }
@@ -191,14 +191,14 @@ impl<'a> Deserializer<'a> for &mut Reader<'a> {
         self.shape.add(Kind::Char);
         let number: u32 = self.take()?;
         let char =
-            char::from_u32(number).ok_or_else(|| Failure::new(format!("the number {number} is no character")))?;
+            char::from_u32(number).ok_or_else(|| Failure::new(format!("the number {number} is not a character")))?;
         visitor.visit_char(char)
     }
 
     #[inline]
     fn deserialize_str<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value> {
         let text = std::str::from_utf8(self.take_bytes()?);
-        visitor.visit_borrowed_str(text.map_err(|error| Failure::new(format!("a text is not UTF-8: {error}")))?)
+        visitor.visit_borrowed_str(text.map_err(|error| Failure::new(format!("a string is not valid UTF-8: {error}")))?)
     }
 
     #[inline]
@@ -222,7 +222,7 @@ impl<'a> Deserializer<'a> for &mut Reader<'a> {
         match self.take::<u8>()? {
             0 => visitor.visit_none(),
             1 => self.inside(|reader| visitor.visit_some(reader)),
-            byte => Err(Failure::new(format!("the byte {byte} is no option"))),
+            byte => Err(Failure::new(format!("the byte {byte} is not an option"))),
         }
     }
 

@@ -27,7 +27,7 @@ fn search(mark: u32, enum_name: &str, names: &'static [&'static str]) -> Result<
     match (found.next(), found.next()) {
         (Some((index, name)), None) => Ok(Found { index, name }),
         _ => Err(Failure::new(format!(
-            "the variant of `{enum_name}` that was written is none of those that can be read: {}; is it skipped, or \
+            "the serialized variant of `{enum_name}` is none of those that can be deserialized: {}; is it skipped, or \
              renamed, on one side only?",
             names.join(", ")
         ))),

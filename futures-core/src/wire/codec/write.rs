@@ -361,8 +361,8 @@ impl ser::SerializeStruct for Struct<'_, '_> {
     fn skip_field(&mut self, key: &'static str) -> Result {
         let name = self.name;
         Err(Failure::new(format!(
-            "the field `{key}` of `{name}` is left out (`#[serde(skip_serializing_if)]`), and this format, which writes no \
-             names, could not tell; {WAY_OUT}"
+            "the field `{key}` of `{name}` is left out (`#[serde(skip_serializing_if)]`), which this format cannot \
+             represent because it writes no names: {WAY_OUT}"
         )))
     }
 
