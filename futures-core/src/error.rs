@@ -6,13 +6,13 @@ use serde::de::DeserializeOwned;
 use std::fmt;
 use std::sync::Arc;
 
-/// Why a future failed, an executor refused, or an option was not accepted.
+/// The reason why a future failed, an executor refused a call, or an option was not accepted.
 ///
-/// The message comes first when the error is displayed; behind it stand the place of a panic, the worker, its host and
-/// the task. [`Debug`](fmt::Debug) adds the causes and, where one was recorded, the backtrace, so that a `main` that
-/// returns this error prints all that is known.
+/// When the error is displayed, its message comes first, then the place of a panic, the worker, its host and the task.
+/// [`Debug`](fmt::Debug) adds the causes and, where one was recorded, the backtrace, so that a `main` that returns this
+/// error prints all that is known.
 ///
-/// What kind of error it is, is asked by predicates: new kinds can then be added without breaking programs.
+/// Predicates tell the kinds of errors apart, so that new kinds can be added without breaking programs.
 ///
 /// # Examples
 ///
@@ -111,9 +111,9 @@ impl Error {
         Error(Arc::new(Inner { origin: Some(origin), ..Inner::from_failure(failure) }))
     }
 
-    /// An error of the program's own, for hooks to return: its message and its causes are kept.
+    /// An error of the program's own, for hooks to return, with its message and its causes.
     ///
-    /// An error of this library stays what it is.
+    /// An error of this library keeps its kind.
     ///
     /// # Examples
     ///
@@ -152,24 +152,24 @@ impl Error {
         Error::from_failure(Failure::of(details), origin)
     }
 
-    /// The message alone, without place, worker and causes.
+    /// The message of the error alone, without place, worker and causes.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// Whether the future was cancelled before its task was started, or one from which it is derived.
+    /// Whether the future, or one from which it is derived, was cancelled before its task was started.
     pub fn is_cancelled(&self) -> bool {
         self.0.kind == Kind::Cancelled
     }
 
-    /// Whether a time limit has passed: that of a wait, after which the future may still be fulfilled, or the
-    /// [`task_timeout`](crate::Call::task_timeout) of the task, by which its future has failed.
-    /// [`Future::done`](crate::Future::done) tells them apart.
+    /// Whether a time limit has passed: either a wait timed out (the future is not done yet), or the task exceeded its
+    /// [`task_timeout`](crate::Call::task_timeout) (the future has failed). [`Future::done`](crate::Future::done) tells
+    /// them apart.
     pub fn is_timeout(&self) -> bool {
         self.0.kind == Kind::Timeout
     }
 
-    /// Whether the executor is broken: it runs nothing any more, and every further call fails with this same reason.
+    /// Whether the executor is broken: it runs nothing any more, and every further call fails for the same reason.
     ///
     /// Either its pool is, with all executors that share it, or its own initializer has failed.
     pub fn is_broken(&self) -> bool {
@@ -196,8 +196,8 @@ impl Error {
         self.0.kind == Kind::Codec
     }
 
-    /// Whether task functions are the reason: an unknown id, or two functions of one id. A difference between the
-    /// functions of master and workers breaks the executor, see [`is_broken`](Self::is_broken).
+    /// Whether the registered task functions caused the error: an unknown id, or two functions with one id. A
+    /// difference between the functions of master and workers breaks the executor, see [`is_broken`](Self::is_broken).
     pub fn is_registry(&self) -> bool {
         self.0.kind == Kind::Registry
     }

@@ -12,21 +12,21 @@ use std::rc::Rc;
 
 /// The communicator of the workers of a pool, as [`get_comm_workers`] gives it.
 ///
-/// It is dereferenced to a communicator of the [`mpi`] crate, whose traits are in `futures_mpi::mpi::traits`; functions
-/// that take `&impl Communicator` take `&*comm`. It contains the workers and nobody else, not the master; ranks are the
-/// numbers of the workers from 0. Nothing else uses it, and its errors end the job, as the `mpi` crate expects. It is
-/// freed by the pool, not by this value; what it is used for must end with the task.
+/// It dereferences to a communicator of the [`mpi`] crate, whose traits are in `futures_mpi::mpi::traits`; functions
+/// that take `&impl Communicator` take `&*comm`. It contains exactly the workers, not the master; ranks are the numbers
+/// of the workers from 0. Nothing else uses it, and its errors end the job, as the `mpi` crate expects. It is freed by
+/// the pool, not by this value; what it is used for must end with the task.
 pub struct WorkersCommunicator {
     group: Rc<Group>,
 }
 
-/// Gives, inside a task, the communicator of the workers of its pool.
+/// Returns, inside a task, the communicator of the workers of its pool.
 ///
 /// With it the calls of a *parallel task* work together. The rules:
 ///
 /// - Submit exactly one call for each worker ([`num_workers`](crate::Executor::num_workers) tells how many there are).
 /// - Each call gets the communicator and begins with a barrier: when it is passed, every worker is in its call.
-/// - Let none of them be tried again alone (`retries`): it would wait for calls that are over.
+/// - Let none of them be retried alone (`retries`): it would wait for calls that are over.
 /// - Wait for all of them before their results are used, with [`wait`](crate::wait()).
 ///
 /// Then each worker gets one of the calls: a call whose function has used this communicator is given to an idle worker
@@ -41,8 +41,8 @@ pub struct WorkersCommunicator {
 /// # Errors
 ///
 /// One for which [`Error::is_worker_lost`] holds, for good, once a worker of the pool is lost, whether or not it was
-/// [replaced](crate::MpiPoolBuilder::replace_lost_workers); a call that has begun before waits for the lost one for
-/// ever. One for which [`Error::is_configuration`] holds outside of a task, in threads that a task has started, in
+/// [replaced](crate::MpiPoolBuilder::replace_lost_workers); a call that has begun before waits for the lost one
+/// forever. One for which [`Error::is_configuration`] holds outside of a task, in threads that a task has started, in
 /// tasks of a [`ThreadPoolExecutor`](crate::ThreadPoolExecutor), whose workers are not processes, and below
 /// `MPI_THREAD_SERIALIZED` on a communicator of size one, whose tasks do not run in the thread that may call MPI.
 ///

@@ -3,18 +3,18 @@
 use crate::wire::codec::PAYLOAD_LIMIT_BYTES;
 use std::time::Duration;
 
-/// How long workers may take to become ready, if nobody says it: 60 s.
+/// The default of how long workers may take to become ready: 60 s.
 pub const DEFAULT_BOOT_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long workers may take to let go, if nobody says it: 10 s.
+/// The default of how long workers may take to disconnect: 10 s.
 pub const DEFAULT_SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 
-/// What a pool has to know of the options.
+/// The options that a pool has to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolOptions {
     /// How long the workers may take until they are all ready.
     pub boot_limit: Duration,
-    /// How long the workers may take to let go after they were told to stop.
+    /// How long the workers may take to disconnect after they were told to stop.
     pub shutdown_limit: Duration,
     /// After how long without movement the pool is reported, if at all.
     pub watchdog: Option<Duration>,

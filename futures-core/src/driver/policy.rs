@@ -73,13 +73,13 @@ impl fmt::Debug for TaskPolicy {
 /// The methods that set terms, for a builder with a field `policy` of the type `Option<Arc<TaskPolicy>>`.
 macro_rules! policy_options {
     () => {
-        /// How often the task may be executed again after it has failed; 0 if not set. In a map a task is a chunk,
-        /// which is tried again as a whole when one of its calls has failed.
+        /// The number of times that the task may be executed again after it has failed; 0 if not set. In a map a task
+        /// is a chunk, which is retried as a whole when one of its calls has failed.
         ///
-        /// Tried again are, unless [`retry_if`](Self::retry_if) says otherwise, a task that returned `Err`, one that
-        /// panicked, and one whose worker was lost. What concerns codec, cancellation, shutdown or a broken pool would
-        /// fail again, and is final. The retry may come to any worker. The future fails with the error of the last try;
-        /// between two tries it is pending, and can be cancelled.
+        /// Unless [`retry_if`](Self::retry_if) says otherwise, the pool retries a task that returned `Err`, one that
+        /// panicked, and one whose worker was lost. Errors of the codec, cancellations, shutdowns and broken pools
+        /// would recur, and are final. The retry may come to any worker. The future fails with the error of the last
+        /// attempt; between two attempts it is pending, and can be cancelled.
         ///
         /// Without retries a task is executed at most once, whatever happens to its worker: one that has been sent to a
         /// worker that is lost fails, and one that has not been sent goes to another.
@@ -88,15 +88,15 @@ macro_rules! policy_options {
             self
         }
 
-        /// How long to wait before a retry: `first` before the first one, then twice as long each time, up to
-        /// `longest`. If not set there is no wait.
+        /// The pause before a retry: `first` before the first one, then twice as long each time, up to `longest`. If
+        /// not set there is no wait.
         pub fn retry_backoff(mut self, first: std::time::Duration, longest: std::time::Duration) -> Self {
             let policy = std::sync::Arc::make_mut(self.policy.get_or_insert_default());
             (policy.first_wait, policy.longest_wait) = (first, longest);
             self
         }
 
-        /// Which errors are worth a retry, instead of the errors that [`retries`](Self::retries) names.
+        /// Decides which errors are worth a retry, instead of the errors that [`retries`](Self::retries) names.
         ///
         /// Called in a thread of the pool, which waits for it: it must be quick, and use no futures. If it panics the
         /// error is final.
@@ -105,27 +105,27 @@ macro_rules! policy_options {
             self
         }
 
-        /// How long each try of the task may take, from the moment when it is with a worker that has nothing else to do
-        /// before; without a limit if not set.
+        /// The time limit of each attempt, counted from when its worker is free to start it; without a limit if not
+        /// set.
         ///
         /// When the limit passes, the future fails with an error for which
         /// [`Error::is_timeout`]($crate::Error::is_timeout) holds, and which names task, worker and host. The task
-        /// itself cannot be interrupted: its worker goes on with it, is given no other task until it is back, and what
-        /// it then says about this one is dropped. A time-out is tried again only if [`retry_if`](Self::retry_if)
-        /// accepts it; the retry may then run beside the try that was given up.
+        /// itself cannot be interrupted: its worker continues it and gets no other task until it has finished it; the
+        /// late result is dropped. A time-out is retried only if [`retry_if`](Self::retry_if) accepts it; the retry may
+        /// then run beside the attempt that timed out.
         ///
-        /// The time in the queue does not count. When every worker has a task that was given up, others wait until one
-        /// is back.
+        /// The time in the queue does not count. While every worker is stuck in a task that has timed out, other tasks
+        /// wait until one worker is free again.
         pub fn task_timeout(mut self, limit: std::time::Duration) -> Self {
             std::sync::Arc::make_mut(self.policy.get_or_insert_default()).limit = Some(limit);
             self
         }
 
-        /// Whether a task may be sent to a worker that has others to do before, instead of what the builder's option of
-        /// this name says for the executor.
+        /// Whether a task may be sent ahead, to a worker that still has others to do; overrides the builder's option of
+        /// this name.
         ///
-        /// With `false` it is sent to a worker that has nothing to do, and nothing is sent behind it; so it is pending
-        /// and can be cancelled until its worker can begin it.
+        /// With `false` the task is sent only to an idle worker, and nothing is sent behind it; so it is pending, and
+        /// can be cancelled, until its worker can start it.
         pub fn prefetch(mut self, prefetch: bool) -> Self {
             std::sync::Arc::make_mut(self.policy.get_or_insert_default()).prefetch = Some(prefetch);
             self

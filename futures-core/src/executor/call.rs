@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use std::fmt;
 use std::sync::Arc;
 
-/// Calls of a task function to be submitted with retries and limits, see [`Executor::call`](crate::Executor::call).
+/// A task function with the retries and limits of its calls, see [`Executor::call`](crate::Executor::call).
 ///
 /// # Examples
 ///
@@ -51,8 +51,8 @@ impl<Args, T> Call<Args, T> {
 
     policy_options!();
 
-    /// Schedules a call on these terms and returns its future, as [`Executor::submit`](crate::Executor::submit) does.
-    /// May be called again, with other arguments.
+    /// Schedules a call with these options and returns its future, as [`Executor::submit`](crate::Executor::submit)
+    /// does. May be called again, with other arguments.
     pub fn submit<A>(&self, args: A) -> Future<T>
     where
         A: IntoArgs<Args>,

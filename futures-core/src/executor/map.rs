@@ -10,7 +10,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The results of [`Executor::map`](crate::Executor::map) to be: options first, then iterate.
+/// A map that has not started yet: set options, then iterate over its results; made by
+/// [`Executor::map`](crate::Executor::map).
 ///
 /// # Examples
 ///
@@ -44,7 +45,7 @@ impl<Args, T, I> Map<Args, T, I> {
         Map { client, function, items, settings, policy: None }
     }
 
-    /// How many calls travel and are executed together as one task; 1 if not set.
+    /// The number of calls that travel and are executed together as one task; 1 if not set.
     ///
     /// Larger chunks cost less per call and spread the work less evenly. A chunk size of 0 is an error, which the
     /// iterator yields instead of results.
@@ -53,29 +54,30 @@ impl<Args, T, I> Map<Args, T, I> {
         self
     }
 
-    /// How many tasks, each of one chunk, may be submitted ahead of the results that have been taken from the iterator.
+    /// The number of tasks, each of one chunk, that may be submitted ahead of the results taken from the iterator.
     ///
-    /// If not set, so many that the workers stay busy with short tasks: a few thousand, fewer when their arguments are
+    /// If not set, as many as keep the workers busy with short tasks: a few thousand, fewer when their arguments are
     /// large. A buffer size of 0 is an error, which the iterator yields instead of results.
     ///
-    /// The input is asked for more when the next result is not there yet, and not before: with a buffer size of 1 no
-    /// result waits for the item behind it. So an input that depends on the results, as a channel that the loop over
-    /// them fills, needs a buffer size that is no larger than the number of items that it gives without a result: while
-    /// the input is waited for no result can be given.
+    /// The iterator takes further items from the input only while the next result is not available: with a buffer size
+    /// of 1 no result waits for the item behind it. While the iterator waits for the input it cannot yield a result. So
+    /// if the input depends on the results, such as a channel that the loop over them fills, the buffer size must not
+    /// exceed the number of items that the input gives without a result.
     pub fn buffersize(mut self, buffersize: usize) -> Self {
         self.settings.buffersize = Some(buffersize);
         self
     }
 
-    /// Ends the iteration by an error, for which [`Error::is_timeout`] holds, when a result is awaited that is not
-    /// there `timeout` after the iteration began, which is when the first calls are submitted. What is left is
-    /// cancelled then.
+    /// Ends the iteration with an error for which [`Error::is_timeout`] holds, if the next result is not available
+    /// `timeout` after the iteration began; it begins when the first calls are submitted. The remaining calls are then
+    /// cancelled.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = Some(timeout);
         self
     }
 
-    /// Yields results as soon as they are there instead of in the order of the items; those of a chunk stay together.
+    /// Yields results as soon as they are available instead of in the order of the items; those of a chunk stay
+    /// together.
     pub fn unordered(mut self) -> Self {
         self.settings.unordered = true;
         self

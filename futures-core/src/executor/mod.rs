@@ -19,10 +19,10 @@ use crate::task::{IntoArgs, TaskFunction};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
-/// Hands calls of task functions to a pool of workers and returns futures.
+/// A handle to a pool of workers, which takes calls of task functions and returns futures.
 ///
-/// This is what all kinds of executors have in common: [`ThreadPoolExecutor`](crate::ThreadPoolExecutor), and with MPI
-/// `MpiPoolExecutor`, are dereferenced to it, so that a function that takes `&Executor` works with each of them.
+/// This is what all kinds of executors have in common: [`ThreadPoolExecutor`](crate::ThreadPoolExecutor) and
+/// `MpiPoolExecutor` dereference to it, so that a function that takes `&Executor` works with each of them.
 ///
 /// Dropping an executor shuts it down and waits until its futures are done; while the thread panics it cancels what is
 /// queued and does not wait.
@@ -50,9 +50,9 @@ impl Executor {
 
     /// Schedules the call of a task function and returns its future.
     ///
-    /// `args` is the tuple of arguments; a lone argument needs no tuple, and references do where the task takes the
-    /// value, see [`IntoArgs`]. The arguments are encoded here, in the calling thread. The pool's workers are started
-    /// by the first submission.
+    /// `args` is the tuple of arguments; a lone argument needs no tuple, and a reference is accepted where the task
+    /// takes the value, see [`IntoArgs`]. The arguments are encoded here, in the calling thread. The pool's workers are
+    /// started by the first submission.
     ///
     /// Never fails by itself: arguments that cannot be encoded, an executor that has been shut down and a broken pool
     /// are errors of the future.
@@ -81,7 +81,7 @@ impl Executor {
         self.client.submit(function.id(), args, None)
     }
 
-    /// Calls of a task function with retries and limits: set them on what is returned, then
+    /// Prepares calls of a task function with retries and limits: set them on the returned [`Call`], then
     /// [`submit`](Call::submit) as often as needed.
     ///
     /// A [`map`](Self::map) has the same methods for its tasks.
@@ -91,12 +91,12 @@ impl Executor {
 
     /// Calls a task function for every item and returns the results in the order of the items.
     ///
-    /// What is returned is a builder for an iterator of `Result<T, Error>`: set options such as
-    /// [`chunksize`](Map::chunksize) on it and iterate. Nothing is called before the iteration begins, nor after the
-    /// executor has been shut down. Items are taken from `items` while the iteration goes on, so many ahead that the
-    /// workers stay busy; endless iterators are fine, and slow ones: each item is submitted when it is there. Each call
-    /// that fails yields its error in its own place, and the others are not affected. Dropping the iterator cancels
-    /// what has not been sent to a worker.
+    /// The returned builder makes an iterator of `Result<T, Error>`: set options such as [`chunksize`](Map::chunksize)
+    /// on it and iterate. Nothing is called before the iteration begins, nor after the executor has been shut down.
+    /// Items are taken from `items` during the iteration, as many ahead as keep the workers busy. Endless iterators are
+    /// fine, and so are slow ones: each item is submitted as soon as it is available. Each call that fails yields its
+    /// error in its own place, and the others are not affected. Dropping the iterator cancels the tasks that have not
+    /// been sent to a worker.
     ///
     /// # Examples
     ///
@@ -157,39 +157,38 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// That the executor has been shut down. With `wait`, why it is broken: what kept workers from starting, the
-    /// failure of its initializer, which workers were not ready within the boot limit, or that all of them have been
-    /// lost since. Without `wait`, such errors show up in the futures of later submissions.
+    /// If the executor has been shut down. With `wait`, also if it is broken, with the reason: what kept workers from
+    /// starting, the failure of its initializer, which workers were not ready within the boot limit, or that all of
+    /// them have been lost since. Without `wait`, such errors show up in the futures of later submissions.
     pub fn bootup(&self, wait: bool) -> Result<()> {
         self.client.begin()?;
         if wait { self.client.wait_for_boot().map(drop) } else { Ok(()) }
     }
 
-    /// The number of workers that are ready; starts them and waits for them if need be, as [`bootup`](Self::bootup)
-    /// does.
+    /// Returns the number of workers that are ready; starts them and waits for them if need be, as
+    /// [`bootup`](Self::bootup) does.
     ///
     /// Lost workers do not count from the moment when the loss is noticed, and those that replace them count once they
     /// are ready, so that the number may be 0 while a replacement is on its way.
     ///
     /// # Errors
     ///
-    /// Why the executor is broken, for instance because all workers are lost, or that it has been shut down.
+    /// If the executor is broken, for instance because all workers are lost, or has been shut down.
     pub fn num_workers(&self) -> Result<usize> {
         self.bootup(false)?;
         self.client.wait_for_boot()
     }
 
-    /// Does some work while nobody looks for messages of the pool, which must have been booted; for measurements.
+    /// Does some work while no thread looks for messages of the pool, which must have been booted; for measurements.
     #[doc(hidden)]
     pub fn undisturbed<R>(&self, work: impl FnOnce() -> R) -> R {
         self.client.manager().pool().undisturbed(work)
     }
 
-    /// Ends the executor: it takes no more tasks, and its part of the pool is freed when its futures are done.
+    /// Shuts the executor down: it accepts no more tasks, and its part of the pool is freed when its futures are done.
     ///
     /// With `cancel_futures`, tasks that have not been sent to a worker are cancelled; the others go on. With `wait`,
-    /// returns when all futures are done and the resources are freed. It may be called again, to wait after all or to
-    /// cancel after all.
+    /// returns when all futures are done and the resources are freed. Call it again to wait or to cancel after all.
     pub fn shutdown(&self, wait: bool, cancel_futures: bool) {
         self.client.shutdown(wait, cancel_futures);
     }

@@ -45,7 +45,7 @@ pub struct ThreadPoolBuilder {
 }
 
 impl ThreadPoolExecutor {
-    /// An executor with all options at their defaults.
+    /// Makes an executor with all options at their defaults.
     ///
     /// # Errors
     ///
@@ -54,7 +54,7 @@ impl ThreadPoolExecutor {
         Self::builder().build()
     }
 
-    /// The options, to be set one by one.
+    /// Returns the options, to be set one by one.
     pub fn builder() -> ThreadPoolBuilder {
         ThreadPoolBuilder::default()
     }

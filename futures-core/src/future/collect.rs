@@ -11,8 +11,8 @@ use std::borrow::Borrow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A future of the results of all `futures`, in their order; they may come from different executors, and one may be
-/// given more than once.
+/// Returns a future of the results of all `futures`, in their order; they may come from different executors, and one
+/// may be given more than once.
 ///
 /// The new future fails as soon as one of them fails, with the error of the one that fails first, and the others are
 /// cancelled then as far as they can be. If one of them is cancelled, so are the new future and the others; and

@@ -4,7 +4,7 @@ use super::Future;
 use super::derived::{Resolution, Resolve, follow, guarded};
 use crate::error::{Error, Result};
 
-/// A future of what a hook makes of the outcome of `future`.
+/// Returns a future of what a hook makes of the outcome of `future`.
 ///
 /// When `future` succeeds, its value is given to `result_hook`; when it fails, its error is given to `except_hook`.
 /// What the hook returns is the outcome of the new future, and so is a panic of the hook. `Ok` as the first hook passes
@@ -56,8 +56,8 @@ where
     })
 }
 
-/// A future of what comes after `future`: like [`compose`], but a hook may also return a future, and the new future
-/// becomes what that one becomes.
+/// Returns a future of what follows `future`: like [`compose`], but a hook may also return a future, whose outcome the
+/// new future then takes over.
 ///
 /// `on_failure` also gets the error that `on_success` returns, or its panic, but not the error of a future that
 /// `on_success` returned: use [`catch`] on the new future for that. The methods [`Future::then`] and [`Future::catch`]
@@ -107,7 +107,7 @@ where
     })
 }
 
-/// A future that becomes what `future` becomes if it succeeds, and else what `on_failure` makes of its error.
+/// Returns a future with the result of `future` if it succeeds, and else with what `on_failure` makes of its error.
 ///
 /// The hook returns a result or a future, and everything else is as for [`then`].
 ///
@@ -142,7 +142,7 @@ where
 }
 
 impl<T: 'static> Future<T> {
-    /// The function [`compose`] as a method.
+    /// Does what the function [`compose`] does, as a method.
     pub fn compose<U: Clone + Send + 'static>(
         &self,
         result_hook: impl FnOnce(T) -> Result<U> + Send + 'static,
@@ -151,7 +151,7 @@ impl<T: 'static> Future<T> {
         compose(self, result_hook, except_hook)
     }
 
-    /// A future of what `on_success` makes of this future's value; if this future fails, so does the new one.
+    /// Returns a future of what `on_success` makes of this future's value; if this future fails, so does the new one.
     ///
     /// The hook returns a result or a future. The function [`then`](crate::then) says more, and takes a hook for
     /// failures as well.
@@ -185,7 +185,7 @@ impl<T: 'static> Future<T> {
         })
     }
 
-    /// The function [`catch`](crate::catch) as a method.
+    /// Does what the function [`catch`](crate::catch) does, as a method.
     pub fn catch<F>(&self, on_failure: impl FnOnce(Error) -> F + Send + 'static) -> Future<T>
     where
         T: Send,

@@ -11,31 +11,32 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// When [`wait`] returns.
+/// The condition on which [`wait`] returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum ReturnWhen {
-    /// When any of the futures is finished or cancelled.
+    /// Return when any of the futures is finished or cancelled.
     FirstCompleted,
-    /// When any of the futures has failed, a cancellation not counted; if none fails, when all are done.
+    /// Return when any of the futures has failed, a cancellation not counted; if none fails, when all are done.
     FirstException,
-    /// When all futures are finished or cancelled.
+    /// Return when all futures are finished or cancelled.
     #[default]
     AllCompleted,
 }
 
-/// What [`wait`] found: each future once, in the order in which they were given.
+/// The result of [`wait`]: each future once, in the order in which they were given.
 #[derive(Debug)]
 pub struct DoneAndNotDone<T> {
     /// The futures that were finished or cancelled.
     pub done: Vec<Future<T>>,
-    /// The others.
+    /// The futures that are still pending or running.
     pub not_done: Vec<Future<T>>,
 }
 
-/// Waits for futures, which may come from different executors, until `return_when` says so or `timeout` has passed.
+/// Waits for futures, which may come from different executors, until `return_when` is met or `timeout` has passed.
 ///
-/// A time-out is no error: it shows in what is not done. A future that is given more than once counts once.
+/// A time-out is not an error: the unfinished futures are in `not_done`. A future that is given more than once counts
+/// once.
 ///
 /// # Examples
 ///
@@ -79,8 +80,8 @@ where
 
 /// Yields each of the futures when it is finished or cancelled, those that are done already first.
 ///
-/// A future that is given more than once is yielded once. One that has been yielded is the caller's alone: its result
-/// goes with the caller's last handle, while the iteration goes on.
+/// A future that is given more than once is yielded once. The iterator keeps no handle of a future that it has yielded:
+/// its result is freed with the caller's last handle, even during the iteration.
 ///
 /// # Examples
 ///
@@ -121,8 +122,8 @@ pub struct AsCompleted<T> {
 }
 
 impl<T> AsCompleted<T> {
-    /// Ends the iteration by an error, for which [`Error::is_timeout`] holds, when a future is awaited that is not done
-    /// `timeout` after the call of [`as_completed`].
+    /// Ends the iteration with an error for which [`Error::is_timeout`] holds, if the next future is not done `timeout`
+    /// after the call of [`as_completed`].
     ///
     /// # Examples
     ///

@@ -23,7 +23,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// The future of one task: pending, then running, then finished, unless it is cancelled while it is pending.
+/// A handle to the result of one task: pending, then running, then finished, unless it is cancelled while it is
+/// pending.
 ///
 /// A future is a handle: clones are handles of the same task and equal, dropping handles cancels nothing, and a handle
 /// may outlive its executor, which fulfills every future before it goes. The result stays in the future in encoded form
@@ -97,8 +98,8 @@ impl<T> Future<T> {
     ///
     /// # Errors
     ///
-    /// Whatever made the task fail: its own panic or `Err`, its cancellation, arguments or results that do not pass the
-    /// codec, a lost worker, its `task_timeout`, a broken pool, an executor that had been shut down.
+    /// The reason why the task failed: its own panic or `Err`, its cancellation, arguments or results that do not pass
+    /// the codec, a lost worker, its `task_timeout`, a broken pool, an executor that had been shut down.
     pub fn result(&self) -> Result<T> {
         self.handle().wait(None).and_then(self.extract())
     }
@@ -132,9 +133,9 @@ impl<T> Future<T> {
 
     /// Tries to cancel the task; returns whether it is cancelled.
     ///
-    /// A task can be cancelled until it is sent to a worker. Tasks that have shown themselves to be short are sent
-    /// ahead of their execution: up to 4 ms of work waits at each worker, or one task of up to 20 ms. Those count as
-    /// running, unless they come back, see [`running`](Self::running).
+    /// A task can be cancelled until it is sent to a worker. Tasks that have proved to be short are sent ahead of their
+    /// execution: up to 4 ms of work waits on each worker, or one task of up to 20 ms. Those count as running, unless
+    /// they come back, see [`running`](Self::running).
     pub fn cancel(&self) -> bool {
         self.handle().cancel()
     }
@@ -172,8 +173,8 @@ impl<T: 'static> Future<T> {
     ///
     /// A callback is called exactly once. Those of one future are called in the order in which they were added, in the
     /// thread that cancels the task, or in a thread that the pool keeps for callbacks; one that waits for other futures
-    /// does not hold up those behind it. A panic of a callback is reported on standard error and harms nobody, wherever
-    /// the callback is called.
+    /// does not hold up those behind it. A panic of a callback is printed on standard error and has no other effect,
+    /// wherever the callback is called.
     ///
     /// # Examples
     ///
@@ -225,7 +226,7 @@ impl<T> Clone for Future<T> {
     }
 }
 
-/// Equal are handles of the same task.
+/// Whether both are handles of the same task.
 impl<T> PartialEq for Future<T> {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(self.promise(), other.promise())

@@ -38,8 +38,8 @@ impl Lent for Path {
 #[derive(Debug)]
 pub struct Seal;
 
-/// What [`submit`](crate::Executor::submit) and [`map`](crate::Executor::map) take for the argument tuple `Args` of a
-/// task.
+/// A value that [`submit`](crate::Executor::submit) and [`map`](crate::Executor::map) accept for the argument tuple
+/// `Args` of a task.
 ///
 /// Accepted are the tuple, with references where copying would be a waste (`&T` for a `T`, `&str` for a `String`,
 /// `&[T]` for a `Vec<T>`, `&Path` for a `PathBuf`, `Cbor<&T>` for a `Cbor<T>`), and for a task of one argument also
@@ -74,7 +74,7 @@ pub struct Seal;
     note = "a type of your own needs `#[derive(serde::Serialize, serde::Deserialize)]`"
 )]
 pub trait IntoArgs<Args> {
-    /// What is encoded.
+    /// The type that is encoded.
     #[doc(hidden)]
     type Encoded: Serialize;
 

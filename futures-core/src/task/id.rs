@@ -55,7 +55,7 @@ impl<Args, Output> Clone for TaskId<Args, Output> {
 
 impl<Args, Output> Copy for TaskId<Args, Output> {}
 
-/// Equal are ids of the same name.
+/// Whether both ids have the same name.
 impl<Args, Output> PartialEq for TaskId<Args, Output> {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -82,7 +82,7 @@ impl<Args, Output> fmt::Display for TaskId<Args, Output> {
     }
 }
 
-/// What names a task function in a call: its [`TaskId`], and nothing else.
+/// A name of a task function in a call: its [`TaskId`], and nothing else.
 ///
 /// The trait is there for the compiler's message about functions and closures, which cannot be sent to other processes.
 #[diagnostic::on_unimplemented(
@@ -92,9 +92,9 @@ impl<Args, Output> fmt::Display for TaskId<Args, Output> {
     note = "a closure cannot be sent to another process: make it a function, and pass as arguments what it captures"
 )]
 pub trait TaskFunction: sealed::Sealed {
-    /// The tuple of its arguments.
+    /// The tuple of the function's arguments.
     type Args;
-    /// What its future yields.
+    /// The type of the value that the function's future yields.
     type Output;
 
     #[doc(hidden)]

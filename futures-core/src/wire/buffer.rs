@@ -16,8 +16,8 @@ use std::ops::Deref;
 /// message of its own, sent from where it lies and received in its final, aligned memory. A smaller one travels among
 /// the encoded bytes. The length is not limited to what one MPI message can hold.
 ///
-/// Clones share the memory. [`into_vec`](Self::into_vec) and [`make_mut`](Self::make_mut) copy only if somebody else
-/// has the buffer, too: a task has its arguments for itself, while a result is also kept by its future.
+/// Clones share the memory. [`into_vec`](Self::into_vec) and [`make_mut`](Self::make_mut) copy only if another clone of
+/// the buffer exists: a task has its arguments for itself, while a result is also kept by its future.
 ///
 /// Under other serializers than this library's a buffer is an ordinary sequence. With the option `out_of_band(false)`,
 /// or the variable `FUTURES_MPI_OUT_OF_BAND=0`, all buffers travel among the encoded bytes.
@@ -56,7 +56,7 @@ impl<T: Pod> Buffer<T> {
         "a buffer holds values that take memory and are aligned to at most 16 bytes"
     );
 
-    /// The values as a vector: the same memory if nobody else has this buffer, else a copy.
+    /// The values as a vector: the same memory if this buffer has no other clone, else a copy.
     pub fn into_vec(self) -> Vec<T> {
         match self.memory.into_memory() {
             Ok(memory) => memory.into_vec(),
@@ -64,7 +64,7 @@ impl<T: Pod> Buffer<T> {
         }
     }
 
-    /// The values, to be changed in place; they are copied before if somebody else has this buffer.
+    /// The values, to be changed in place; they are copied first if this buffer has another clone.
     pub fn make_mut(&mut self) -> &mut [T] {
         if self.memory.memory_mut().is_none() {
             *self = Buffer::from(self.to_vec());

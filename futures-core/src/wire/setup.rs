@@ -81,8 +81,8 @@ mod sealed {
     impl Sealed for Path {}
 }
 
-/// What can be set as a named value in every worker: what serde can write and read again, and `str`, slices and
-/// [`Path`], which are read as [`String`], [`Vec`] and [`PathBuf`].
+/// A value that can be sent to every worker under a name: anything `Serialize + DeserializeOwned`, and `str`, slices
+/// and [`Path`], which are read as [`String`], [`Vec`] and [`PathBuf`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be set as a named value: serde cannot both write and read it",
     note = "put `#[derive(serde::Serialize, serde::Deserialize)]` on the type"

@@ -13,11 +13,11 @@ thread_local! {
     static CURRENT: RefCell<Option<Arc<Globals>>> = const { RefCell::new(None) };
 }
 
-/// A copy of the value that the executor of the task at hand has set under this name, by the method `global` of its
-/// builder.
+/// Returns a copy of the value that the executor of the current task has set under this name, by the method `global` of
+/// its builder.
 ///
-/// To be called inside a task function, in the thread that executes it. The value is decoded at every call: read a
-/// large one once.
+/// Call it inside a task function, in the thread that executes it. The value is decoded at every call: read a large one
+/// once.
 ///
 /// # Errors
 ///

@@ -22,16 +22,16 @@ const END_GRACE: Duration = Duration::from_secs(2);
 
 /// An [`Executor`] whose workers are the other processes of a communicator.
 ///
-/// For programs that run on all their ranks, as most MPI programs do, and want a pool of workers for a part of their
-/// way. They initialise MPI themselves, by the `mpi` crate, and have no `#[futures_mpi::main]`. All processes of a
+/// For programs that run on all their ranks, as most MPI programs do, and want a pool of workers for part of their run.
+/// They initialise MPI themselves, by the `mpi` crate, and have no `#[futures_mpi::main]`. All processes of a
 /// communicator call [`new`](Self::new); the one with the rank `root` gets the executor, and the others work for it.
 /// When the executor has ended, they get `None`, and all go on with the program. Nothing but plain MPI is needed: no
 /// process is spawned.
 ///
 /// The executor talks on communicators of its own, so that the program's messages and the pool's never meet. At the
 /// root the program may use MPI as it likes while the executor is there, if MPI gives `MPI_THREAD_MULTIPLE`: ask for it
-/// with `mpi::initialize_with_threading(Threading::Multiple)`. At `MPI_THREAD_SERIALIZED` the root must leave MPI alone
-/// as long as it has the executor, because nobody can keep its calls apart from the pool's; below, a warning is printed
+/// with `mpi::initialize_with_threading(Threading::Multiple)`. At `MPI_THREAD_SERIALIZED` the root must not call MPI
+/// while it has the executor, because its calls could coincide with the pool's; below that level, a warning is printed
 /// as well.
 ///
 /// On a communicator of size one the tasks run in one thread of this process; a
@@ -39,11 +39,12 @@ const END_GRACE: Duration = Duration::from_secs(2);
 ///
 /// # Its end
 ///
-/// Dropping the executor, at the root, shuts it down, waits until its futures are done, and lets the workers go. While
+/// Dropping the executor, on the root, shuts it down, waits until its futures are done, and releases the workers. While
 /// a panic unwinds at the root, what is queued is cancelled, running tasks are waited for, and the workers go on with
 /// the program as they otherwise would; whether the program can, after what has happened to the root, is its own
 /// concern. An executor must have ended before MPI is finalised: drop it before the `Universe`. Otherwise its pool is
-/// given up when MPI is finalised: what is pending fails, the workers are let go, and standard error says so.
+/// stopped when MPI is finalised: pending futures fail, the workers are released, and a message is printed on standard
+/// error.
 ///
 /// # When a process is lost
 ///
@@ -51,7 +52,7 @@ const END_GRACE: Duration = Duration::from_secs(2);
 /// lost worker is named, with the task that it had, and a worker without its root ends, with status 1. The variable
 /// `FUTURES_MPI_LIVENESS` decides whether there are any, and where. MPI usually ends the job then; where it does not,
 /// because it was told to go on, the executor does, and the calls on the other workers return an error when it has
-/// ended; but `MPI_Finalize`, which is the program's to call, may wait for ever for the process that is lost.
+/// ended; but `MPI_Finalize`, which is the program's to call, may wait forever for the process that is lost.
 ///
 /// # Several of them
 ///
@@ -60,8 +61,8 @@ const END_GRACE: Duration = Duration::from_secs(2);
 /// [`new`](Self::new) in several threads of each process. In a task, the workers may together open one on [their
 /// communicator](crate::get_comm_workers).
 ///
-/// Under `#[futures_mpi::main]` with several processes (command line mode) only rank 0 runs the program, so that a
-/// call of all processes is impossible, and refused: use an [`MpiPoolExecutor`](crate::MpiPoolExecutor) there.
+/// Under `#[futures_mpi::main]` with several processes (command line mode) only rank 0 runs the program, so a
+/// collective call is impossible, and refused: use an [`MpiPoolExecutor`](crate::MpiPoolExecutor) there.
 ///
 /// # Examples
 ///
@@ -89,7 +90,7 @@ pub struct MpiCommExecutor {
     executor: Executor,
 }
 
-/// The options of an [`MpiCommExecutor`]. Those of the root count; the other processes need not set any but
+/// The options of an [`MpiCommExecutor`]; those of the root count, and the other processes need not set any but
 /// [`backoff`](Self::backoff), which is each process's own.
 ///
 /// The workers are processes of the program, which sets their environment variables and their working directory itself.
@@ -125,8 +126,8 @@ impl MpiCommExecutor {
     /// Makes the process with the rank `root` of `communicator` the master of a pool and all others its workers, with
     /// all options at their defaults.
     ///
-    /// To be called by all processes of the communicator, with the same root. Returns at the root, as soon as the
-    /// others have called it too, with the executor; at the others, when that executor has ended, with `None`.
+    /// All processes of the communicator call it, with the same root. On the root it returns the executor as soon as
+    /// the others have called it too; on the others it returns `None` when that executor has ended.
     ///
     /// # Errors
     ///
@@ -138,7 +139,7 @@ impl MpiCommExecutor {
         Self::builder().build(communicator, root)
     }
 
-    /// The same on all processes that were started together.
+    /// Makes an executor as [`new`](Self::new) does, on all processes that were started together (`MPI_COMM_WORLD`).
     ///
     /// # Errors
     ///
@@ -148,7 +149,7 @@ impl MpiCommExecutor {
         Self::new(&SimpleCommunicator::world(), root)
     }
 
-    /// The options, to be set one by one.
+    /// Returns the options, to be set one by one.
     pub fn builder() -> MpiCommBuilder {
         MpiCommBuilder::default()
     }
@@ -168,16 +169,17 @@ impl MpiCommBuilder {
 
     /// Makes the process with the rank `root` of `communicator` the master of a pool and all others its workers.
     ///
-    /// To be called by all processes of the communicator, with the same root; see [`MpiCommExecutor::new`].
+    /// All processes of the communicator call it, with the same root; see [`MpiCommExecutor::new`].
     ///
     /// # Errors
     ///
-    /// The same on every rank: if there is no such rank, if the processes name different roots, if `communicator` is an
+    /// On every rank: if there is no such rank, if the processes name different roots, if `communicator` is an
     /// intercommunicator. If an option or a variable has a value that is not accepted in one process, or cannot be
-    /// encoded, it says so, and the others that one of them has refused. If MPI is not initialised. If in command line
-    /// mode the other processes serve the pool of the program. If the program's task functions contradict one another,
-    /// or the initializer is not registered. On a worker, if the connection to the root has failed; and, as one for
-    /// which [`Error::is_worker_lost`](crate::Error::is_worker_lost) holds, if another worker of the pool is lost.
+    /// encoded, its error says so, and the errors of the others that another rank refused. If MPI is not initialised.
+    /// If in command line mode the other processes serve the pool of the program. If the program's task functions
+    /// contradict one another, or the initializer is not registered. On a worker, if the connection to the root has
+    /// failed; and, as one for which [`Error::is_worker_lost`](crate::Error::is_worker_lost) holds, if another worker
+    /// of the pool is lost.
     pub fn build<C>(self, communicator: &C, root: i32) -> Result<Option<MpiCommExecutor>>
     where
         C: mpi::topology::Communicator + ?Sized,

@@ -64,7 +64,7 @@ pub struct MpiPoolBuilder {
 }
 
 impl MpiPoolExecutor {
-    /// An executor with all options at their defaults.
+    /// Makes an executor with all options at their defaults.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl MpiPoolExecutor {
         Self::builder().build()
     }
 
-    /// The options, to be set one by one.
+    /// Returns the options, to be set one by one.
     pub fn builder() -> MpiPoolBuilder {
         MpiPoolBuilder::default()
     }
@@ -101,8 +101,8 @@ impl MpiPoolBuilder {
         self
     }
 
-    /// Command line arguments for the workers, which their tasks find in [`std::env::args`]; a further one behind them
-    /// tells the program that it is a worker. More than one call adds up.
+    /// Command line arguments for the workers, which their tasks find in [`std::env::args`]; a further argument behind
+    /// them tells the program that it is a worker. More than one call adds up.
     ///
     /// One with a zero byte, one of 128 KiB or more, or more of them than the system gives to a new program, is an
     /// error of [`build`](Self::build); larger values travel by [`global`](Self::global).
@@ -118,24 +118,25 @@ impl MpiPoolBuilder {
     /// [`build`](Self::build). Open MPI accepts keys of 35 bytes and values of 255, which is a list of some 30 hosts;
     /// longer lists go into a file, which the key `hostfile` names.
     ///
-    /// Open MPI would bind each worker to a core, where there are few of them, so that threads in tasks had that core
-    /// to share. They are not bound, unless the key `bind_to` says so, or `mpiexec --bind-to`, or the variable
-    /// `OMPI_MCA_hwloc_base_binding_policy`.
+    /// By default Open MPI binds each worker to a core where there are few workers, and the threads of a task would
+    /// share that core. The library turns that off, unless the key `bind_to` is set, or `mpiexec --bind-to`, or the
+    /// variable `OMPI_MCA_hwloc_base_binding_policy`.
     pub fn mpi_info<K: Into<String>, V: Into<String>>(mut self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
         self.mpi_info.extend(pairs.into_iter().map(|(key, value)| (key.into(), value.into())));
         self
     }
 
     /// Whether each worker, spawned or of a [`service`](Self::service), keeps a liveness connection to the master: a
-    /// TCP connection on which little is sent (a greeting, a goodbye, and a byte that wakes the other after a long
-    /// silence), by whose end each of the two notices within a second that the other is gone. If not set, the variable
-    /// `FUTURES_MPI_LIVENESS` decides: 0 for none, or the address of the network interface on which the master is to be
-    /// reached; else there are liveness connections.
+    /// TCP connection on which little is sent (a greeting, a goodbye, and a byte that wakes the other side after a long
+    /// silence). When the connection ends, each side notices within a second that the other is gone. If not set, the
+    /// variable `FUTURES_MPI_LIVENESS` decides: 0 for none, or the address of the network interface on which the master
+    /// is to be reached; else there are liveness connections.
     ///
     /// Without them a lost worker is noticed only where MPI ends the job or reports it, and idle processes do not sleep
-    /// deeply. A program that Open MPI 4 has started alone must not say `liveness(false)` itself, which
-    /// [`build`](Self::build) refuses: at its start MPI was told to let the others live when one is lost, and nobody
-    /// would notice that. With `FUTURES_MPI_LIVENESS=0` in its environment MPI is not told so, and ends the job.
+    /// deeply. A program that Open MPI 4 has started alone must not set `liveness(false)` itself, which
+    /// [`build`](Self::build) refuses: at its start MPI was told to keep the other processes alive when one is lost,
+    /// and the loss would go unnoticed. With `FUTURES_MPI_LIVENESS=0` in its environment MPI is not told so, and ends
+    /// the job.
     pub fn liveness(mut self, wanted: bool) -> Self {
         self.liveness = Some(if wanted { Setting::Automatic } else { Setting::Off });
         self
@@ -144,28 +145,28 @@ impl MpiPoolBuilder {
     /// Whether a worker that is lost is replaced by a new one, so that the pool keeps its size; if not set, the
     /// variable `FUTURES_MPI_REPLACE_LOST_WORKERS` (0 or 1, `yes` or `no`, ...), else lost workers are not replaced.
     ///
-    /// What the lost worker had begun fails as without this, or is tried again where the call allows it; everything
-    /// else waits for the new worker if there is no other. The new one runs the same program, with the same arguments
-    /// and info, and what the executor wants of its workers first, its [`initializer`](Self::initializer) among it,
-    /// before its first task. Its number is a new one. The pool is not broken while a worker is awaited.
+    /// The tasks that the lost worker had begun fail as without this option, or are retried where the call allows it;
+    /// all others wait for the new worker if there is no other. The new one runs the same program, with the same
+    /// arguments and info, and before its first task the executor's preparations, such as its
+    /// [`initializer`](Self::initializer). Its number is a new one. The pool is not broken while a worker is awaited.
     ///
-    /// Each attempt may take as long as the [`boot_limit`](Self::boot_limit). One that fails is repeated after a pause;
-    /// after five in a row that have brought no worker that finishes a task, lost workers are not replaced any more,
-    /// which is said on standard error, and a pool that has no worker left is broken and says why.
+    /// Each attempt may take as long as the [`boot_limit`](Self::boot_limit). After a pause, a failed attempt is
+    /// repeated. After five in a row without a worker that finishes a task, lost workers are no longer replaced, which
+    /// is printed on standard error; a pool that has no worker left is then broken, and its errors give the reason.
     ///
     /// The workers of such a pool have [no communicator](crate::get_comm_workers) once one was lost.
     ///
     /// It depends on the MPI whether anything is left to be replaced: Open MPI 4 lets the others live if the program
     /// was started alone, or by `mpiexec --enable-recovery`; Open MPI 5 by `mpiexec --with-ft ulfm`, or with
     /// `OMPI_MCA_mpi_ft_enable=1` in the environment, but there all workers of the pool's start die together; MPICH
-    /// does not. Where it cannot work, in command line mode and with a [`service`](Self::service), this is said on
+    /// does not. Where it cannot work, in command line mode and with a [`service`](Self::service), this is printed on
     /// standard error, once, and the option has no effect. Below `MPI_THREAD_MULTIPLE` it is an error of `build`.
     pub fn replace_lost_workers(mut self, wanted: bool) -> Self {
         self.common.replace_lost_workers(wanted);
         self
     }
 
-    /// Uses the workers of a group that was started on its own, instead of spawning some: by `mpiexec -n N PROGRAM
+    /// Uses the workers of a group that was started separately, instead of spawning some: by `mpiexec -n N PROGRAM
     /// --futures-mpi-serve=ADDRESS`, where the program is one with `#[futures_mpi::main]` and the same task functions
     /// as this one. `address` is the same text on both sides:
     ///
@@ -173,9 +174,9 @@ impl MpiPoolBuilder {
     /// - the path of a file, with a `/` in it, which both can read: the group writes there where it listens;
     /// - a name, or nothing for the name `futures-mpi`: MPI publishes it, if it has a server for that.
     ///
-    /// A group serves one client after the other; it ends when [`end_service`](crate::end_service) asks it to, and by
-    /// force when a client vanishes or cannot connect. The number of workers is that of the group, and what the builder
-    /// says of how workers start has no effect.
+    /// A group serves one client after the other. It ends when [`end_service`](crate::end_service) asks it to, and
+    /// aborts when a client vanishes or cannot connect. The number of workers is that of the group, and what the
+    /// builder says of how workers start has no effect.
     ///
     /// Whether programs that were started apart can be connected depends on the MPI: with Open MPI 4 if both were
     /// started by `mpiexec --ompi-server file:FILE` with the same `ompi-server`, with MPICH over libfabric if both were
@@ -193,8 +194,7 @@ impl MpiPoolBuilder {
     /// If an option or a variable has a value that is not accepted, with the value and where it came from; if the
     /// initializer's arguments or a global cannot be encoded; if the initializer is not registered; if the program's
     /// `main` is not marked with `#[futures_mpi::main]`; if this process is itself a worker, or was forked in `main`;
-    /// if the program's task functions contradict one another. That workers cannot be spawned is an error of the
-    /// futures.
+    /// if the program's task functions contradict one another. If workers cannot be spawned, the futures fail.
     pub fn build(self) -> Result<MpiPoolExecutor> {
         let runtime = runtime::get().ok_or_else(no_main)?;
         runtime.check_process()?;

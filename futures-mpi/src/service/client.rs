@@ -25,15 +25,15 @@ const END_LIMIT: Duration = Duration::from_secs(60);
 /// Where a token belongs for which nobody asks.
 const NO_TOKEN: &str = "-";
 
-/// Asks a group of workers to end, which was started with `--futures-mpi-serve=ADDRESS`, as soon as it has served the
-/// client that it has now.
+/// Asks a group of workers that was started with `--futures-mpi-serve=ADDRESS` to end as soon as it has served its
+/// current client.
 ///
 /// `address` is what [`service`](crate::MpiPoolBuilder::service) takes; a published name can be looked up only while
 /// MPI is initialised.
 ///
 /// # Errors
 ///
-/// If nobody serves there, or does not answer within a minute.
+/// If there is no service at this address, or it does not answer within a minute.
 pub fn end_service(address: &str) -> Result<()> {
     let address = Address::parse(address).map_err(|message| Error::new(Kind::Configuration, message))?;
     let deadline = Instant::now() + END_LIMIT;

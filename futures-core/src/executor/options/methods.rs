@@ -7,17 +7,17 @@
 macro_rules! __executor_options {
     () => {
         /// A task function that every worker calls, with these arguments, before it executes the executor's first task;
-        /// what it returns is dropped.
+        /// its result is dropped.
         ///
-        /// It is called when the executor is first used, at each worker once, also at those of a pool that several
-        /// executors share. It may read what [`global`](Self::global) has set. If it panics or returns `Err` at any
-        /// worker, the executor is broken: everything that is pending, and all that is submitted later, fails with an
-        /// error for which [`Error::is_broken`]($crate::Error::is_broken) holds and which carries the initializer's own
-        /// message, its place, the worker and the host. Tasks that other workers are executing at that moment go on,
-        /// and so do other executors of the pool. If it takes longer than the [`boot_limit`](Self::boot_limit) the
-        /// executor is broken likewise.
+        /// It is called when the executor is first used, once on each worker, also on those of a pool that several
+        /// executors share. It may read values that [`global`](Self::global) has set. If it panics or returns `Err` on
+        /// any worker, the executor is broken: every pending and every later call fails with an error for which
+        /// [`Error::is_broken`]($crate::Error::is_broken) holds and which carries the initializer's own message, its
+        /// place, the worker and the host. Tasks that other workers are executing at that moment go on, and so do other
+        /// executors of the pool. If it takes longer than the [`boot_limit`](Self::boot_limit) the executor is broken
+        /// likewise.
         ///
-        /// The arguments are encoded here; that they cannot be is an error of `build`.
+        /// The arguments are encoded here; if they cannot be encoded, `build` returns the error.
         pub fn initializer<F, A>(mut self, function: F, args: A) -> Self
         where
             F: $crate::TaskFunction,
@@ -31,7 +31,7 @@ macro_rules! __executor_options {
         ///
         /// It is encoded here, sent to each worker once, before the first task, and dropped there when the executor has
         /// ended. Other executors do not see it, also on a pool that they share. A second value of one name replaces
-        /// the first. That it cannot be encoded is an error of `build`.
+        /// the first. If a value cannot be encoded, `build` returns the error.
         pub fn global<V>(mut self, name: impl Into<String>, value: &V) -> Self
         where
             V: ?Sized + $crate::GlobalValue,
@@ -50,45 +50,45 @@ macro_rules! __executor_options {
             self
         }
 
-        /// How long the start may take: that of the workers, and then that of what this executor wants them to do
-        /// first, its initializer above all; if not set the variable `FUTURES_MPI_BOOT_LIMIT` in seconds, else 60 s.
+        /// The time limit of the start: first of the workers, then of what this executor has them do first, such as its
+        /// initializer; if not set the variable `FUTURES_MPI_BOOT_LIMIT` in seconds, else 60 s.
         ///
         /// When it passes the executor is broken, and its error names the workers that were awaited, and for how long.
         /// An initializer that hangs cannot be interrupted: its worker is given no more tasks. In command line mode the
         /// variable decides how long the workers may take, and this option is for the initializer.
         ///
-        /// At each worker the limit of the initializer counts from when it could begin there, because what the worker
-        /// was given before, by whichever executor of a shared pool, is done or was given up. A worker that is kept
-        /// from it for longer by somebody else's task or initializer is not waited for; if it is the only one the
-        /// executor is broken, and the error says what stands in the way.
+        /// On each worker the limit of the initializer counts from when it could start there, because everything that
+        /// the worker was given before, by any executor of a shared pool, has finished or timed out. The executor does
+        /// not wait for a worker that another executor's task or initializer occupies for longer; if no other worker is
+        /// left, the executor is broken, and the error names the obstacle.
         pub fn boot_limit(mut self, limit: std::time::Duration) -> Self {
             self.common.boot_limit(limit);
             self
         }
 
-        /// How long the workers may take to let go when the pool ends; if not set the variable
+        /// The time limit of the workers' disconnection when the pool ends; if not set the variable
         /// `FUTURES_MPI_SHUTDOWN_LIMIT` in seconds, else 10 s.
         ///
-        /// It begins when the last future is done: how long tasks take is not limited by it. When it passes, because a
-        /// worker hangs in an initializer or in a task that was given up, the pool goes on without that worker and says
-        /// so on standard error. In command line mode the variable decides, this option has no effect, and a job whose
-        /// workers hang is ended with a status that is not 0.
+        /// It begins when the last future is done, and does not limit how long tasks take. When it passes, because a
+        /// worker hangs in an initializer or in a task that has timed out, the pool ends without that worker and prints
+        /// its number on standard error. In command line mode the variable decides, this option has no effect, and a
+        /// job whose workers hang is ended with a status that is not 0.
         pub fn shutdown_limit(mut self, limit: std::time::Duration) -> Self {
             self.common.shutdown_limit(limit);
             self
         }
 
-        /// Whether tasks may be sent to workers that have others to do before; if not set the variable
-        /// `FUTURES_MPI_PREFETCH`, else they may, where they can come back.
+        /// Whether tasks may be sent ahead, to workers that still have others to do; if not set the variable
+        /// `FUTURES_MPI_PREFETCH` decides, else they may where the pool can take them back.
         ///
-        /// Short tasks are much quicker so, because a worker need not wait for its next one. A task that was sent ahead
-        /// counts as [`running`]($crate::Future::running). If its worker does not come to it, because a task before it
-        /// takes longer than was to be expected, and another worker has nothing to do, it comes back within
+        /// This makes short tasks much quicker, because a worker need not wait for its next one. A task that was sent
+        /// ahead counts as [`running`]($crate::Future::running). If its worker does not come to it, because a task
+        /// before it takes longer than was to be expected, and another worker has nothing to do, it comes back within
         /// milliseconds, is pending again, and goes there. So as many calls in a row as there are workers run at once,
         /// and may wait for one another.
         ///
         /// Nothing comes back from a worker without a liveness connection; there nothing is sent ahead, unless this
-        /// option is `true`. Then calls that wait for one another may wait for ever. With `false` nothing is sent ahead
+        /// option is `true`. Then calls that wait for one another may wait forever. With `false` nothing is sent ahead
         /// anywhere: every task begins as soon as it is sent, in the order of submission.
         ///
         /// Single calls and maps have [the same option]($crate::Call::prefetch). The variable is 0 or 1, or a boolean
@@ -98,11 +98,11 @@ macro_rules! __executor_options {
             self
         }
 
-        /// Reports on standard error when there is work and no task has come back for so long: which worker has which
-        /// task, and for how long; again in each further interval. If not set the variable `FUTURES_MPI_WATCHDOG` in
-        /// seconds decides, else nothing is reported; zero reports nothing.
+        /// Reports on standard error when tasks are pending and none has finished for `interval`: which worker has
+        /// which task, and for how long. The report is repeated in each further interval. If not set the variable
+        /// `FUTURES_MPI_WATCHDOG` in seconds decides, else nothing is reported; zero reports nothing.
         ///
-        /// Long tasks are no fault, which is why it has to be asked for; choose an interval that is longer than a task
+        /// Long tasks are not a fault, so the watchdog is off by default; choose an interval that is longer than a task
         /// may take. In command line mode the variable decides, and this option has no effect.
         pub fn watchdog(mut self, interval: std::time::Duration) -> Self {
             self.common.watchdog(interval);
@@ -120,9 +120,9 @@ macro_rules! __process_options {
         /// An environment variable that every worker sets before the executor's first task, and before its initializer.
         ///
         /// It changes the process of the worker for as long as it lives: in command line mode, where all executors
-        /// share the workers, tasks of the others see it too. MPI itself has started by then; what it is to see has
-        /// to be in the environment of `mpiexec`. A thread that an earlier task of the shared workers has left running
-        /// must not read variables at that moment but by the standard library. A name that is empty, or a name or value
+        /// share the workers, tasks of the others see it too. MPI itself has started by then; what it is to see has to
+        /// be in the environment of `mpiexec`. If an earlier task left a thread running on a shared worker, that thread
+        /// must read environment variables only through the standard library. A name that is empty, or a name or value
         /// with a byte that the system does not allow there, is an error of `build`.
         pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
             self.common.variable(name.into(), value.into());
@@ -139,8 +139,8 @@ macro_rules! __process_options {
 
         /// The working directory that every worker enters before the executor's first task, and before its initializer.
         ///
-        /// A relative path begins where MPI has started the worker. Like [`env`](Self::env) it changes the worker for
-        /// as long as it lives. A worker that cannot enter it breaks the executor.
+        /// A relative path starts at the directory in which MPI started the worker. Like [`env`](Self::env) it changes
+        /// the worker for as long as it lives. A worker that cannot enter it breaks the executor.
         pub fn wdir(mut self, path: impl AsRef<std::path::Path>) -> Self {
             self.common.directory(path.as_ref());
             self
