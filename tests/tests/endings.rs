@@ -37,7 +37,7 @@ fn master(running: &Running) -> u32 {
 #[test]
 fn exit_between_tasks_ends_every_process_with_its_status() {
     for launch in in_every_mode("exit0", "idle") {
-        launch.run().expect_success().expect_not_said("is ended");
+        launch.run().expect_success().expect_not_said("aborting the job");
     }
     for launch in in_every_mode("exit3", "idle") {
         let outcome = launch.run();

@@ -264,8 +264,8 @@ mod tests {
         let memory = Memory::of(vec![1u32, 2, 3]);
         assert_eq!(memory.values::<[u32; 2]>(), None);
         assert_eq!(memory.into_vec::<u8>().len(), 12);
-        assert!(Memory::with_room(8, 12).is_err_and(|text| text.contains("no multiple")));
-        assert!(Memory::with_room(3, 12).is_err_and(|text| text.contains("no alignment")));
+        assert!(Memory::with_room(8, 12).is_err_and(|text| text.contains("not a multiple")));
+        assert!(Memory::with_room(3, 12).is_err_and(|text| text.contains("not an alignment")));
         assert!(Memory::with_room(8, usize::MAX - 7).is_err_and(|text| text.contains("no memory")));
     }
 

@@ -249,7 +249,7 @@ fn a_master_that_has_too_many_files_open_says_so_and_lets_workers_in_later() {
     let lines = BufReader::new(master.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
     let mut lines = lines.inspect(|line| println!("{line}"));
     let mut says =
-        || lines.any(|line| line.contains("cannot let further workers connect") && line.contains("ulimit -n"));
+        || lines.any(|line| line.contains("cannot accept more liveness connections") && line.contains("ulimit -n"));
     let said = says();
     // Now it may close its files.
     drop(master.stdin.take());

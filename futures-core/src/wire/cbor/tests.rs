@@ -260,7 +260,7 @@ fn an_element_that_is_left_out_is_refused_where_others_would_take_its_place() {
         #[serde(default, skip_serializing_if = "Option::is_none")] Option<u8>,
     );
     comes_back(Two(Some(1), Some(2)));
-    assert!(read_as::<Two>(Two(None, Some(5))).expect_err("the other would be 5").contains("written with 1"));
+    assert!(read_as::<Two>(Two(None, Some(5))).expect_err("the other would be 5").contains("serialized with 1"));
 }
 
 #[test]
@@ -291,7 +291,7 @@ fn lengths_are_found_out_or_must_be_right() {
     assert_eq!(read_as(Odd(None)), Ok(vec![1u8, 2, 3]));
     assert_eq!(read_as(Odd(Some(3))), Ok(vec![1u8, 2, 3]));
     let reason = read_as::<Vec<u8>>(Odd(Some(2))).expect_err("there are three");
-    assert!(reason.contains("has 2 elements or fields, and has 3"), "{reason}");
+    assert!(reason.contains("announced 2 elements or fields, but has 3"), "{reason}");
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -330,7 +330,7 @@ fn values_may_be_nested_so_deep_and_no_deeper() {
         written((0..5000).fold(Wrapped(None), |inner, _| Wrapped(Some(Box::new(inner))))),
     ] {
         let reason = reason.expect_err("it is too deep");
-        assert!(reason.contains(&format!("more than {MAX_DEPTH} deep")), "{reason}");
+        assert!(reason.contains(&format!("more than {MAX_DEPTH} levels deep")), "{reason}");
     }
     // Arrays of one element, maps, tags of options and of nobody.
     for levels in [vec![0x81], vec![0xa1, 0x01], vec![0x9f], vec![0xbf, 0x01], vec![0xd9, 0xf5, 0x0e], vec![0xc9]] {

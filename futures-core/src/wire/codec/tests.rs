@@ -331,7 +331,7 @@ fn values_may_be_nested_so_deep_and_no_deeper() {
     let read = std::thread::spawn(move || decode::<Node>(&bytes).is_ok_and(|node| node == chain(MAX_DEPTH)));
     assert!(read.join().expect("it does not overflow"));
     let reason = refusal(&chain(MAX_DEPTH + 1));
-    assert!(reason.contains(&format!("more than {MAX_DEPTH} deep")), "{reason}");
+    assert!(reason.contains(&format!("more than {MAX_DEPTH} levels deep")), "{reason}");
     // The bytes of a deeper one: each level is a number and a byte that says that there is another one.
     let bytes = [0, 0, 0, 0, 0, 0, 0, 0, 1].repeat(100_000);
     assert!(decode::<Node>(&bytes).is_err_and(|failure| failure.0.contains("deep")));
