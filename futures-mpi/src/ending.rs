@@ -52,8 +52,8 @@ pub(crate) fn see_off(departure: Departure) {
     departures.push(departure);
 }
 
-/// Waits until all spawned workers that were let go have ended: the end of MPI here may be the end of the daemon that
-/// passes their output on, and that kills those that are still there.
+/// Waits until all released spawned workers have ended: the end of MPI here may be the end of the daemon that passes
+/// their output on, and that kills those that are still there.
 fn wait_for_workers(limit: Option<Duration>) {
     let limit = limit.unwrap_or(DEFAULT_SHUTDOWN_LIMIT);
     let deadline = Instant::now() + limit;
@@ -66,8 +66,8 @@ fn wait_for_workers(limit: Option<Duration>) {
     }
 }
 
-/// Writes out what is left in the buffers of standard output, Rust's and C's, before a worker takes leave: what comes
-/// later may be lost. Another thread may hold a buffer for ever, so it is waited for up to the limit only.
+/// Writes out what is left in the buffers of standard output, Rust's and C's, before a worker says goodbye: later
+/// output may be lost. Another thread may hold a buffer forever, so this waits only up to the limit.
 pub(crate) fn flush_output(limit: Duration) {
     let (done, wait) = mpsc::channel::<()>();
     let flush = move || {
@@ -110,7 +110,7 @@ pub(crate) fn note_lost_rank() {
     WORLD_MAIMED.store(true, Ordering::Release);
 }
 
-/// Takes note that a process of this one's own world hangs: it has not let go of the pool within the shutdown limit.
+/// Takes note that a process of this one's own world hangs: it has not disconnected within the shutdown limit.
 pub(crate) fn note_silent_rank() {
     WORLD_HANGS.store(true, Ordering::Release);
 }
@@ -140,12 +140,12 @@ pub(crate) fn note_given_up_spawn_over() {
     GIVEN_UP.fetch_sub(1, Ordering::AcqRel);
 }
 
-/// Takes note that the launcher has refused to spawn and waits for ever.
+/// Takes note that the launcher has refused to spawn and waits forever.
 pub(crate) fn note_refusal() {
     LAUNCHER_WAITS.store(true, Ordering::Release);
 }
 
-/// Whether only a non-zero exit status of this process ends its launcher: up to Open MPI 4, `mpiexec` waits for ever
+/// Whether only a non-zero exit status of this process ends its launcher: up to Open MPI 4, `mpiexec` waits forever
 /// after it has refused to spawn.
 pub(crate) fn launcher_waits() -> bool {
     LAUNCHER_WAITS.load(Ordering::Acquire)
@@ -200,7 +200,7 @@ pub(crate) fn finalize(started: &Started, failure: Option<u8>, limit: Option<Dur
     }
 }
 
-/// Makes a call that nobody can interrupt; `late` is called, in another thread, if it has not ended within the limit.
+/// Makes a call that cannot be interrupted; `late` is called, in another thread, if it has not ended within the limit.
 fn within<T>(limit: Option<Duration>, call: impl FnOnce() -> T, late: impl FnOnce(Duration) + Send + 'static) -> T {
     let (done, wait) = mpsc::channel::<()>();
     if let Some(limit) = limit {

@@ -34,7 +34,7 @@ const EXIT_LIMIT: Duration = Duration::from_secs(1);
 /// The exit status of a program whose `main` panics, as without this library.
 const PANIC_STATUS: u8 = 101;
 
-/// What this process is.
+/// The role of this process.
 pub(crate) struct Runtime {
     pub(crate) started: Started,
     pub(crate) role: Role,
@@ -162,7 +162,7 @@ fn begin() -> Result<Process, String> {
     // Before anything can read it.
     let input = argument.and_then(|_| sys::end_input());
     if let Some(argument) = argument.filter(|_| environment::lets_workers_live()) {
-        // There is no liveness connection yet, and if another worker dies now, MPI waits for ever.
+        // There is no liveness connection yet, and if another worker dies now, MPI waits forever.
         sys::end_after(Some(argument.start_limit.saturating_add(START_GRACE)));
     }
     let started = start::start()?;
@@ -296,7 +296,7 @@ fn run_master<R: Termination>(runtime: &'static Runtime, body: fn() -> R) -> Exi
     status
 }
 
-/// What is left to do when `exit` is called, in `main` or in a task.
+/// Ends the pools, or the worker, when `exit` is called in `main` or in a task.
 fn end_early() {
     let Some(runtime) = get() else { return };
     if matches!(runtime.role, Role::Worker) {
@@ -311,8 +311,8 @@ fn end_early() {
     ending::finalize(&runtime.started, None, Some(runtime.limit));
 }
 
-/// Gives up what the pools still have to do; whether they have ended in time. Callbacks are not waited for: this may be
-/// called by one.
+/// Stops the pools early; returns whether they have ended in time. Callbacks are not waited for: this may be called by
+/// one.
 fn give_up(runtime: &Runtime, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
     let pools = runtime.close();
@@ -338,7 +338,7 @@ fn run_worker(mut link: MpiLink, refusal: Option<&str>) -> ExitCode {
         // Others may still be at work, for as long as their master lives.
         Ok((Ok(Parting::Unsure), _)) => {}
         Ok((Ok(Parting::AtOnce), _)) => ending::leave_at_once(0),
-        // Nobody knows what has become of the others.
+        // The state of the others is unknown.
         Ok((Err(message), time)) => {
             say(&message);
             limit = Some(time);

@@ -1,4 +1,4 @@
-//! Workers come, do not come, and are lost.
+//! Workers join, fail to join, and are lost.
 
 use super::Driver;
 use super::ahead::Ahead;
@@ -89,7 +89,7 @@ impl Driver {
         self.decide_start();
     }
 
-    /// Decides the start once nobody is awaited any more: it succeeds with the workers that are ready.
+    /// Decides the start once no worker is awaited any more: it succeeds with the workers that are ready.
     fn decide_start(&mut self) {
         if self.counts.awaited > 0 || self.boot.is_decided() {
             return;
@@ -98,7 +98,7 @@ impl Driver {
         (0..self.clients.len() as u32).for_each(|client| self.conclude(ClientNumber(client)));
     }
 
-    /// Lets a worker come into another phase; returns the one before.
+    /// Moves a worker to another phase and returns the previous one.
     fn enter(&mut self, number: WorkerNumber, phase: WorkerState) -> WorkerState {
         let worker = &mut self.workers[number.index()];
         let was_awaited = worker.is_awaited();
@@ -123,7 +123,7 @@ impl Driver {
         }
     }
 
-    /// Gives up a worker that is there and does what it should not; it is told to stop.
+    /// Evicts a worker that broke the protocol, and tells it to stop.
     pub(super) fn evict(&mut self, number: WorkerNumber, reason: &str) {
         if let Some(transport) = &mut self.transport {
             transport.send(number, message::stop());
@@ -165,7 +165,7 @@ impl Driver {
     fn lose_awaited(&mut self, number: WorkerNumber, reason: &str) {
         let message = format!("worker {number} was lost before it was ready: {reason}");
         if self.counts.awaited == 0 && self.counts.ready == 0 {
-            // One that comes in the place of another may be on its way, but the start does not wait for it.
+            // A replacement may be on its way, but the start does not wait for it.
             return self.break_down(Error::new(Kind::Broken, message));
         }
         if self.broken.is_none() {
@@ -176,7 +176,7 @@ impl Driver {
         }
     }
 
-    /// Says which worker is lost and what it was doing. Where MPI then ends the job these are the last words.
+    /// The message about a lost worker and the tasks that it held. Where MPI then ends the job it is the last message.
     fn loss_notice(&self, number: WorkerNumber) -> String {
         let Worker { host, process, loss, .. } = &self.workers[number.index()];
         let mut held = self.scheduler.held(number);
@@ -193,7 +193,7 @@ impl Driver {
         format!("worker {number} on {host} (pid {process}) is lost: {loss}; {doing}{next}")
     }
 
-    /// The error of a task that was with a worker that is lost.
+    /// The error of a task whose worker was lost.
     pub(super) fn loss_error(&self, worker: WorkerNumber, function: Option<TaskKey>) -> Error {
         let loss = &self.workers[worker.index()].loss;
         let message = format!("the worker was lost while it held the task: {loss}");

@@ -54,7 +54,7 @@ use worker::{Deadlines, Worker, WorkerCounts, WorkerState};
 /// A frame is sent when so many bytes have come together; until then more tasks may join it.
 const FRAME_BYTES: usize = 1 << 20;
 
-/// Everything about a pool but its thread.
+/// The whole state of a pool except its thread.
 pub(crate) struct Driver {
     scheduler: Scheduler,
     /// Scratch for the scheduler's actions.
@@ -71,9 +71,9 @@ pub(crate) struct Driver {
     counts: WorkerCounts,
     /// The workers with something in `outgoing`.
     unsent: Vec<WorkerNumber>,
-    /// Those of them that wait for it, or have when it was put there.
+    /// Those of them that were waiting when something was put there, or wait now.
     urgent: Vec<WorkerNumber>,
-    /// What is to be told, once the driver is left alone.
+    /// Notices for the pool to carry out once no thread drives it.
     notices: Notices,
     transport: Option<Box<dyn Transport>>,
     boot: Arc<Boot>,
@@ -82,13 +82,13 @@ pub(crate) struct Driver {
     now: Duration,
     /// How many answers to preparations are outstanding, of all workers together.
     pending: usize,
-    /// Those of them that are limited in time.
+    /// Those of them that have a time limit.
     deadlines: Deadlines,
     /// How many of the tasks have a policy.
     tasks_with_policy: usize,
     /// What is to be done about tasks, by the time when it is: the timers of the tasks that there are.
     timers: BTreeMap<(Duration, TaskNumber), Timer>,
-    /// Tasks that were given up, and that their workers have not answered; each engages its worker.
+    /// Tasks that have timed out and whose workers have not answered; each engages its worker.
     late: BTreeSet<(WorkerNumber, TaskNumber)>,
     replacements: Replacements,
     recalls: Recalls,
@@ -139,7 +139,7 @@ impl Driver {
                 self.clients_left += 1;
                 self.handle(Event::Open(number));
                 if self.ending {
-                    // Nobody would close it any more.
+                    // No caller would close it any more.
                     self.handle(Event::Close(number));
                 }
             }
@@ -172,13 +172,13 @@ impl Driver {
             }
             Command::Watch(question) => {
                 let report = self.watch(question.now, question.interval);
-                // It may have stopped waiting.
+                // The watchdog may have stopped waiting.
                 let _ = question.answer.send(report);
             }
         }
     }
 
-    /// Takes in one arrival, if there is one; whether there was.
+    /// Takes in one arrival, if there is one, and returns whether there was.
     pub(crate) fn receive(&mut self) -> bool {
         let Some(arrival) = self.transport.as_mut().and_then(|transport| transport.poll()) else {
             return false;
@@ -198,14 +198,14 @@ impl Driver {
         true
     }
 
-    /// Gives a worker up that has sent what it should not.
+    /// Evicts a worker that has sent an unreadable message.
     fn judge(&mut self, worker: WorkerNumber, read: Result<(), DecodeFailure>) {
         if let Err(DecodeFailure(reason)) = read {
             self.evict(worker, &format!("it sent a message that cannot be read: {reason}"));
         }
     }
 
-    /// Whom to tell that their futures are done.
+    /// The notices that futures are done.
     pub(crate) fn notices(&mut self) -> &mut Notices {
         &mut self.notices
     }
@@ -215,7 +215,7 @@ impl Driver {
         self.now = elapsed;
     }
 
-    /// Ends what takes longer than its limit; to be called after what has come in time was dealt with.
+    /// Ends whatever exceeds its limit; call it after all arrivals that came in time were handled.
     pub(crate) fn check_limits(&mut self) {
         self.check_boot();
         self.check_preparations();
@@ -224,12 +224,12 @@ impl Driver {
         self.check_recalls();
     }
 
-    /// Whether it is decided whether the workers are there.
+    /// Whether the start has succeeded or failed.
     pub(crate) fn is_booted(&self) -> bool {
         self.boot.is_decided()
     }
 
-    /// Fails everything that is pending, and all that comes, for one reason.
+    /// Fails all pending and all later tasks for one reason.
     pub(crate) fn break_down(&mut self, reason: Error) {
         self.boot.fail(&reason);
         self.clients.iter().for_each(|client| client.fail_boot(&reason));
@@ -306,7 +306,7 @@ impl Driver {
         let worker = &mut self.workers[number.index()];
         let ahead = self.recalls.note_given(worker, number, task_number);
         let has_terms = task.attempt.is_some();
-        // What is sent ahead of others may come back.
+        // Tasks that were sent ahead may come back.
         let kept = ahead || task.attempt.as_ref().is_some_and(|attempt| attempt.keeps_arguments());
         let taken;
         let arguments = if kept {
@@ -345,7 +345,7 @@ impl Driver {
 
     fn take_task(&mut self, number: TaskNumber) -> Option<Task> {
         if self.tasks_with_policy > 0 {
-            // As long as a timer runs, nobody sleeps deeply.
+            // While a timer runs, no process sleeps deeply.
             self.stop_timer(number);
         }
         let task = self.tasks.remove(number.0)?;
@@ -361,7 +361,7 @@ impl Driver {
 }
 
 impl Driver {
-    /// Fails all futures that are left, and lets nobody wait any more; whom to tell of it.
+    /// Fails all futures that are left and releases every waiting thread; returns the notices of that.
     pub(crate) fn fail_all(&mut self) -> Notices {
         let mut notices = Notices::default();
         let reason = self.broken.clone().unwrap_or_else(shut_down);

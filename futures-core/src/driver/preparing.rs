@@ -1,10 +1,10 @@
-//! What workers do for each executor before its first task: who has been told, who has answered, and who takes too
-//! long.
+//! The preparations of workers for each executor before its first task: which workers were told, have answered, or take
+//! too long.
 //!
 //! A worker makes its preparations one after the other, behind the tasks that it was given before. The limit of each
-//! counts from when it could begin there: when what stands before it is done, or was given up. So an executor is broken
-//! by its own initializer only. A worker that another's initializer keeps for longer still is not waited for, and if
-//! there is no other worker, the error says whose initializer stands in the way.
+//! counts from when it could begin there: when everything before it is done or has timed out. So an executor is broken
+//! by its own initializer only. An executor does not wait for a worker that another's initializer occupies for longer
+//! still; if there is no other worker, its error names that initializer.
 
 use super::Driver;
 use super::client::Progress;
@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 impl Driver {
-    /// Tells the workers that are there what a client wants of them.
+    /// Sends a client's preparations to the workers that have joined.
     pub(super) fn prepare(&mut self, number: ClientNumber, preparations: Preparations) {
         let client = &mut self.clients[number.index()];
         if client.drained || self.broken.is_some() {
@@ -36,7 +36,7 @@ impl Driver {
         self.conclude(number);
     }
 
-    /// Tells a worker that joins what every client wants of it, before it can be given a task.
+    /// Sends the preparations of every client to a worker that joins, before it can get a task.
     pub(super) fn prepare_for_all(&mut self, worker: WorkerNumber) {
         for number in 0..self.clients.len() as u32 {
             self.prepare_worker(ClientNumber(number), worker);
@@ -47,7 +47,7 @@ impl Driver {
         if self.clients[number.index()].wanted().is_none() {
             return;
         }
-        // What it was given before comes before, and nothing else until it has answered.
+        // The worker first finishes its earlier tasks, and gets no others until it has answered.
         self.send(worker);
         self.handle(Event::PauseWorker(worker));
         let Some(progress) = self.clients[number.index()].wanted() else { return };
@@ -62,8 +62,7 @@ impl Driver {
         self.start_clock(worker);
     }
 
-    /// Lets the time of the preparations begin that the worker is at, or would be at, if all that stands before them is
-    /// done or was given up.
+    /// Starts the clock of the worker's current preparations, if everything before them is done or has timed out.
     pub(super) fn start_clock(&mut self, number: WorkerNumber) {
         let worker = &mut self.workers[number.index()];
         let Some(next) = worker.pending.iter_mut().find(|pending| !pending.given_up) else { return };
@@ -76,7 +75,7 @@ impl Driver {
         self.deadlines.insert((self.now.saturating_add(progress.preparations.limit), number, next.client));
     }
 
-    /// A worker says how its preparations for a client have ended.
+    /// Takes a worker's answer about its preparations for a client.
     pub(super) fn prepared(&mut self, worker: WorkerNumber, answer: Prepared) -> Result<(), DecodeFailure> {
         let number = answer.client;
         if number.index() >= self.clients.len() {
@@ -98,7 +97,7 @@ impl Driver {
         Ok(())
     }
 
-    /// A worker that is gone is not waited for.
+    /// Stops waiting for a worker that is gone.
     pub(super) fn stop_waiting_for(&mut self, worker: WorkerNumber) {
         for pending in std::mem::take(&mut self.workers[worker.index()].pending) {
             self.forget_pending(worker, &pending);
@@ -106,7 +105,7 @@ impl Driver {
         }
     }
 
-    /// Preparations that a worker had to make are not to be counted any more.
+    /// Stops counting preparations that a worker had to make.
     fn forget_pending(&mut self, worker: WorkerNumber, pending: &Pending) {
         self.pending -= 1;
         let Some(progress) = &mut self.clients[pending.client.index()].progress else { return };
@@ -119,7 +118,7 @@ impl Driver {
         }
     }
 
-    /// Says that a client is ready, if all that is wanted is done by those that are waited for.
+    /// Marks a client as ready once every awaited worker has made its preparations.
     pub(super) fn conclude(&mut self, number: ClientNumber) {
         let booted = self.boot.is_decided() && self.broken.is_none();
         let Some(progress) = self.clients[number.index()].wanted() else { return };
@@ -139,7 +138,7 @@ impl Driver {
         }
     }
 
-    /// What a worker is at that should have ended.
+    /// The overdue work that keeps a worker busy.
     fn obstacle(&self, number: WorkerNumber) -> String {
         let worker = &self.workers[number.index()];
         if worker.unanswered > 0 {
@@ -150,7 +149,7 @@ impl Driver {
         format!("is still running {title} of another executor, which has already timed out")
     }
 
-    /// Gives preparations up that take too long, and breaks the clients whose own they are.
+    /// Gives up preparations that exceed their limit, and breaks the clients that they belong to.
     pub(super) fn check_preparations(&mut self) {
         let mut hanging = BTreeSet::new();
         let mut hindered = BTreeSet::new();
@@ -175,12 +174,12 @@ impl Driver {
         hindered.into_iter().for_each(|client| self.conclude(client));
     }
 
-    /// Breaks a client whose preparations take too long by themselves.
+    /// Breaks a client whose own preparations exceed their limit.
     fn break_hanging(&mut self, number: ClientNumber) {
         let Some(progress) = self.clients[number.index()].wanted() else { return };
         let limit = progress.preparations.limit;
         let title = progress.title();
-        // Beside those whose time is up the others that have been at it for long: most of them began a moment later.
+        // Name also the other workers that have run them for most of the limit: most of them began a moment later.
         let mut waited = BTreeMap::new();
         for worker in &progress.awaited {
             let first = self.workers[worker.index()].pending.front().filter(|first| first.client == number);
@@ -196,7 +195,7 @@ impl Driver {
         self.break_client(number, Error::new(Kind::Broken, message));
     }
 
-    /// What a worker without a task is busy with, for the watchdog.
+    /// The preparations of a worker without a task, for the watchdog.
     pub(super) fn preparing(&self, number: WorkerNumber) -> Option<(String, Option<Duration>)> {
         let first = self.workers[number.index()].pending.front()?;
         let title = self.clients[first.client.index()].progress.as_ref()?.title();

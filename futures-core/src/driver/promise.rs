@@ -1,7 +1,7 @@
-//! What a future and the driver share: a phase that only goes forward, an outcome, and who is to be told of it.
+//! The state that a future and the driver share: a phase, an outcome, and the listeners.
 //!
-//! A promise does not know its pool. What is to be told to others is put down as [`Notices`], which the pool carries
-//! out when nobody drives it; whoever holds a future holds the pool beside the promise.
+//! A promise does not know its pool. It records notifications as [`Notices`], which the pool carries out when no thread
+//! drives it; a future holds the pool beside the promise.
 
 use super::completions::CompletionQueue;
 use super::outcome::Outcome;
@@ -17,8 +17,8 @@ use std::mem;
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::task::Waker;
 
-/// Where a future is in its life. It goes from `Pending` to `Running` to `Finished`, or from `Pending` to `Cancelled`;
-/// a task that is tried again goes back from `Running` to `Pending`.
+/// The phase of a future. It goes from `Pending` to `Running` to `Finished`, or from `Pending` to `Cancelled`; a task
+/// that is retried goes back from `Running` to `Pending`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Phase {
@@ -31,9 +31,9 @@ pub(crate) enum Phase {
 /// The shared state of a future.
 ///
 /// Invariants: `outcome` is set before the phase becomes `Finished`, and never otherwise; the phase is final before
-/// `listeners` are looked at for the last time, so that whoever finds it not final under the lock will be told. Whoever
-/// comes to listen says so in `heard` before he looks at the phase, and whoever ends the future looks there after it is
-/// final: one of them sees the other.
+/// `listeners` are looked at for the last time, so that a listener that finds it not final under the lock will be
+/// notified. A new listener sets `heard` before it reads the phase, and the thread that ends the future reads `heard`
+/// after the phase is final: one of them sees the other.
 pub(crate) struct Promise {
     task: TaskNumber,
     client: ClientNumber,
@@ -45,22 +45,23 @@ pub(crate) struct Promise {
     listeners: Mutex<Option<Box<Listeners>>>,
 }
 
-/// Who is to be told when a future is done.
+/// The listeners of a future, notified when it is done.
 #[derive(Default)]
 pub(crate) struct Listeners {
     pub(crate) roster: Roster<Listener>,
     sleepers: Sleepers,
-    /// From what this future is derived, if it is.
+    /// The futures from which this one is derived, if any.
     pub(crate) sources: Option<Box<dyn Sources>>,
-    /// How many of the listeners rely on others to drive the pool; while there are any, the pool knows of it.
+    /// The number of listeners that rely on another thread to drive the pool; while there are any, the pool knows of
+    /// it.
     pub(crate) interested: usize,
 }
 
-/// What is to be done when a future is done, by somebody who may lose interest before.
+/// A listener of a future; it may be withdrawn before the future is done.
 pub(crate) enum Listener {
     Wake(Waker),
     Call(Callback),
-    /// Another future becomes what this one becomes.
+    /// Another future takes over the outcome of this one.
     Link(Box<dyn Link>),
     Report {
         completions: Arc<CompletionQueue>,
@@ -73,9 +74,9 @@ pub(crate) enum Listener {
 /// A function to be called when a future is done.
 pub(crate) type Callback = Box<dyn FnOnce() + Send>;
 
-/// Lets a future become what the future becomes at which this listens.
+/// Lets a future take over the outcome of the future that it listens to.
 ///
-/// It does not hold that future: if nobody does, nobody can tell what it becomes.
+/// It does not hold that future: if nothing else holds it, its outcome is of no use.
 pub(crate) trait Link: Any + Send {
     /// The handle of the other future, of a type that only those know who make links.
     fn derived(&mut self) -> &mut dyn Any;
@@ -86,7 +87,7 @@ pub(crate) trait Link: Any + Send {
 
 /// The futures from which a future is derived, and which are cancelled with it.
 pub(crate) trait Sources: Any + Send {
-    /// Takes away what listens there for the derived future, which is done or gone.
+    /// Withdraws the listeners of the derived future, which is done or gone.
     fn leave(&self);
 
     /// Cancels them, together with the derived future.
@@ -96,34 +97,34 @@ pub(crate) trait Sources: Any + Send {
     fn let_go(self: Box<Self>);
 }
 
-/// Who is left to be dealt with when a future is done.
+/// The listeners that are left when a future is done.
 #[derive(Default)]
 pub(crate) struct Settled {
     pub(crate) callbacks: Vec<Callback>,
     pub(crate) sources: Option<Box<dyn Sources>>,
 }
 
-/// Something to be told, mostly to somebody whose future is done, in a thread that does not drive the pool: what is
-/// called may wait for another future.
+/// A notification, mostly that a future is done, to be carried out in a thread that does not drive the pool: a callback
+/// may wait for another future.
 pub(crate) enum Notice {
-    /// Something to be said on standard error, whoever waits for which future.
+    /// A line for standard error, which concerns no future in particular.
     Say(String),
-    /// Whoever awaits the future.
+    /// Wake a task that awaits the future.
     Wake(Waker),
-    /// A callback, to be called in the thread that the pool keeps for those of this executor.
+    /// Call a callback, in the thread that the pool keeps for those of this executor.
     Call(ClientNumber, Callback),
-    /// A future that becomes what this one has become.
+    /// Give another future the outcome of this one.
     Adopt(Arc<Promise>, Box<dyn Link>),
-    /// Those who wait for this, after all that was to be told before.
+    /// Open a latch, after all notices before it.
     Open(Arc<Latch>),
 }
 
-/// What the pool is to tell, in this order.
+/// The notifications that the pool carries out, in this order.
 #[derive(Default)]
 pub(crate) struct Notices {
     pub(crate) list: Vec<Notice>,
-    /// For how many futures nobody relies any more on others to drive the pool. The pool takes note of it when it is
-    /// left.
+    /// The number of futures with no listener left that relies on another thread to drive the pool. The pool reads it
+    /// when its driver leaves.
     pub(crate) lost_interest: usize,
 }
 
@@ -132,7 +133,7 @@ impl Notices {
         self.list.push(notice);
     }
 
-    /// Whether there is nobody to tell.
+    /// Whether there is nothing to notify.
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -189,7 +190,8 @@ impl Promise {
         self.advance(Phase::Running, Phase::Pending);
     }
 
-    /// Takes the future from pending to cancelled; whoever does it settles it. `false` if it has gone on before.
+    /// Takes the future from pending to cancelled; the thread that does it settles it. `false` if it has gone on
+    /// before.
     pub(crate) fn cancel(&self) -> bool {
         self.advance(Phase::Pending, Phase::Cancelled)
     }
@@ -252,7 +254,7 @@ impl Promise {
         Settled { callbacks, sources }
     }
 
-    /// The listeners, for somebody who may become one.
+    /// The listeners, to which the caller may add one.
     pub(crate) fn listen(&self) -> MutexGuard<'_, Option<Box<Listeners>>> {
         let listeners = self.lock();
         self.heard.store(true, Ordering::SeqCst);
@@ -263,7 +265,7 @@ impl Promise {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes out from what the future is derived, when nobody else holds it.
+    /// Takes out the sources of the future, when nothing else holds it.
     pub(crate) fn take_sources(&mut self) -> Option<Box<dyn Sources>> {
         let listeners = self.listeners.get_mut().unwrap_or_else(PoisonError::into_inner);
         listeners.as_mut()?.sources.take()
@@ -275,7 +277,7 @@ impl Promise {
 }
 
 impl Drop for Promise {
-    /// A future that nobody holds any more does not listen any more.
+    /// Withdraws the listeners of a future whose last handle is gone.
     fn drop(&mut self) {
         if let Some(sources) = self.take_sources() {
             sources.let_go();
@@ -322,7 +324,7 @@ impl Listeners {
 }
 
 impl Listener {
-    /// Whether it is to be told by somebody who drives the pool for it.
+    /// Whether it relies on another thread that drives the pool.
     fn is_interested(&self) -> bool {
         !matches!(self, Listener::Report { interested: false, .. })
     }

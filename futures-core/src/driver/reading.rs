@@ -1,4 +1,4 @@
-//! What workers have sent: frames to events of the scheduler and outcomes of futures.
+//! Turns frames of workers into events of the scheduler and outcomes of futures.
 
 use super::Driver;
 use super::worker::WorkerState;
@@ -74,7 +74,7 @@ impl Driver {
         self.watched.replies += 1;
         let last = if has_terms { self.end_try(worker, number, outcome) } else { Some(outcome) };
         if let Some(outcome) = last {
-            // The future first, then the next task: whoever waits is woken before the driver goes on.
+            // The future first, then the next task: the waiting thread is woken before the driver goes on.
             self.resolve(number, outcome);
             self.handle(Event::Finish(worker, number, reply.nanos));
         }

@@ -1,8 +1,7 @@
 //! New workers for lost ones, where the option asks for it and the transport can bring them.
 //!
-//! Every loss is followed by one attempt, and a failed attempt by another one, after a pause. Attempts cannot go on for
-//! ever: when so many in a row have brought no worker that finishes a task, there are no more, until one does after
-//! all.
+//! Every loss is followed by one attempt, and a failed attempt by another one, after a pause. Attempts cannot go on
+//! forever: they stop after [`FAILURES_MAX`] in a row without a worker that finishes a task, until one does after all.
 
 use super::Driver;
 use super::replacements::FAILURES_MAX;
@@ -41,7 +40,7 @@ impl Driver {
         }
     }
 
-    /// The transport has brought a worker, or says why it does not.
+    /// Takes the worker that the transport has brought, or its reason for bringing none.
     pub(super) fn take_replacement(&mut self, brought: Result<WorkerNumber, String>) {
         self.replacements.awaited = self.replacements.awaited.saturating_sub(1);
         match brought {
@@ -53,7 +52,7 @@ impl Driver {
         }
     }
 
-    /// A worker that has come in the place of a lost one is ready.
+    /// Takes note that a replacement is ready.
     pub(super) fn note_arrival(&mut self, number: WorkerNumber) {
         self.replacements.arriving.retain(|(arriving, _)| *arriving != number);
         let worker = &self.workers[number.index()];
@@ -62,13 +61,13 @@ impl Driver {
         self.notices.push(Notice::Say(text));
     }
 
-    /// A worker that has come in the place of a lost one has finished a task: the next attempt is again the first.
+    /// Takes note that a replacement has finished a task: the next attempt counts as the first again.
     pub(super) fn note_success(&mut self, number: WorkerNumber) {
         self.workers[number.index()].proven = true;
         self.replacements.failures = 0;
     }
 
-    /// A worker that was to replace one is of no use.
+    /// Takes note that an attempt to replace a worker has failed.
     pub(super) fn attempt_failed(&mut self, reason: &str) {
         if self.broken.is_some() {
             return;
@@ -87,7 +86,7 @@ impl Driver {
         self.break_if_deserted();
     }
 
-    /// Gives up the workers that have come and do not answer, and begins what is due.
+    /// Gives up replacements that do not answer, and starts the attempts that are due.
     pub(super) fn check_replacements(&mut self) {
         let now = self.now;
         let late: Vec<WorkerNumber> =
@@ -101,7 +100,7 @@ impl Driver {
         (self.replacements.due.len()..before).for_each(|_| self.ask_for_worker());
     }
 
-    /// A worker that has come in the place of a lost one is lost before it was ready.
+    /// Takes note that a replacement was lost before it was ready.
     pub(super) fn lose_arriving(&mut self, number: WorkerNumber, reason: &str) {
         self.replacements.arriving.retain(|(arriving, _)| *arriving != number);
         self.attempt_failed(&format!("worker {number} was lost before it was ready: {reason}"));

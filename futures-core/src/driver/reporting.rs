@@ -1,4 +1,4 @@
-//! What the driver tells a watchdog: whether anything has moved, and who has which task.
+//! The driver's report for a watchdog: whether any task has finished, and which worker has which task.
 
 use super::Driver;
 use super::worker::WorkerState;
@@ -10,8 +10,8 @@ use std::time::Duration;
 const LISTED_MAX: usize = 20;
 
 impl Driver {
-    /// Looks around at the time `now`; reports if nothing has moved for `interval` although there is work, and says it
-    /// once in each interval.
+    /// Returns a report if tasks are pending at the time `now` and none has finished for `interval`, once in each
+    /// interval.
     pub(crate) fn watch(&mut self, now: Duration, interval: Duration) -> Option<String> {
         self.look_at_workers(now);
         let watched = &mut self.watched;

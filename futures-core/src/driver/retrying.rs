@@ -1,4 +1,4 @@
-//! Retries, time limits, and what becomes of tasks whose worker is lost.
+//! Retries, time limits, and the tasks of lost workers.
 
 use super::Driver;
 use super::policy::Timer;
@@ -11,7 +11,7 @@ use crate::wire::payload::Payload;
 use std::time::Duration;
 
 impl Driver {
-    /// Whether the time may matter for what comes next.
+    /// Whether the next step may depend on the time.
     pub(crate) fn needs_time(&self) -> bool {
         self.tasks_with_policy > 0 || self.pending > 0 || self.replacements.need_time() || self.has_timers()
     }
@@ -31,7 +31,7 @@ impl Driver {
         self.is_calm() && self.transport.as_ref().is_some_and(|transport| transport.wakes_from_deep_sleep())
     }
 
-    /// How long the workers can do without this side; zero if there is no telling.
+    /// How long the workers need nothing from this side; zero if that is unknown.
     pub(crate) fn patience(&mut self) -> Duration {
         if self.transport.as_ref().is_some_and(|transport| transport.is_moving()) {
             return Duration::ZERO;
@@ -46,8 +46,7 @@ impl Driver {
         self.begin_limit(worker);
     }
 
-    /// Lets the limit of the task begin that is first in line at a worker, if it has one: what was sent ahead of its
-    /// execution does not pay for what is before it.
+    /// Starts the time limit of the first task on a worker, if it has one: the time behind other tasks does not count.
     pub(super) fn begin_limit(&mut self, worker: WorkerNumber) {
         if self.tasks_with_policy == 0 {
             return;
@@ -60,7 +59,7 @@ impl Driver {
         }
     }
 
-    /// Takes the outcome of a task that a worker has executed; gives it back if it is final.
+    /// Takes the outcome of a task that a worker has executed, and returns it if it is final.
     pub(super) fn end_try(&mut self, worker: WorkerNumber, number: TaskNumber, outcome: Outcome) -> Option<Outcome> {
         self.stop_timer(number);
         let tried_again = match &outcome {
@@ -74,14 +73,14 @@ impl Driver {
         (!tried_again).then_some(outcome)
     }
 
-    /// Lets a dispatched task rest until its next try, if it may have one after this error.
+    /// Lets a dispatched task rest until its next attempt, if it may have one after this error.
     fn try_again(&mut self, worker: WorkerNumber, number: TaskNumber, error: &Error) -> bool {
         let Some(task) = self.tasks.get_mut(number.0) else { return false };
         let Some(attempt) = &mut task.attempt else { return false };
         let Some(wait) = attempt.next_try(error) else { return false };
         attempt.retries += 1;
         task.promise.rest();
-        // The limit of this try, if it has not passed, means nothing for the next.
+        // The limit of this attempt does not apply to the next.
         self.stop_timer(number);
         self.handle(Event::Postpone(worker, number));
         if wait.is_zero() {
@@ -107,7 +106,7 @@ impl Driver {
         }
     }
 
-    /// Does what is to be done by now.
+    /// Carries out the timers that are due.
     pub(super) fn check_timers(&mut self) {
         while let Some(entry) = self.timers.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let ((time, number), timer) = entry.remove_entry();
@@ -127,7 +126,7 @@ impl Driver {
         }
     }
 
-    /// Fails a dispatched task whose time is up. Its worker gets no other until it is back.
+    /// Fails a dispatched task that has exceeded its limit. Its worker gets no other until it has answered.
     fn give_up(&mut self, number: TaskNumber) {
         let Some(task) = self.tasks.get(number.0) else { return };
         let Some(worker) = task.attempt.as_ref().map(|attempt| attempt.worker) else { return };
@@ -145,12 +144,12 @@ impl Driver {
             self.resolve(number, Outcome::Failed(error));
             self.handle(Event::Withdraw(worker, number));
         }
-        // Nobody knows when the worker is back, and what waits there must not wait for ever.
+        // The worker may never answer, and the tasks behind this one must not wait forever.
         self.recall(worker);
         self.begin_limit(worker);
     }
 
-    /// A worker has answered about a task that it does not hold any more.
+    /// Takes a worker's answer to a task that has timed out.
     pub(super) fn take_late(&mut self, worker: WorkerNumber, task: TaskNumber) {
         if self.late.remove(&(worker, task)) {
             let unanswered = &mut self.workers[worker.index()].unanswered;
@@ -162,12 +161,12 @@ impl Driver {
         }
     }
 
-    /// Saves from a worker that is lost what need not be lost with it: tasks that have not been sent, and those that
-    /// may be tried again. Whatever has been sent may have begun.
+    /// Recovers tasks from a lost worker: those that have not been sent, and those that may be retried. Any task that
+    /// has been sent may have begun.
     pub(super) fn reclaim(&mut self, worker: WorkerNumber) {
         self.late.retain(|(late, _)| *late != worker);
         self.forget_ahead(worker);
-        // Nothing must go out to this worker any more.
+        // Nothing must be sent to this worker any more.
         self.handle(Event::PauseWorker(worker));
         self.take_back_unsent(worker);
         let held: Vec<TaskNumber> = self.scheduler.held(worker).collect();

@@ -29,13 +29,13 @@ pub(crate) struct Client {
     owns_pool: bool,
     /// What arguments have to keep to.
     limits: Limits,
-    /// Whether its tasks may be sent to workers that have others to do before, if it has said so.
+    /// Whether its tasks may be sent ahead, to workers that still have others to do, if the program has set it.
     prefetch: Option<bool>,
     /// None if the workers need not be prepared.
     preparation: Option<Preparation>,
 }
 
-/// What the workers are told at the executor's first use.
+/// The preparations that the workers get at the executor's first use.
 struct Preparation {
     first_use: Once,
     /// Taken at the first use.
@@ -86,7 +86,7 @@ impl Client {
     fn start(&self) {
         self.manager.start();
         if let Some(preparation) = &self.preparation {
-            // Whoever submits at the same time waits here until the command is on its way before his own.
+            // Another submitting thread waits here until this command has been sent, before its own.
             preparation.first_use.call_once(|| {
                 let setup = std::mem::take(&mut *preparation.setup.lock().unwrap_or_else(PoisonError::into_inner));
                 let preparations =
@@ -104,7 +104,7 @@ impl Client {
     pub(super) fn wait_for_boot(&self) -> Result<usize> {
         let pool = self.manager.pool();
         pool.wait_for(self.boot().decided(), None);
-        // A worker may have been lost that nobody has missed so far.
+        // A worker may be lost whose loss has not been noticed yet.
         pool.serve_inbox();
         let (own, pool) = (self.boot(), self.manager.boot());
         match own.breakage().or_else(|| pool.breakage()) {

@@ -21,29 +21,29 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// So many tasks are submitted ahead of the one whose result is awaited.
+/// The number of tasks that are submitted ahead of the one whose result is awaited.
 const TASKS_AHEAD: usize = 4096;
 
-/// So many bytes of encoded arguments are submitted ahead, unless a few tasks are more than that.
+/// The bytes of encoded arguments that are submitted ahead, unless a few tasks are more than that.
 const BYTES_AHEAD: usize = 64 << 20;
 
-/// So many tasks are submitted ahead whatever their size.
+/// The number of tasks that are submitted ahead whatever their size.
 const FEW_TASKS: usize = 64;
 
-/// While many tasks are made, or many results taken that are there, the pool is looked after once in so many tasks.
+/// While the iterator makes many tasks, or takes many available results, it drives the pool once in this many tasks.
 const TASKS_PER_LOOK: usize = 16;
 
-/// An input that takes longer than this for a chunk lets us wait: meanwhile results may have come.
+/// An input that takes longer than this for a chunk is slow: meanwhile results may have arrived.
 const SLOW_INPUT: Duration = Duration::from_micros(50);
 
-/// After so many chunks in a row that were not slow, an input that says that it has more is taken to be quick.
+/// After this many chunks in a row that were not slow, an input that announces more is taken to be quick.
 const QUICK_CHUNKS: usize = 32;
 
-/// Chunks of a quick input are submitted several at once only while so many others are on their way: what is held for a
-/// moment keeps no worker waiting.
+/// Chunks of a quick input are submitted several at once only while this many others are on their way: then a short
+/// delay keeps no worker waiting.
 const CHUNKS_ON_THEIR_WAY: usize = 64;
 
-/// The same in items, for chunks.
+/// [`TASKS_PER_LOOK`] in items, for chunks.
 const ITEMS_PER_LOOK: usize = 1024;
 
 /// The options of a map.
@@ -68,7 +68,7 @@ pub struct MapIter<Args, T, I> {
     chunksize: usize,
     /// The most tasks that may be submitted ahead.
     tasks_ahead: usize,
-    /// So many are submitted ahead however large they are.
+    /// The number of tasks that are submitted ahead however large they are.
     few_tasks: usize,
     /// Whether that is much more than the workers need.
     is_large: bool,
@@ -85,13 +85,13 @@ pub struct MapIter<Args, T, I> {
     /// An error after which there is nothing more.
     last_word: Option<Error>,
     over: bool,
-    /// Whether the input has come to its end.
+    /// Whether the input has ended.
     dry: bool,
-    /// How many times in a row the input was asked and was not slow.
+    /// How many times in a row the input was not slow.
     quick: usize,
     /// Scratch for the arguments of a chunk.
     arguments: Encoded,
-    /// Scratch for what is submitted at once.
+    /// Scratch for tasks that are submitted at once.
     tasks: Vec<Task>,
     /// How many chunks have been made or taken out since the pool was last looked after.
     chunks_since_look: usize,
@@ -197,8 +197,8 @@ where
     I: Iterator<Item: IntoArgs<Args>>,
     T: DeserializeOwned,
 {
-    /// Looks after the pool now and then, as long as nothing is waited for: making tasks and taking results that are
-    /// there takes time, in which the workers would have to wait. Whether it did.
+    /// Drives the pool now and then while the iterator does not wait: making tasks and taking available results takes
+    /// time, in which the workers would have to wait. Returns whether it did.
     fn look(&mut self, chunks: usize) -> bool {
         self.chunks_since_look += chunks;
         let looks = self.chunks_since_look >= self.chunks_per_look();
@@ -215,8 +215,8 @@ where
         !self.dry && self.ahead.len() < self.tasks_ahead && (few || self.bytes_ahead < BYTES_AHEAD)
     }
 
-    /// Whether the buffer is to be filled up although a result may be there: if it is large, so that the workers do not
-    /// come to its end while what they have done is taken, and if the input says that it has more.
+    /// Whether to fill the buffer up although a result may be available: if it is large, so that the workers do not run
+    /// out of tasks while their results are taken, and if the input announces more.
     fn is_half_empty(&self) -> bool {
         self.is_large && self.ahead.len() <= self.tasks_ahead / 2 && self.has_room() && self.items.size_hint().0 > 0
     }
@@ -229,8 +229,8 @@ where
         TASKS_PER_LOOK.min(ITEMS_PER_LOOK / self.chunksize).max(1)
     }
 
-    /// Submits chunks until enough are on their way, or the input has let us wait, or a result is there, unless that is
-    /// of no matter.
+    /// Submits chunks until enough are on their way, or the input was slow, or a result is available, unless that does
+    /// not matter.
     fn top_up(&mut self, whatever_is_ready: bool) {
         let mut before = Instant::now();
         while self.has_room() && (whatever_is_ready || !self.ahead.is_ready()) {
@@ -309,7 +309,7 @@ where
         (count > 0, filled.err())
     }
 
-    /// Puts the task of so many calls behind those that are to be submitted.
+    /// Appends a task of `count` calls to those that are to be submitted.
     fn prepare(&mut self, count: u32, arguments: &mut Encoded) -> Handle {
         let pool = self.client.manager().pool();
         let promise = pool.new_promise(self.client.number());

@@ -70,7 +70,7 @@ pub(crate) fn threads_with_stacks(
 struct ThreadTransport {
     workers: Vec<(Sender<Frame>, Claims)>,
     from_workers: Receiver<Arrival>,
-    /// What was asked of claims, which answer at once.
+    /// Answers of claims, which come at once.
     recalled: VecDeque<Arrival>,
     notify: Notify,
     handles: Vec<JoinHandle<()>>,
@@ -114,7 +114,7 @@ impl Transport for ThreadTransport {
                 Err(RecvTimeoutError::Timeout) => return late(),
             }
         }
-        // Destructors of their locals run behind that, for which only a join waits, and a join has no limit.
+        // Destructors of their thread locals run after that; only a join waits for them, and a join has no limit.
         let (done, joined) = mpsc::channel::<()>();
         let join = move || {
             let _done = done;
@@ -158,14 +158,14 @@ impl Link for ThreadLink {
 
 impl ThreadLink {
     fn arrive(&self, arrival: Arrival) {
-        // It fails if the manager is gone, and then nobody is interested.
+        // It fails if the manager is gone, and then the arrival does not matter.
         let _ = self.arrivals.send(arrival);
         self.notify.notify();
     }
 }
 
 impl Drop for ThreadLink {
-    /// A thread that ends, for whatever reason, says so.
+    /// Reports the end of the thread, whatever its reason.
     fn drop(&mut self) {
         self.arrive(Arrival::Lost(self.number, "its thread has ended".to_owned()));
     }

@@ -1,7 +1,7 @@
 //! Decides which worker gets which task: events in, actions out, and nothing else.
 //!
 //! The scheduler is a plain value. It knows numbers of tasks, functions, workers and clients (the executors that share
-//! a pool), and nothing about bytes, futures, threads, time or MPI; the same events give the same actions for ever.
+//! a pool), and nothing about bytes, futures, threads, time or MPI; the same events always give the same actions.
 //! Execution times reach it as numbers in events.
 //!
 //! Its invariants stand beside its fields, and [`Scheduler::check`] derives them anew; tests and simulations call it
@@ -43,8 +43,8 @@ pub enum Event {
     Submit(ClientNumber, TaskNumber, FunctionNumber, Prefetch),
     /// A task's future was cancelled; of no effect unless the task is queued.
     Cancel(TaskNumber),
-    /// A dispatched task is of no interest any more: it was not sent, because its future had been cancelled at the same
-    /// moment, or its future has failed before its worker has answered.
+    /// A dispatched task has been withdrawn: it was not sent, because its future was cancelled at the same moment, or
+    /// its future failed before its worker answered.
     Withdraw(WorkerNumber, TaskNumber),
     /// A dispatched task leaves its worker, and rests until it is resumed.
     Postpone(WorkerNumber, TaskNumber),
@@ -66,12 +66,12 @@ pub enum Event {
     /// A worker, which may not have joined yet, has something else to do: it takes no task until it is released as
     /// often as it was engaged.
     PauseWorker(WorkerNumber),
-    /// A worker has done something else.
+    /// A worker is released: it has done the other work.
     ResumeWorker(WorkerNumber),
     /// Nothing comes back from this worker, which may not have joined yet: no task that may have to is sent there ahead
     /// of another.
     Isolate(WorkerNumber),
-    /// A worker has executed a task, in so many nanoseconds.
+    /// A worker has executed a task, in this number of nanoseconds.
     Finish(WorkerNumber, TaskNumber, u64),
     /// A worker is gone.
     Lose(WorkerNumber),
@@ -79,7 +79,7 @@ pub enum Event {
     Break,
 }
 
-/// What is to be done.
+/// An action that the driver carries out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Send the task to the worker.
@@ -112,7 +112,7 @@ pub struct Scheduler {
     fairness: VecDeque<ClientNumber>,
     /// Every task that is queued.
     queued: PagedMap<TaskClassNumber>,
-    /// Every task that rests between two tries: known to its client, queued nowhere, with no worker.
+    /// Every task that rests between two attempts: known to its client, queued nowhere, with no worker.
     delayed: BTreeMap<TaskNumber, TaskClassNumber>,
     classes: TaskClasses,
     /// They hold every task that is dispatched.
@@ -131,7 +131,7 @@ struct Client {
     /// How many entries of the queue stand for a queued task.
     queued: usize,
     dispatched: usize,
-    /// How many tasks rest between two tries.
+    /// How many tasks rest between two attempts.
     delayed: usize,
     closed: bool,
     drained: bool,
@@ -140,7 +140,7 @@ struct Client {
 }
 
 impl Scheduler {
-    /// Takes note of an event and appends what is to be done about it.
+    /// Takes note of an event and appends the actions that follow.
     pub fn handle(&mut self, event: Event, actions: &mut Vec<Action>) {
         match event {
             Event::Open(client) => self.open(client),
@@ -337,9 +337,9 @@ impl Scheduler {
         }
     }
 
-    /// Gives out queued tasks as long as there is a worker with room for the next, each client in its turn.
+    /// Gives out queued tasks while there is a worker with room for the next, each client in its turn.
     ///
-    /// A task that waits for an idle worker keeps its turn: shorter ones do not overtake it, or it might wait for ever.
+    /// A task that waits for an idle worker keeps its turn: shorter ones do not overtake it, or it might wait forever.
     fn dispatch(&mut self, actions: &mut Vec<Action>) {
         while let Some(turn) = self.fairness.front().copied() {
             let Some((worker, room)) = self.workers.first() else {

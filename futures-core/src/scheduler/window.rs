@@ -6,28 +6,28 @@ use std::num::NonZeroU32;
 /// How much estimated work a worker may hold at least: enough to be busy while a message travels there and back.
 pub(super) const LEAST_NANOS: u32 = 500_000;
 
-/// The same at most, while very much is queued. The more is held, the more seldom has the master to wake up, and each
-/// time costs the worker with which it shares a core some 40 microseconds.
+/// The most estimated work that a worker may hold, while the queue is very long. A larger window means fewer wake-ups
+/// of the master; each wake-up costs about 40 µs to a worker on the same core.
 pub(super) const MOST_NANOS: u32 = 4_000_000;
 
-/// A window above the least one has room for so many tasks: others that come wait for these first.
+/// The number of tasks for which a window above the least one has room: later tasks wait for these first.
 const TASKS_AHEAD: u64 = 16;
 
-/// The longest that a task may be expected to take that is sent ahead of another one, as long as many more are queued:
-/// its worker would be idle while the answer to the one before and the next task travel, a millisecond if both sides
-/// sleep, and that is too much beside a task of this length.
+/// Upper bound on the estimated duration of a task that may be sent ahead while the queue is deep: otherwise its worker
+/// would be idle while the reply before it and the next task travel, which takes a millisecond if both sides sleep. For
+/// tasks up to this length that is too much.
 pub(super) const AHEAD_NANOS: u32 = 20_000_000;
 
 /// How long a task is expected to take of which nothing is known, or which is not to be sent ahead.
 pub(super) const LONG_NANOS: u32 = AHEAD_NANOS + 1;
 
-/// The same.
+/// The duration [`LONG_NANOS`] as a number that is not zero.
 pub(super) const LONG: NonZeroU32 = NonZeroU32::new(LONG_NANOS).unwrap();
 
 /// The most tasks that a worker may hold.
 pub(super) const HELD_TASKS: usize = 1024;
 
-/// How much estimated work a worker may hold while so many tasks are queued that are expected to take so long each.
+/// How much estimated work a worker may hold, by the number of queued tasks and their estimated duration.
 ///
 /// At most half of a worker's share of what is queued goes ahead, so that what is done last is spread evenly.
 pub(super) fn window_nanos(nanos: NonZeroU32, queued: usize, workers: usize) -> u32 {
@@ -37,11 +37,11 @@ pub(super) fn window_nanos(nanos: NonZeroU32, queued: usize, workers: usize) -> 
     window as u32
 }
 
-/// How long the tasks of each function take, as far as has been seen.
+/// Estimates of how long the tasks of each function take.
 ///
-/// Until a task of a function has been seen its tasks count as long, and long ones are given out one at a time, to
-/// whoever is free. Trust grows with what is seen, so that the first few short tasks do not bring a flood of long ones
-/// behind them, and begins anew when no task of the function is left.
+/// Until a task of a function has been seen its tasks count as long, and long ones are given out one at a time, to idle
+/// workers. An estimate is trusted more with every observation, so that the first few short tasks do not bring a flood
+/// of long ones behind them, and is reset when no task of the function remains.
 #[derive(Debug, Default)]
 pub(super) struct Estimates {
     /// By function number.
@@ -53,7 +53,7 @@ struct Estimate {
     /// Eight times the mean time, so that small times are not lost to rounding; the weights halve every five or six
     /// tasks.
     mean_nanos_times_8: u64,
-    /// The longest time of late: it fades by a 128th with each task.
+    /// The longest recent time: it fades by a 128th with each task.
     peak_nanos: u64,
     /// How many times have been seen since tasks of the function began to come.
     seen: u64,
@@ -62,7 +62,7 @@ struct Estimate {
 }
 
 impl Estimates {
-    /// A task has come.
+    /// Takes note of a new task.
     pub(super) fn enter(&mut self, function: FunctionNumber) {
         if self.functions.len() <= function.index() {
             self.functions.resize(function.index() + 1, Estimate::default());
@@ -70,7 +70,7 @@ impl Estimates {
         self.functions[function.index()].present += 1;
     }
 
-    /// A task is gone, executed or not.
+    /// Takes note that a task is gone, executed or not.
     pub(super) fn leave(&mut self, function: FunctionNumber) {
         let estimate = &mut self.functions[function.index()];
         estimate.present -= 1;
@@ -79,7 +79,7 @@ impl Estimates {
         }
     }
 
-    /// A task has taken so long.
+    /// Takes note of how long a task has taken.
     pub(super) fn see(&mut self, function: FunctionNumber, nanos: u64) {
         let estimate = &mut self.functions[function.index()];
         // An hour is long enough, and keeps the sum from overflowing.
@@ -100,8 +100,8 @@ impl Estimates {
         NonZeroU32::new(nanos as u32).unwrap_or(NonZeroU32::MIN)
     }
 
-    /// Whether none of the function's tasks has been very long of late, so that one can be sent ahead of another beyond
-    /// the least window: those that take long now and then will do so again.
+    /// Whether none of the function's tasks has been very long recently, so that one can be sent ahead of another
+    /// beyond the least window: those that take long now and then will do so again.
     pub(super) fn is_steady(&self, function: FunctionNumber) -> bool {
         let estimate = &self.functions[function.index()];
         estimate.seen > 0 && estimate.peak_nanos <= u64::from(AHEAD_NANOS)

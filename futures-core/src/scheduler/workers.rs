@@ -106,7 +106,7 @@ impl Workers {
         self.change_standing(number, |waiter_count| waiter_count.paused += 1);
     }
 
-    /// A worker has done something else.
+    /// A worker is released: it has done the other work.
     pub(super) fn resume_worker(&mut self, number: WorkerNumber) {
         self.change_standing(number, |waiter_count| waiter_count.paused -= 1);
     }

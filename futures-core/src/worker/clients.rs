@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::sync::Arc;
 
-/// What a worker remembers of the executors whose setup has succeeded here.
+/// The state that a worker keeps for the executors whose setup has succeeded here.
 #[derive(Default)]
 pub(super) struct Clients {
     prepared: BTreeMap<ClientNumber, Client>,
@@ -32,7 +32,7 @@ impl Clients {
         self.prepared.get(&client).map_or(&self.no_globals, |client| &client.globals)
     }
 
-    /// What results for a client have to keep to, if it has said so.
+    /// The limits of results for a client, if it has set them.
     pub(super) fn limits(&self, client: ClientNumber) -> Option<Limits> {
         self.prepared.get(&client).map(|client| client.limits)
     }
@@ -65,7 +65,7 @@ impl Clients {
         Ok(())
     }
 
-    /// Drops what is kept for a client that has ended.
+    /// Drops the state of a client that has ended.
     pub(super) fn forget(&mut self, client: ClientNumber) {
         self.prepared.remove(&client);
     }

@@ -30,7 +30,7 @@ pub use place::Place;
 use std::mem;
 use std::time::{Duration, Instant};
 
-/// Serves a manager until it says stop, refuses the worker or goes away; returns how long to wait for its goodbye:
+/// Serves a manager until it sends stop, refuses the worker or goes away; returns how long to wait for its goodbye:
 /// longer than it waits for the slowest worker.
 pub fn serve(link: &mut impl Link, place: Place<'_>) -> Duration {
     let mut worker = Worker::new(place, SystemClock(Instant::now()));
@@ -42,8 +42,8 @@ pub fn serve(link: &mut impl Link, place: Place<'_>) -> Duration {
     2 * worker.shutdown_limit
 }
 
-/// Answers a manager's first word by the reason why this worker cannot work; returns how long to wait for its goodbye,
-/// as [`serve`] does.
+/// Answers a manager's first message with the reason why this worker cannot work; returns how long to wait for its
+/// goodbye, as [`serve`] does.
 pub fn refuse(link: &mut impl Link, reason: &str) -> Duration {
     if link.receive().is_some() {
         link.send(message::refused(&Refused::Because(reason.to_owned())));
@@ -51,7 +51,7 @@ pub fn refuse(link: &mut impl Link, reason: &str) -> Duration {
     2 * DEFAULT_SHUTDOWN_LIMIT
 }
 
-/// Says how much time has passed since a moment of its own choice: the system's clock, or a simulated one.
+/// A clock that counts from a moment of its own choice: the system's clock, or a simulated one.
 pub trait Clock {
     /// The time now; it never goes back.
     fn now(&self) -> Duration;
@@ -68,9 +68,9 @@ impl Clock for SystemClock {
 /// Whether a worker's loop goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// With the next frame.
+    /// Continue with the next frame.
     Continue,
-    /// Not at all: the manager has said so, or the worker cannot work with it.
+    /// End: the manager has said so, or the worker cannot work with it.
     Stop,
 }
 
@@ -102,7 +102,7 @@ impl<'a, C: Clock> Worker<'a, C> {
         }
     }
 
-    /// Does what a frame asks for, and sends what is to be answered.
+    /// Carries out a frame and sends the replies.
     pub fn take(&mut self, frame: Frame, link: &mut impl Link) -> Next {
         self.follow(frame, link).unwrap_or_else(|refused| {
             link.send(message::refused(&refused));
@@ -181,14 +181,14 @@ impl<'a, C: Clock> Worker<'a, C> {
             let buffers = message::take_attachments(&mut attachments, call.attachments).map_err(damaged)?;
             let function = registry.number(call.function);
             if outbox.holds() && !function.is_some_and(|function| self.paces.is_short(function)) {
-                // What is done does not wait for what may take long.
+                // Finished replies do not wait for a task that may take long.
                 outbox.send(true, link);
                 // Handing over is no part of a task's time.
                 begin = self.clock.now();
                 sent = begin;
             }
             if !link.begin() {
-                // It was taken back, and is another worker's.
+                // It was taken back, and belongs to another worker.
                 continue;
             }
             encoded.clear();

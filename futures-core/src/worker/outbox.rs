@@ -1,14 +1,14 @@
 //! The replies of a frame's tasks until they are sent: those of short tasks travel together.
 //!
-//! While a further task runs they are [held back](crate::wire::held::Held) in reach of whoever takes tasks back. Where
-//! nobody is, and if they are large or attachments belong to them, they are sent before it.
+//! While a further task runs they are [held back](crate::wire::held::Held) in reach of the thread that gives tasks
+//! back. Without such a thread, and if they are large or have attachments, they are sent before the task.
 
 use crate::wire::frame::Frame;
 use crate::wire::memory::Attachment;
 use crate::wire::message::{self, Reply, Results};
 use crate::wire::transport::Link;
 
-/// Replies are sent when so many bytes of them have come together.
+/// Replies are sent when they have reached this many bytes.
 pub(super) const REPLY_BYTES: usize = 1 << 16;
 
 /// Replies that are not sent.
@@ -20,7 +20,7 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Without any reply.
+    /// An outbox without any reply.
     pub(super) fn new(link: &mut impl Link) -> Self {
         Outbox { frame: link.memory().into(), holds: false }
     }
@@ -54,7 +54,7 @@ impl Outbox {
         true
     }
 
-    /// Sends all replies that nobody has taken along; with `more` tasks it begins anew.
+    /// Sends all replies that have not been taken along; with `more` tasks it begins anew.
     pub(super) fn send(&mut self, more: bool, link: &mut impl Link) {
         self.take_out(link);
         if self.frame.is_empty() {
@@ -74,7 +74,7 @@ impl Outbox {
     }
 }
 
-/// Whether a reply may go with an answer to whoever takes tasks back.
+/// Whether a reply may travel with an answer that gives tasks back.
 fn is_small(reply: &Reply<'_>) -> bool {
     let (Results::All(bytes) | Results::Mixed(bytes)) = reply.results;
     bytes.len() < REPLY_BYTES

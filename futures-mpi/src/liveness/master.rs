@@ -28,7 +28,7 @@ const GREETING_LIMIT: Duration = Duration::from_secs(5);
 /// How many connections that have not greeted are kept; a further one replaces the oldest.
 const PENDING_MAX: usize = 256;
 
-/// Why a worker is given up that does not keep to what is said on a liveness connection.
+/// The reason for a loss after an invalid message on a liveness connection.
 const NONSENSE: &str = "it sent an invalid message on its liveness connection";
 
 /// The workers of a pool, watched. Dropped without [`part`](Self::part), it takes its workers with it.
@@ -47,15 +47,15 @@ pub(crate) struct Liveness {
 /// What a liveness connection has brought.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Report {
-    /// A worker is gone, with what is known of it.
+    /// A worker is gone, for this reason.
     Lost(WorkerNumber, String),
-    /// So many of the tasks of a worker are begun, and what was to come back of the others does; with the replies that
-    /// it has held back.
+    /// A worker has begun this number of tasks and gives back those that it was asked for, with the replies that it has
+    /// held back.
     Recalled(WorkerNumber, u64, Vec<u8>),
 }
 
 impl Liveness {
-    /// Listens at `address`, at a port that is free. `wake` is called when there is something to hear of.
+    /// Listens at `address`, on a free port. `wake` is called when there is a report.
     pub(crate) fn open(address: IpAddr, wake: impl Fn() + Send + 'static) -> io::Result<Self> {
         let listener = TcpListener::bind((address, 0))?;
         listener.set_nonblocking(true)?;
@@ -88,12 +88,12 @@ impl Liveness {
         Ok(Liveness { invitation, news, reports, senders, goodbye, departure: Departure(departure), _waker: waker })
     }
 
-    /// What a worker has to know to connect.
+    /// The data that a worker needs to connect.
     pub(crate) fn invitation(&self, worker: WorkerNumber) -> Invitation {
         Invitation { worker: worker.0, ..self.invitation.clone() }
     }
 
-    /// What there is next to hear of.
+    /// The next report.
     pub(crate) fn report(&mut self) -> Option<Report> {
         // Looked at before each message: a plain read costs next to nothing, unlike an exchange.
         if !self.news.load(Ordering::Relaxed) || !self.news.swap(false, Ordering::AcqRel) {
@@ -108,7 +108,7 @@ impl Liveness {
     /// Calls a worker, if it has connected.
     pub(crate) fn call(&self, worker: WorkerNumber) {
         if let Some(stream) = self.senders.lock().get(&worker) {
-            // Without a call the worker finds what there is a little later.
+            // Without a call the worker finds the message a little later.
             let _ = (&**stream).write(&[CALL]);
         }
     }
@@ -118,7 +118,7 @@ impl Liveness {
         self.senders.lock().contains_key(&worker)
     }
 
-    /// Asks a worker for tasks that it has not begun; whether that is possible.
+    /// Asks a worker for tasks that it has not begun; returns whether that is possible.
     pub(crate) fn recall(&self, worker: WorkerNumber, from: u64, until: u64) -> bool {
         // The system has room for it: there is one such question at a time.
         let question = recall::question(from, until);
@@ -133,7 +133,7 @@ impl Liveness {
         self.senders.callers.load(Ordering::Acquire)
     }
 
-    /// Lets the workers go, and tells when those are gone whose processes end with that.
+    /// Releases the workers, and returns a departure that tells when the processes that end with that are gone.
     pub(crate) fn part(self, parting: Parting) -> Departure {
         let _ = self.goodbye.send(parting);
         self.departure
@@ -154,7 +154,7 @@ impl Senders {
     }
 }
 
-/// What the thread knows.
+/// The state of the thread.
 struct Thread {
     acceptor: Acceptor,
     token: Token,
@@ -165,7 +165,7 @@ struct Thread {
     office: Reports,
 }
 
-/// Where the thread leaves what it has to tell.
+/// The channel to which the thread sends reports.
 struct Reports {
     report: Sender<Report>,
     news: Arc<AtomicBool>,
@@ -188,11 +188,11 @@ struct Line {
     calls: bool,
     /// The answer that is on its way.
     answer: Option<Pieces>,
-    /// It has taken leave, and is still there.
+    /// It has said goodbye, and is still there.
     parted: bool,
 }
 
-/// What came from a worker.
+/// A message from a worker.
 enum Heard {
     Nothing,
     Call,
@@ -203,7 +203,7 @@ enum Heard {
     End(String),
 }
 
-/// What has something.
+/// The sources that have something to read.
 struct Readable {
     woken: bool,
     acceptor: bool,
@@ -211,7 +211,7 @@ struct Readable {
     others: Vec<bool>,
 }
 
-/// What became of a connection.
+/// The state of a new connection.
 enum Look<T> {
     /// Nothing yet.
     Waits,
@@ -324,7 +324,7 @@ impl Thread {
         });
     }
 
-    /// Lets go of all, and gives back the connections of those whose processes end.
+    /// Releases all workers, and returns the connections of those whose processes end.
     fn part(&mut self, parting: &Parting) -> Vec<Arc<TcpStream>> {
         let mut leaving = Vec::new();
         self.office.senders.callers.store(0, Ordering::Release);
@@ -345,13 +345,13 @@ impl Thread {
 }
 
 impl Reports {
-    /// A worker has connected.
+    /// Takes in a worker that has connected.
     fn enter(&self, line: &Line) {
         self.senders.lock().insert(line.worker, Arc::clone(&line.stream));
         self.senders.callers.fetch_add(usize::from(line.calls), Ordering::AcqRel);
     }
 
-    /// A connection is no more, which may be a loss.
+    /// Takes note of the end of a connection, which may be a loss.
     fn strike(&self, line: &Line, loss: Option<String>) {
         self.senders.lock().remove(&line.worker);
         self.senders.callers.fetch_sub(usize::from(line.calls), Ordering::AcqRel);

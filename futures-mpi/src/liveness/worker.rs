@@ -15,10 +15,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long one address is tried.
+/// The time limit for one address.
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 
-/// How long all addresses are tried together.
+/// The time limit for all addresses together.
 const TOTAL_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long a process waits for others of its group to end it: longer than they may take.
@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// The exit status of a worker whose master is gone.
 const ORPHAN_STATUS: i32 = 1;
 
-/// What becomes of a process when its master is gone.
+/// The fate of a process when its master is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OrphanPolicy {
     /// It ends at once: it is there for its master alone, or its program cannot go on without it.
@@ -38,12 +38,12 @@ pub(crate) enum OrphanPolicy {
     /// The first of its group sees to it that the group ends. It ends by itself if that does not happen, and at once
     /// when the group is [maimed](Line::end_with_master), because the first may be gone.
     Follows,
-    /// It is somebody else's to end it.
+    /// This process does not exit by itself; something else terminates it.
     Stays,
 }
 
 /// A connection to the master. While it is there, a thread ends this process when the master is gone, if that is its
-/// fate; dropped, it lets the process live, and tells the master that this is no loss.
+/// fate; dropped, it lets the process live, and tells the master that this is not a loss.
 pub(crate) struct Line {
     /// A process that a task has forked may outlive this one.
     _own: sys::Own,
@@ -53,16 +53,16 @@ pub(crate) struct Line {
     watched: Arc<Observed>,
 }
 
-/// What the thread that watches a connection goes by.
+/// The state that the watching thread shares with the connection.
 struct Observed {
     /// Whether the end of the connection is the end of this process.
     armed: AtomicBool,
-    /// Whether it is so at once, and not after a while.
+    /// Whether the process then ends at once, and not after a while.
     at_once: AtomicBool,
     /// Rings when the master calls.
     waker: Waker,
     claims: Claims,
-    /// Held by whoever says something: an answer may leave in parts.
+    /// Held while a message is sent: an answer may leave in parts.
     speech: Mutex<()>,
 }
 
@@ -124,7 +124,7 @@ impl Line {
     pub(crate) fn call(&self) {
         if self.calls {
             let _speech = self.watched.speech();
-            // Without a call the master finds what there is a little later.
+            // Without a call the master finds the message a little later.
             let _ = (&*self.stream).write(&[CALL]);
         }
     }
@@ -134,7 +134,7 @@ impl Line {
         self.watched.at_once.store(true, Ordering::Release);
     }
 
-    /// Takes leave; the system closes the connection when this process has ended.
+    /// Says goodbye; the system closes the connection when this process has ended.
     pub(crate) fn leave(self) {
         self.take_leave();
         mem::forget(self);

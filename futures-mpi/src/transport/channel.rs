@@ -13,10 +13,10 @@ pub(super) struct Channel {
 
 /// How eager messages are received over a communicator.
 pub(super) enum Reception {
-    /// Not yet, or not any more.
+    /// Closed: not open yet, or not any more.
     Closed,
-    /// From whoever sends one.
+    /// One receive from any worker.
     Common(PersistentReceive),
-    /// From each worker apart, after an error, so that the next one has a name.
+    /// One receive from each worker, after an error, so that the next error names its worker.
     Apart(Vec<(WorkerNumber, PersistentReceive)>),
 }

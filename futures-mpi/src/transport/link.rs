@@ -16,7 +16,7 @@ pub(crate) use under_way::end_help;
 /// The worker's end over MPI.
 ///
 /// After [`receive`](Link::receive) has given `None`, or the worker was told to stop, [`finish`](Self::finish) says
-/// goodbye. Dropped without that, it tells nobody and lets nothing wait.
+/// goodbye. Dropped without that, it sends nothing and waits for nothing.
 pub(crate) struct MpiLink {
     communicator: Communicator,
     /// The rank of the manager.
@@ -25,45 +25,46 @@ pub(crate) struct MpiLink {
     persistent_receive: Option<PersistentReceive>,
     incoming: Incoming,
     under_way: UnderWay,
-    /// Scratch for what the last eager message has left under way.
+    /// Scratch for the sends that the last message has left under way.
     started: Vec<Sending>,
     spare: Spare,
-    /// While there is nothing to do.
+    /// The backoff while there is nothing to do.
     idle: Backoff,
-    /// While a frame arrives or a large one leaves, which moves only while this process looks: never asleep.
+    /// The backoff while a frame arrives or a large one leaves, which moves only while this process polls: it never
+    /// sleeps.
     moving: Backoff,
-    /// While the manager takes frames that are not large.
+    /// The backoff while the manager takes frames that are not large.
     handing_over: Backoff,
     part_bytes: usize,
-    /// What the manager said last, or that it is gone.
+    /// The manager's last control message, or its end.
     end: Option<End>,
     /// Which tasks are begun, and which were taken back.
     claims: Claims,
     claimer: Claimer,
     /// The connection that ends this process when the manager's is gone.
     liveness: Option<Line>,
-    /// For how long nothing has been said to the manager. What the manager has said does not count: this process may
-    /// have found it late, when the manager slept deeply again.
+    /// For how long nothing has been sent to the manager. Messages from the manager do not count: this process may have
+    /// found them late, when the manager slept deeply again.
     silence: IdleThreshold,
-    /// What becomes of this process then.
+    /// The fate of this process when the manager's is gone.
     orphan_policy: OrphanPolicy,
 }
 
 /// The longest sleep while the manager takes a frame: a socket's buffer lasts that long.
 const HANDING_OVER: Duration = Duration::from_micros(50);
 
-/// How a worker goes after its goodbye.
+/// How a worker ends after its goodbye.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parting {
     /// MPI can be finalised: all workers of the same world do so.
     Whole,
-    /// The same, but another worker of the same world may not do so for a while.
+    /// MPI can be finalised, but another worker of the same world may not do so for a while.
     Unsure,
     /// Another worker of the same world is gone, and finalising MPI would wait for it.
     AtOnce,
 }
 
-/// Why nothing more comes.
+/// The reason why nothing more arrives.
 #[derive(Debug)]
 enum End {
     /// The manager said how to go.
@@ -104,7 +105,7 @@ impl MpiLink {
         }
     }
 
-    /// The same of a process that does not end with its manager by itself.
+    /// Sets the fate of this process when its manager is gone.
     pub(crate) fn with_fate(self, orphan_policy: OrphanPolicy) -> Self {
         MpiLink { orphan_policy, ..self }
     }
@@ -118,15 +119,15 @@ impl MpiLink {
     }
 
     /// Says goodbye, for up to `limit`: then the manager has taken all that was sent to it, and the connection to a
-    /// process that spawned this one is closed, if that process can close it too. Otherwise this worker just goes, and
-    /// an error says why.
+    /// process that spawned this one is closed, if that process can close it too. Otherwise this worker just ends, and
+    /// an error gives the reason.
     pub(crate) fn finish(mut self, limit: Duration) -> Result<Parting, String> {
         self.part(limit)
     }
 
-    /// The same at the end of this process, by which the manager notices that it has ended. If the goodbye fails, the
-    /// end of the manager ends this process until it has ended by itself, because what is left of MPI may wait for the
-    /// manager.
+    /// Says goodbye at the end of this process, by which the manager notices that it has ended. If the goodbye fails,
+    /// the end of the manager ends this process until it has ended by itself, because what is left of MPI may wait for
+    /// the manager.
     pub(crate) fn finish_with_process(mut self, limit: Duration) -> Result<Parting, String> {
         let parted = self.part(limit);
         let end = if parted.is_err() { Line::keep } else { Line::leave };
@@ -138,7 +139,7 @@ impl MpiLink {
         let told = self.say_goodbye(Instant::now() + limit);
         self.under_way.end();
         if let Some(persistent_receive) = self.persistent_receive.take() {
-            // Nobody else sends to it, and what a manager sends after its last word is of no interest.
+            // Only the manager sends to it, and its messages after the last control message do not matter.
             let closed = persistent_receive.close().map_err(|error| error.to_string());
             told.and(closed.map(drop))?;
         } else {
@@ -215,7 +216,7 @@ impl MpiLink {
                     return Ok(None);
                 }
                 Some(Item::Invitation(bytes)) => self.join_liveness(&bytes),
-                // Not whole yet: more of it may be there already.
+                // Not whole yet: more of it may have arrived already.
                 None => {}
             }
         }
@@ -229,7 +230,7 @@ impl MpiLink {
         Ok(persistent_receive.look(|| self.spare.take())?.map(|(_, eager)| eager))
     }
 
-    /// Connects to the manager as it asks; a worker that cannot goes on without, and says so.
+    /// Connects to the manager as it asks; a worker that cannot continues without, and prints the reason.
     fn join_liveness(&mut self, bytes: &[u8]) {
         let invitation = Invitation::from_bytes(bytes).ok_or_else(|| "its invitation cannot be read".to_owned());
         match invitation.and_then(|invitation| Line::connect(&invitation, self.orphan_policy, self.claims.clone())) {
@@ -243,7 +244,7 @@ impl MpiLink {
         }
     }
 
-    /// Waits until the worker may compute on.
+    /// Waits until the worker may continue computing.
     fn hand_over(&mut self) -> Result<(), String> {
         loop {
             self.under_way.advance()?;
@@ -264,7 +265,7 @@ impl MpiLink {
         self.idle.pause().carry_out(|sleep| {
             let Some(line) = &self.liveness else { return thread::sleep(sleep) };
             if line.sleep(self.idle.deep_sleep(sleep, || line.is_called())) {
-                // What was announced may still be on its way.
+                // An announced message may still be on its way.
                 self.idle.reset();
             }
         });

@@ -22,7 +22,7 @@ use stream::{Control, Incoming, Item, Outgoing, Spare};
 /// How many sends under way one [`Transport::poll`] looks at.
 const SENDS_PER_POLL: usize = 16;
 
-/// How long one [`Transport::poll`] stays with a large frame that is under way: it moves only while somebody looks.
+/// How long one [`Transport::poll`] stays with a large frame that is under way: it moves only while a thread polls MPI.
 const ATTENTION: Duration = Duration::from_millis(2);
 
 /// The slowest that a large frame leaves, in bytes per microsecond, while it is stayed with; a worker that computes
@@ -44,7 +44,7 @@ pub(crate) struct Peer {
 /// The manager's end over MPI.
 ///
 /// Never blocks: sends and receives are under way until a later [`poll`](Transport::poll) finds them complete. Dropped
-/// without [`close`](Transport::close), it tells nobody and lets nothing wait; memory that MPI may still use is lost.
+/// without [`close`](Transport::close), it sends nothing and waits for nothing; memory that MPI still uses is leaked.
 pub(crate) struct MpiTransport {
     workers: Vec<Worker>,
     channels: Vec<Channel>,
@@ -63,7 +63,7 @@ pub(crate) struct MpiTransport {
     /// The memory of attachments.
     recycler: Arc<Recycler>,
     part_bytes: usize,
-    /// Notices what MPI does not tell.
+    /// Notices losses that MPI does not report.
     liveness: Option<Liveness>,
     /// Whether a worker is lost.
     degraded: bool,
@@ -148,12 +148,12 @@ impl MpiTransport {
         })
     }
 
-    /// The same to workers whose processes end with the pool, and are waited for before this one's MPI ends.
+    /// Marks the workers' processes as ending with the pool, so that this process waits for them before its MPI ends.
     pub(crate) fn that_ends_workers(self) -> Self {
         MpiTransport { ends_workers: true, ..self }
     }
 
-    /// The same with a liveness connection to each worker; to be called before anything is sent.
+    /// Adds a liveness connection to each worker; call it before anything is sent.
     pub(crate) fn with_liveness(mut self, watch: Option<Liveness>) -> Self {
         self.liveness = watch;
         for number in (0..self.workers.len() as u32).map(WorkerNumber) {
@@ -171,7 +171,7 @@ impl MpiTransport {
         }
     }
 
-    /// The way to a worker.
+    /// The connection to a worker.
     fn outgoing(&mut self, number: WorkerNumber) -> Outgoing<'_, impl FnMut(Sending)> {
         let Peer { communicator, rank } = self.workers[number.index()].peer;
         let under_way = &mut self.sending;
@@ -188,7 +188,7 @@ impl MpiTransport {
         }
     }
 
-    /// Takes in what the liveness connections have brought.
+    /// Takes in the reports of the liveness connections.
     fn take_reports(&mut self) {
         while let Some(report) = self.liveness.as_mut().and_then(Liveness::report) {
             match report {
@@ -201,7 +201,7 @@ impl MpiTransport {
         }
     }
 
-    /// Gives a worker up; reported by the next [`poll`](Transport::poll).
+    /// Marks a worker as lost; the next [`poll`](Transport::poll) reports it.
     fn lose(&mut self, number: WorkerNumber, reason: impl Into<String>) {
         let worker = &mut self.workers[number.index()];
         if worker.lost {
@@ -221,7 +221,7 @@ impl MpiTransport {
         }
     }
 
-    /// Frees what MPI has let go of: a few, or all that there are.
+    /// Frees completed sends: a few, or all that there are.
     fn advance_sends(&mut self, most: usize) {
         for _ in 0..most.min(self.sending.len()) {
             if self.next_sending >= self.sending.len() {
@@ -249,7 +249,7 @@ impl MpiTransport {
         leaving
     }
 
-    /// Lets what comes from one worker go on.
+    /// Advances the receive from one worker.
     fn accept(
         &mut self,
         number: WorkerNumber,
@@ -285,7 +285,7 @@ impl MpiTransport {
         }
     }
 
-    /// The workers that hinder a goodbye: those that have not said theirs, and whom something is being sent.
+    /// Workers that block shutdown: no goodbye received yet, or sends to them still in flight.
     fn missing(&self) -> impl Iterator<Item = WorkerNumber> {
         let workers = self.channels.iter().flat_map(|channel| channel.workers.iter().flatten().copied());
         let silent = workers.filter(|number| {
@@ -295,7 +295,7 @@ impl MpiTransport {
         self.sending.iter().map(|(number, _)| *number).chain(silent)
     }
 
-    /// Looks after what is under way until `done`, or until the limit, and says whether it was done.
+    /// Polls until `done`, or until the limit, and returns whether it was done.
     fn attend(&mut self, deadline: Instant, done: impl Fn(&Self) -> bool) -> bool {
         let mut backoff = Backoff::new(CLOSE_BACKOFF, true);
         loop {
@@ -303,7 +303,7 @@ impl MpiTransport {
             if done(self) {
                 return true;
             }
-            // Frames are of no interest any more, and losses show in the state of the worker.
+            // Frames do not matter any more, and losses show in the state of the worker.
             match self.poll() {
                 Some(_) => backoff.reset(),
                 None if Instant::now() >= deadline => return false,
@@ -318,7 +318,7 @@ impl MpiTransport {
         for index in 0..self.channels.len() {
             let numbers: Vec<WorkerNumber> = self.channels[index].workers.iter().flatten().copied().collect();
             let is_lost = |number: &WorkerNumber| self.workers[number.index()].lost;
-            // Disconnecting from a process that is gone, or does not come, can block for ever.
+            // Disconnecting from a process that is gone, or does not take part, can block forever.
             let whole = numbers.iter().all(|number| self.workers[number.index()].leaving && !is_lost(number));
             let word = match (whole, numbers.iter().any(is_lost)) {
                 (true, _) => Control::Disconnect,
@@ -327,7 +327,7 @@ impl MpiTransport {
             };
             let present: Vec<WorkerNumber> = numbers.into_iter().filter(|number| !is_lost(number)).collect();
             for number in present {
-                // Whom it does not reach waits until its own limit.
+                // A worker that it does not reach waits until its own limit.
                 let _ = self.outgoing(number).control(word);
             }
             if whole {
@@ -416,7 +416,7 @@ impl Transport for MpiTransport {
         self.attend(deadline, |this| this.missing().next().is_none());
         let missing: BTreeSet<WorkerNumber> = self.missing().collect();
         let intact = self.disconnect();
-        // Those that were waited for in vain are not waited for again.
+        // Do not wait again for workers that have not answered before.
         let grace = deadline.max(Instant::now() + Duration::from_millis(200));
         self.attend(if missing.is_empty() { deadline } else { grace }, |this| this.sending.is_empty());
         self.end_reception();

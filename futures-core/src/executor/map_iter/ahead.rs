@@ -81,7 +81,7 @@ impl Ahead {
         }
     }
 
-    /// Cancels what has not been sent to a worker.
+    /// Cancels the tasks that have not been sent to a worker.
     pub(super) fn cancel(&self) {
         let cancel = |chunk: &Chunk| {
             if let Some(future) = &chunk.future {

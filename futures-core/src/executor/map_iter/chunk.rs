@@ -8,7 +8,7 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{self, AssertUnwindSafe};
 
-/// What a panic carries.
+/// The payload of a panic.
 pub(super) type Panic = Box<dyn Any + Send>;
 
 /// Consecutive items, submitted as one task.
@@ -38,7 +38,7 @@ impl Chunk {
                         Some((_, error)) => Err(error),
                         None => submitted.as_mut().expect("a chunk with a submitted item has a task").next(),
                     };
-                    // What is written in pieces and read as a whole makes the processor wait.
+                    // Reading as a whole what was written in pieces makes the processor wait.
                     match result {
                         Ok(value) => results.push_back(Ok(Ok(value))),
                         Err(error) => results.push_back(Ok(Err(error))),

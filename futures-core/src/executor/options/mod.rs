@@ -35,7 +35,7 @@ pub struct CommonOptions {
     watchdog: Option<Duration>,
     replace_lost_workers: Option<bool>,
     prefetch: Option<bool>,
-    /// The first thing that was wrong.
+    /// The first error.
     refusal: Option<Error>,
 }
 
@@ -45,7 +45,7 @@ pub struct Decided {
     /// For its pool, if it has one of its own; its boot limit is also that of its setup.
     pub pool: PoolOptions,
     pub(crate) setup: Setup,
-    /// Whether its tasks may be sent to workers that have others to do before, if that was said.
+    /// Whether its tasks may be sent ahead, to workers that still have others to do, if that was set.
     pub(crate) prefetch: Option<bool>,
 }
 
@@ -122,7 +122,7 @@ impl CommonOptions {
         self.boot_limit = Some(limit);
     }
 
-    /// Sets how long the workers may take to let go.
+    /// Sets how long the workers may take to disconnect.
     pub fn shutdown_limit(&mut self, limit: Duration) {
         self.shutdown_limit = Some(limit);
     }

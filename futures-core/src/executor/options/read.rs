@@ -14,7 +14,7 @@ pub const BACKOFF: &str = "FUTURES_MPI_BACKOFF";
 /// How long workers may take to become ready, in seconds, if the program does not say it.
 pub const BOOT_LIMIT: &str = "FUTURES_MPI_BOOT_LIMIT";
 
-/// How long workers may take to let go, in seconds, if the program does not say it.
+/// How long workers may take to disconnect, in seconds, if the program does not set it.
 pub const SHUTDOWN_LIMIT: &str = "FUTURES_MPI_SHUTDOWN_LIMIT";
 
 /// Whether buffers travel as messages of their own, if the program does not say it.
@@ -29,7 +29,7 @@ pub const PREFETCH: &str = "FUTURES_MPI_PREFETCH";
 /// Whether lost workers are replaced, if the program does not say it.
 pub const REPLACE_LOST_WORKERS: &str = "FUTURES_MPI_REPLACE_LOST_WORKERS";
 
-/// The longest sleep of an idle process, if nobody says it: 0.001 s.
+/// The default of the longest sleep of an idle process: 0.001 s.
 pub const DEFAULT_BACKOFF: Duration = Duration::from_millis(1);
 
 /// Longer limits and sleeps are cut to this: a hundred years, which every clock can add to the time of day.
@@ -72,7 +72,7 @@ pub(crate) fn stack_size(bytes: usize) -> Result<usize> {
 }
 
 /// The longest sleep that the program asks for, else the one in the environment, else the default; a hundred years at
-/// the most, which nobody can tell from more.
+/// the most, which is as good as no limit.
 ///
 /// # Errors
 ///
