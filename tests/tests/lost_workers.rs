@@ -292,7 +292,7 @@ fn attempts_to_replace_a_worker_do_not_go_on_for_ever() {
     let call = pool.executor.submit(square::ID, 6);
     pool.step();
     let error = error(&call);
-    assert!(error.is_broken() && error.message().ends_with("because of this: there is no room"), "{error}");
+    assert!(error.is_broken() && error.message().ends_with("(last attempt: there is no room)"), "{error}");
 }
 
 #[test]
