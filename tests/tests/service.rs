@@ -130,7 +130,7 @@ fn the_workers_of_a_group_that_are_left_go_on_for_their_client() {
             let group = server.serve(server.launch(3).launcher_arg("--enable-recovery"), &file);
             let client = server.client(&group, "service-loses-one", &file).arg(lost);
             let outcome = if vanishes { client.arg("vanish") } else { client }.run();
-            outcome.expect_said(&format!("worker {lost} on ")).expect_said("had the task actor::meet_without");
+            outcome.expect_said(&format!("worker {lost} on ")).expect_said("held the task actor::meet_without");
             outcome.expect_said("lost true: the worker was lost while it held the task: its process has ended");
             outcome.expect_said("the others go on: 328350").expect_nothing_left_over();
             // The status of a launcher that recovers is 0 whatever happens; that it ends is what matters.
