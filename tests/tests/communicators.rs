@@ -194,8 +194,8 @@ fn the_workers_of_a_pool_may_make_a_pool_among_themselves() {
 fn command_line_mode_refuses_an_executor_on_the_world() {
     if harness::mpiexec_or_skip().is_some() {
         let outcome = Launch::mpiexec(3).program(ACTOR).arg("communicators").limit(LIMIT).run();
-        outcome.expect_success().expect_said("world: the processes of this job serve the pool");
-        outcome.expect_said("task: the processes of this job serve the pool").expect_said("self 49");
+        outcome.expect_success().expect_said("world: the processes of this job already serve the pool");
+        outcome.expect_said("task: the processes of this job already serve the pool").expect_said("self 49");
         outcome.expect_said("workers 2");
     }
     if harness::spawn_or_skip().is_some() {

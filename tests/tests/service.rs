@@ -177,7 +177,7 @@ fn bad_addresses_are_named() {
     if harness::mpiexec_or_skip().is_none() {
         return;
     }
-    let message = "the service \"node:x\" is not accepted: behind the colon there is no number";
+    let message = "the service \"node:x\" is not accepted: the port after the colon is not a number";
     for arguments in [&["--futures-mpi-serve=node:x"][..], &["service", "node:x"], &["service-end", "node:x"]] {
         let outcome = Launch::mpiexec(1).program(ACTOR).args(arguments.iter().copied()).limit(LIMIT).run();
         outcome.expect_failure().expect_said(message);
