@@ -190,7 +190,8 @@ fn a_wrapped_value_that_cannot_travel_costs_its_own_call(setting: &Setting) {
                         assert!(number < 10 && depth < 10);
                     }
                     Err(error) => {
-                        let reason = if depth == 1000 { "more than 256 deep" } else { "did not match any variant" };
+                        let reason =
+                            if depth == 1000 { "more than 256 levels deep" } else { "did not match any variant" };
                         assert!(error.is_codec() && error.message().contains(reason), "{error}");
                         assert!(number >= 10 || depth == 1000, "{error}");
                         assert!(error.message().contains("Picky"), "{error}");

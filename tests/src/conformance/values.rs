@@ -325,7 +325,7 @@ fn values_that_are_nested_too_deep_are_refused(setting: &Setting) {
             executor.submit(make_chain::ID, length).result_timeout(LONG).map(drop),
         ];
         for error in errors.map(|result| result.expect_err("it is too deep")) {
-            assert!(error.is_codec() && error.message().contains("more than 512 deep"), "{error}");
+            assert!(error.is_codec() && error.message().contains("more than 512 levels deep"), "{error}");
         }
     }
     assert_works(&executor);
