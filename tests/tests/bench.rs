@@ -1,6 +1,7 @@
 //! `futures-mpi bench` measures every figure, in both modes.
 
 use futures_mpi_tests::harness::{self, Launch, Outcome, tool};
+use std::time::Duration;
 
 const NAMES: [&str; 17] = [
     "latency",
@@ -24,7 +25,8 @@ const NAMES: [&str; 17] = [
 
 fn bench(launch: Launch, arguments: &[&str]) -> Outcome {
     let launch = launch.program(tool()).args(["bench", "--seconds", "0.01"]).args(arguments.iter().copied());
-    launch.env("FUTURES_MPI_MAX_WORKERS", "1").run()
+    // Without optimisation, and on a busy machine, all rows take a minute.
+    launch.env("FUTURES_MPI_MAX_WORKERS", "1").limit(Duration::from_secs(300)).run()
 }
 
 /// Of each line of JSON the name, and whether the other fields are there and agree.

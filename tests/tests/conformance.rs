@@ -63,7 +63,7 @@ fn runs() -> Vec<Run> {
         Run::new("communicator_of_5_rooted_at_the_last", || communicator(5, "last")),
         // Frames that are larger than MPI's count of bytes are sent in parts; here every frame is, that is longer than
         // 1000 bytes.
-        Run::new("frames_in_parts_2", || Some(dozing(command_line(2)?.env("FUTURES_MPI_TEST_PART_BYTES", "1000")))),
+        Run::new("frames_in_parts_2", || Some(dozing(command_line(2)?.env("FUTURES_MPI_TEST_SEGMENT_BYTES", "1000")))),
         Run::new("serialized_2", || Some(command_line(2)?.env("FUTURES_MPI_THREAD_LEVEL", "serialized")))
             .not_saying("MPI provides only"),
         Run::new("funneled_2", || Some(command_line(2)?.env("FUTURES_MPI_THREAD_LEVEL", "funneled")))

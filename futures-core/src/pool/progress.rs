@@ -12,9 +12,9 @@
 //! - A thread that unlocks wakes one waiter. A waiter that is woken and does not drive wakes the next. A waiter tries
 //!   the lock once more before it parks.
 //! - Without waiters, the thread that unlocks wakes the progress thread in three cases: wakers or callbacks have to be
-//!   served, which no waiting thread does; a transport that announces arrivals has announced one; or the progress thread
-//!   is in deep sleep until a driver unlocks. Else the progress thread looks by itself, at the latest after its longest
-//!   sleep.
+//!   served, which no waiting thread does; a transport that announces arrivals has announced one; or the progress
+//!   thread is in deep sleep until a driver unlocks. Else the progress thread looks by itself, at the latest after its
+//!   longest sleep.
 //! - While workers have tasks ahead, the progress thread looks now and then even where arrivals are announced: a task
 //!   may wait for a result that its worker holds back, and that is announced to nobody. A driver that unlocks such a
 //!   pool says so, and wakes the progress thread if that would sleep on.
@@ -23,9 +23,9 @@
 //!
 //! # States of the lock
 //!
-//! *The lock* is the mutex `Progress::guarded`, *the driver* the thread that holds it (`Driving`), *the progress thread*
-//! the pool's own (`ProgressThread`), *a waiter* a thread that is parked until its target is done or the lock is handed
-//! to it, and *to notify* is `Progress::notify`.
+//! *The lock* is the mutex `Progress::guarded`, *the driver* the thread that holds it (`Driving`), *the progress
+//! thread* the pool's own (`ProgressThread`), *a waiter* a thread that is parked until its target is done or the lock
+//! is handed to it, and *to notify* is `Progress::notify`.
 //!
 //! | state | how it is known | who drives |
 //! |---|---|---|

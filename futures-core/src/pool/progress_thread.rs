@@ -86,8 +86,8 @@ impl<'a> ProgressThread<'a> {
         }
     }
 
-    /// Sleeps while other threads drive a pool whose arrivals are announced: until woken, or not for long if workers had
-    /// tasks ahead when a driver last unlocked.
+    /// Sleeps while other threads drive a pool whose arrivals are announced: until woken, or not for long if workers
+    /// had tasks ahead when a driver last unlocked.
     fn sleep_beside_others(&self) {
         let progress = self.pool.progress();
         // A driver that unlocks now either sees the first or is seen by the second.

@@ -35,7 +35,7 @@ pub(crate) struct MpiLink {
     moving: Backoff,
     /// The backoff while the manager takes frames that are not large.
     handing_over: Backoff,
-    part_bytes: usize,
+    segment_bytes: usize,
     /// The manager's last control message, or its end.
     end: Option<End>,
     /// Which tasks are begun, and which were taken back.
@@ -95,7 +95,7 @@ impl MpiLink {
             idle: Backoff::new(backoff, crowded),
             moving: Backoff::new(Duration::ZERO, true),
             handing_over: Backoff::new(backoff.min(HANDING_OVER), crowded),
-            part_bytes: stream::part_bytes(),
+            segment_bytes: stream::segment_bytes(),
             end: None,
             claimer: Claimer::new(claims.clone()),
             claims,
@@ -184,10 +184,10 @@ impl MpiLink {
         &mut self,
         send: impl FnOnce(Outgoing<'_, &mut dyn FnMut(Sending)>) -> Result<(), MpiError>,
     ) -> Result<(), String> {
-        let (communicator, rank, part) = (self.communicator, self.root, self.part_bytes);
+        let (communicator, rank, segment) = (self.communicator, self.root, self.segment_bytes);
         let started = &mut self.started;
         let keep: &mut dyn FnMut(Sending) = &mut |sending| started.push(sending);
-        let outcome = send(Outgoing { communicator, rank, part, spare: &mut self.spare, keep });
+        let outcome = send(Outgoing { communicator, rank, segment, spare: &mut self.spare, keep });
         if !self.started.is_empty() {
             self.under_way.add(self.started.drain(..));
         }

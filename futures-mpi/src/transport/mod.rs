@@ -62,7 +62,7 @@ pub(crate) struct MpiTransport {
     spare: Spare,
     /// The memory of attachments.
     recycler: Arc<Recycler>,
-    part_bytes: usize,
+    segment_bytes: usize,
     /// Notices losses that MPI does not report.
     liveness: Option<Liveness>,
     /// Whether a worker is lost.
@@ -141,7 +141,7 @@ impl MpiTransport {
             receiving: Vec::new(),
             ready: VecDeque::new(),
             spare: Spare::default(),
-            part_bytes: stream::part_bytes(),
+            segment_bytes: stream::segment_bytes(),
             liveness: None,
             degraded: false,
             ends_workers: false,
@@ -176,7 +176,7 @@ impl MpiTransport {
         let Peer { communicator, rank } = self.workers[number.index()].peer;
         let under_way = &mut self.sending;
         let keep = move |sending| under_way.push((number, sending));
-        Outgoing { communicator, rank, part: self.part_bytes, spare: &mut self.spare, keep }
+        Outgoing { communicator, rank, segment: self.segment_bytes, spare: &mut self.spare, keep }
     }
 
     /// Calls a worker to which something was sent after a long silence, in which it may have begun to sleep deeply.

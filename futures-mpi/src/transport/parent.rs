@@ -5,8 +5,8 @@ use crate::sys::{Communicator, MpiError};
 use futures_mpi_core::engine::Backoff;
 use std::time::{Duration, Instant};
 
-/// How long a spawned process without the argument waits for the first letter of a master. A master of this library
-/// sends it as soon as the spawn returns, which is when the spawned process has initialised MPI.
+/// How long a spawned process without the argument waits for the first eager message of a master. A master of this
+/// library sends it as soon as the spawn returns, which is when the spawned process has initialised MPI.
 const MASTER_LIMIT: Duration = Duration::from_secs(10);
 
 /// The longest pause between two looks for that eager message.

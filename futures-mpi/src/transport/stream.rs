@@ -1,15 +1,15 @@
-//! Frames over MPI messages: letters and parts, the splitting of large frames and their reassembly, the same at both
-//! ends.
+//! Frames over MPI messages: eager messages and segments, the splitting of large frames and their reassembly, the same
+//! at both ends.
 //!
-//! Everything begins with a eager message, a message of up to [`EAGER_BYTES`] with the tag [`EAGER`], whose last byte
-//! says what it is. Letters are all that is looked for: each end has a receive for them posted ahead. A small frame
-//! without attachments is one eager message. Any other is announced by a eager message with its table of contents, the
-//! length and the alignment of each section, of which the first is the frame's bytes and the others its attachments;
-//! then the sections follow as parts, messages with the tag [`PART`], which are received straight into the final memory
-//! of each section. An empty section has no parts. A table that is too long for a eager message is itself sent as
-//! parts, announced by its length.
+//! Everything begins with an eager message, a message of up to [`EAGER_BYTES`] with the tag [`EAGER`], whose last byte
+//! says what it is. Eager messages are all that is looked for: each end has a receive for them posted ahead. A small
+//! frame without attachments is one eager message. Any other is announced by an eager message with its rendezvous
+//! header, the length and the alignment of each section, of which the first is the frame's bytes and the others its
+//! attachments; then the sections follow as segments, messages with the tag [`SEGMENT`], which are received straight
+//! into the final memory of each section. An empty section has no segments. A table that is too long for an eager
+//! message is itself sent as segments, announced by its length.
 //!
-//! MPI keeps the order of the eager messages between two processes, and that of the parts.
+//! MPI keeps the order of the eager messages between two processes, and that of the segments.
 
 use crate::sys::{
     Communicator, MpiError, PersistentReceive, ReceiveBuffer, Receiving, SendBuffer, Sending, Sent, Source,
@@ -19,11 +19,11 @@ use std::collections::VecDeque;
 use std::env;
 use std::sync::Arc;
 
-/// The largest part of a frame: well below what a C integer counts.
-const PART_BYTES: usize = 1 << 30;
+/// The largest segment of a frame: well below what a C integer counts.
+const SEGMENT_BYTES: usize = 1 << 30;
 
-/// Makes parts and eager messages smaller, so that tests need no large frames.
-const PART_BYTES_VARIABLE: &str = "FUTURES_MPI_TEST_PART_BYTES";
+/// Makes segments and eager messages smaller, so that tests need no large frames.
+const SEGMENT_BYTES_VARIABLE: &str = "FUTURES_MPI_TEST_SEGMENT_BYTES";
 
 /// The longest eager message: it is copied once, which costs less than a message until about here.
 const EAGER_BYTES: usize = 1 << 16;
@@ -40,12 +40,12 @@ const SPARE: usize = 16;
 // Numbers that hardly any other program uses: a spawned process tells by the tag whether its parent is a master of this
 // library. MPI promises tags of up to 32,767.
 const EAGER: i32 = 20_561;
-const PART: i32 = 20_562;
+const SEGMENT: i32 = 20_562;
 
 // The kinds of eager messages.
 const FRAME: u8 = 1;
-const CONTENTS: u8 = 2;
-const CONTENTS_AS_PARTS: u8 = 3;
+const HEADER: u8 = 2;
+const HEADER_AS_SEGMENTS: u8 = 3;
 const CONTROL: u8 = 4;
 const INVITATION: u8 = 5;
 
@@ -68,13 +68,13 @@ pub(crate) enum Control {
 const CONTROLS: [Control; 5] =
     [Control::Ready, Control::Disconnect, Control::Leave, Control::LeaveAtOnce, Control::Degraded];
 
-/// The largest part of a frame in this process.
-pub(crate) fn part_bytes() -> usize {
-    let chosen = env::var(PART_BYTES_VARIABLE).ok().and_then(|text| text.parse().ok());
-    chosen.map_or(PART_BYTES, |bytes: usize| bytes.clamp(1, PART_BYTES))
+/// The largest segment of a frame in this process.
+pub(crate) fn segment_bytes() -> usize {
+    let chosen = env::var(SEGMENT_BYTES_VARIABLE).ok().and_then(|text| text.parse().ok());
+    chosen.map_or(SEGMENT_BYTES, |bytes: usize| bytes.clamp(1, SEGMENT_BYTES))
 }
 
-/// Waits for the letters of one process, or of all.
+/// Waits for the eager messages of one process, or of all.
 pub(crate) fn open_persistent_receive(
     communicator: Communicator,
     source: Source,
@@ -82,7 +82,7 @@ pub(crate) fn open_persistent_receive(
     PersistentReceive::open(communicator, source, EAGER, EAGER_BYTES)
 }
 
-/// Whether a letter of this rank has come; it is left where it is.
+/// Whether an eager message of this rank has come; it is left where it is.
 pub(crate) fn has_eager(communicator: Communicator, rank: i32) -> Result<bool, MpiError> {
     communicator.has_message(Source::Rank(rank), EAGER)
 }
@@ -110,8 +110,8 @@ impl Spare {
 pub(crate) struct Outgoing<'a, K> {
     pub(crate) communicator: Communicator,
     pub(crate) rank: i32,
-    /// The largest part.
-    pub(crate) part: usize,
+    /// The largest segment.
+    pub(crate) segment: usize,
     /// Memory that MPI has let go of.
     pub(crate) spare: &'a mut Spare,
     /// Is given what is under way, in order.
@@ -127,9 +127,9 @@ impl<K: FnMut(Sending)> Outgoing<'_, K> {
         }
         let header = write_rendezvous_header(bytes.len(), &attachments);
         if self.fits(header.len()) {
-            self.eager(header, CONTENTS)?;
+            self.eager(header, HEADER)?;
         } else {
-            self.eager((header.len() as u64).to_le_bytes().to_vec(), CONTENTS_AS_PARTS)?;
+            self.eager((header.len() as u64).to_le_bytes().to_vec(), HEADER_AS_SEGMENTS)?;
             self.section(SendBuffer::Bytes(header))?;
         }
         if !bytes.is_empty() {
@@ -149,9 +149,9 @@ impl<K: FnMut(Sending)> Outgoing<'_, K> {
         self.eager(text.into_bytes(), INVITATION)
     }
 
-    /// Whether so many bytes go into a eager message.
+    /// Whether so many bytes go into an eager message.
     fn fits(&self, length: usize) -> bool {
-        length < EAGER_BYTES && length <= self.part
+        length < EAGER_BYTES && length <= self.segment
     }
 
     fn eager(&mut self, mut bytes: Vec<u8>, kind: u8) -> Result<(), MpiError> {
@@ -164,7 +164,7 @@ impl<K: FnMut(Sending)> Outgoing<'_, K> {
     }
 
     fn section(&mut self, send_buffer: SendBuffer) -> Result<(), MpiError> {
-        (self.keep)(self.communicator.send(send_buffer, self.part, self.rank, PART)?);
+        (self.keep)(self.communicator.send(send_buffer, self.segment, self.rank, SEGMENT)?);
         Ok(())
     }
 }
@@ -177,7 +177,7 @@ pub(crate) fn send_word(
     word: Control,
     keep: impl FnMut(Sending),
 ) -> Result<(), MpiError> {
-    Outgoing { communicator, rank, part: PART_BYTES, spare: &mut Spare::default(), keep }.control(word)
+    Outgoing { communicator, rank, segment: SEGMENT_BYTES, spare: &mut Spare::default(), keep }.control(word)
 }
 
 /// A section of a frame: its bytes, or one of its attachments.
@@ -205,7 +205,7 @@ fn write_rendezvous_header(length: usize, attachments: &[Attachment]) -> Vec<u8>
 fn read_rendezvous_header(header: &[u8]) -> Result<VecDeque<Section>, String> {
     let (sections, rest) = header.as_chunks::<{ Section::BYTES }>();
     if sections.is_empty() || !rest.is_empty() {
-        return Err(format!("a table of contents of {} bytes arrived", header.len()));
+        return Err(format!("a rendezvous header of {} bytes arrived", header.len()));
     }
     let read = |[alignment, length @ ..]: &[u8; Section::BYTES]| Section {
         alignment: *alignment,
@@ -227,14 +227,14 @@ pub(crate) enum Item {
 
 /// What comes from one peer, in order.
 ///
-/// One part is received at a time.
+/// One segment is received at a time.
 pub(crate) struct Incoming {
     communicator: Communicator,
     rank: i32,
-    /// The part that is under way, and what becomes of its section.
+    /// The segment that is under way, and what becomes of its section.
     active: Option<(Receiving, Purpose)>,
-    /// Letters that have come meanwhile.
-    letters: VecDeque<Vec<u8>>,
+    /// Eager messages that have come meanwhile.
+    eager_messages: VecDeque<Vec<u8>>,
     /// The sections that are to come after the one that is under way.
     sections: VecDeque<Section>,
     /// Those that are there.
@@ -243,10 +243,10 @@ pub(crate) struct Incoming {
     recycler: Arc<Recycler>,
 }
 
-/// What is received as parts.
+/// What is received as segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    /// The table of contents of a frame.
+    /// The rendezvous header of a frame.
     Contents,
     /// A section of it.
     Section,
@@ -259,7 +259,7 @@ impl Incoming {
             communicator,
             rank,
             active: None,
-            letters: VecDeque::new(),
+            eager_messages: VecDeque::new(),
             sections: VecDeque::new(),
             whole: Vec::new(),
             recycler: Arc::clone(recycler),
@@ -268,13 +268,13 @@ impl Incoming {
 
     /// Whether something has begun to come, so that [`advance`](Self::advance) may bring something.
     pub(crate) fn is_busy(&self) -> bool {
-        self.active.is_some() || !self.letters.is_empty()
+        self.active.is_some() || !self.eager_messages.is_empty()
     }
 
-    /// Takes the next letter of the peer; gives what is whole by then.
+    /// Takes the next eager message of the peer; gives what is whole by then.
     pub(crate) fn accept(&mut self, eager: Vec<u8>) -> Result<Option<Item>, String> {
         if self.is_busy() {
-            self.letters.push_back(eager);
+            self.eager_messages.push_back(eager);
         } else if let Some(item) = self.read(eager)? {
             return Ok(Some(item));
         }
@@ -286,11 +286,11 @@ impl Incoming {
         loop {
             let item = if let Some((receiving, purpose)) = &mut self.active {
                 let purpose = *purpose;
-                let part = receiving.test().map_err(|error| error.to_string())?;
-                let Some((receive_buffer, length)) = part else { return Ok(None) };
+                let segment = receiving.test().map_err(|error| error.to_string())?;
+                let Some((receive_buffer, length)) = segment else { return Ok(None) };
                 self.active = None;
                 self.take_part(receive_buffer, length, purpose)?
-            } else if let Some(eager) = self.letters.pop_front() {
+            } else if let Some(eager) = self.eager_messages.pop_front() {
                 self.read(eager)?
             } else {
                 return Ok(None);
@@ -301,7 +301,7 @@ impl Incoming {
         }
     }
 
-    /// Makes something of a part, which has added `length` bytes.
+    /// Makes something of a segment, which has added `length` bytes.
     fn take_part(
         &mut self,
         receive_buffer: ReceiveBuffer,
@@ -309,7 +309,7 @@ impl Incoming {
         purpose: Purpose,
     ) -> Result<Option<Item>, String> {
         if length == 0 {
-            return Err("an empty part of a frame arrived".to_owned());
+            return Err("an empty segment of a frame arrived".to_owned());
         }
         if receive_buffer.missing() > 0 {
             self.receive(receive_buffer, purpose)?;
@@ -322,19 +322,19 @@ impl Incoming {
         self.next_section()
     }
 
-    /// Makes something of a eager message.
+    /// Makes something of an eager message.
     fn read(&mut self, mut eager: Vec<u8>) -> Result<Option<Item>, String> {
         match eager.pop() {
             Some(FRAME) => Ok(Some(Item::Frame(eager.into()))),
-            Some(CONTENTS) => {
+            Some(HEADER) => {
                 self.sections = read_rendezvous_header(&eager)?;
                 self.next_section()
             }
-            Some(CONTENTS_AS_PARTS) => {
+            Some(HEADER_AS_SEGMENTS) => {
                 let length =
                     eager.as_slice().try_into().ok().and_then(|bytes| u64::from_le_bytes(bytes).try_into().ok());
                 let length = length.filter(|length| *length > 0);
-                let length = length.ok_or("a table of contents of an unreadable length is announced")?;
+                let length = length.ok_or("a rendezvous header of an unreadable length is announced")?;
                 self.receive(reserve(1, length)?, Purpose::Contents)?;
                 Ok(None)
             }
@@ -349,7 +349,7 @@ impl Incoming {
 
     fn receive(&mut self, receive_buffer: ReceiveBuffer, purpose: Purpose) -> Result<(), String> {
         let receiving =
-            self.communicator.receive(receive_buffer, self.rank, PART).map_err(|error| error.to_string())?;
+            self.communicator.receive(receive_buffer, self.rank, SEGMENT).map_err(|error| error.to_string())?;
         self.active = Some((receiving, purpose));
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Tables of contents that nobody should have sent: they are errors, and take no memory that is not there.
+//! Rendezvous headers that nobody should have sent: they are errors, and take no memory that is not there.
 
 use super::*;
 use proptest::prelude::*;

@@ -1,5 +1,5 @@
-//! Letters and parts that a process sends to itself over MPI: good ones come out equal, however they were split and
-//! whenever they were looked for, and bad ones are errors that take no more memory than has come.
+//! Eager messages and segments that a process sends to itself over MPI: good ones come out equal, however they were
+//! split and whenever they were looked for, and bad ones are errors that take no more memory than has come.
 
 use super::*;
 use crate::sys::{self, ThreadLevel};
@@ -14,9 +14,10 @@ fn what_comes_is_what_was_sent_or_an_error() {
     // MPICH 4.0 asks the world's handler what to do about an error of a request, whatever its communicator says.
     Communicator::world().return_errors().expect("it can be told to");
     let communicator = Communicator::this_process().duplicate().expect("MPI can copy a communicator");
-    check(&(prop::collection::vec((thing(), 0..4usize), 1..8), part(), any::<bool>()), |(things, part, eager)| {
-        send_and_compare(communicator, things, part, eager)
-    });
+    check(
+        &(prop::collection::vec((thing(), 0..4usize), 1..8), segment(), any::<bool>()),
+        |(things, segment, eager)| send_and_compare(communicator, things, segment, eager),
+    );
     let choices = prop::collection::vec((1..100usize, any::<bool>(), any::<bool>()), 1..50);
     check(&(prop::collection::vec(thing(), 1..6), choices), |(things, choices)| {
         send_pieces_and_compare(communicator, &things, &choices)
@@ -79,9 +80,9 @@ fn thing() -> impl Strategy<Value = Thing> {
     ]
 }
 
-/// The largest part: often so small that tables of contents do not fit into eager messages.
-fn part() -> impl Strategy<Value = usize> {
-    prop_oneof![1..40usize, 40..4000usize, Just(PART_BYTES)]
+/// The largest segment: often so small that rendezvous headers do not fit into eager messages.
+fn segment() -> impl Strategy<Value = usize> {
+    prop_oneof![1..40usize, 40..4000usize, Just(SEGMENT_BYTES)]
 }
 
 /// Sends everything, after each thing looks so many times, and expects the same in the end. `eager`: takes eager
@@ -89,12 +90,12 @@ fn part() -> impl Strategy<Value = usize> {
 fn send_and_compare(
     communicator: Communicator,
     things: Vec<(Thing, usize)>,
-    part: usize,
+    segment: usize,
     eager: bool,
 ) -> Result<(), TestCaseError> {
     let mut receiver = Receiver::new(communicator);
     let mut under_way = Vec::new();
-    let come = send_all(&mut receiver, &things, part, eager, &mut under_way);
+    let come = send_all(&mut receiver, &things, segment, eager, &mut under_way);
     let busy = receiver.incoming.is_busy();
     receiver.end(&mut under_way);
     let sent: Vec<Item> = things.iter().map(|(thing, _)| thing.item()).collect();
@@ -106,7 +107,7 @@ fn send_and_compare(
 fn send_all(
     receiver: &mut Receiver,
     things: &[(Thing, usize)],
-    part: usize,
+    segment: usize,
     eager: bool,
     under_way: &mut Vec<Sending>,
 ) -> Result<Vec<Item>, String> {
@@ -114,7 +115,7 @@ fn send_all(
     let mut spare = Spare::default();
     for (thing, looks) in things {
         let keep = |sending| under_way.push(sending);
-        let outgoing = Outgoing { communicator: receiver.communicator, rank: 0, part, spare: &mut spare, keep };
+        let outgoing = Outgoing { communicator: receiver.communicator, rank: 0, segment, spare: &mut spare, keep };
         let sent = match thing {
             Thing::Frame(bytes, attachments, alignment) => outgoing.frame(Thing::frame(bytes, attachments, *alignment)),
             Thing::Control(number) => outgoing.control(CONTROLS[*number]),
@@ -146,8 +147,8 @@ fn receive_all(
     Ok(come)
 }
 
-/// Sends everything in pieces of every length, letters and parts in every order that keeps that of each kind, and
-/// expects the same in the end. The choices: how long the next piece is, whether a eager message is next, whether
+/// Sends everything in pieces of every length, eager messages and segments in every order that keeps that of each kind,
+/// and expects the same in the end. The choices: how long the next piece is, whether an eager message is next, whether
 /// something is looked for.
 fn send_pieces_and_compare(
     communicator: Communicator,
@@ -156,17 +157,17 @@ fn send_pieces_and_compare(
 ) -> Result<(), TestCaseError> {
     let mut choices = choices.iter().cycle();
     let mut next = move || *choices.next().expect("it has no end");
-    let (mut letters, mut parts) = (VecDeque::new(), VecDeque::new());
+    let (mut eager_messages, mut segments) = (VecDeque::new(), VecDeque::new());
     for thing in things {
-        write_pieces(thing, &mut next, &mut letters, &mut parts);
+        write_pieces(thing, &mut next, &mut eager_messages, &mut segments);
     }
     let mut receiver = Receiver::new(communicator);
     let mut under_way = Vec::new();
     let mut come = Ok(Vec::new());
-    while !(letters.is_empty() && parts.is_empty()) {
+    while !(eager_messages.is_empty() && segments.is_empty()) {
         let (_, eager, looks) = next();
-        let is_letter = parts.is_empty() || (eager && !letters.is_empty());
-        let (kind, tag) = if is_letter { (&mut letters, EAGER) } else { (&mut parts, PART) };
+        let is_eager = segments.is_empty() || (eager && !eager_messages.is_empty());
+        let (kind, tag) = if is_eager { (&mut eager_messages, EAGER) } else { (&mut segments, SEGMENT) };
         let bytes = kind.pop_front().expect("one of the kinds has one");
         send(communicator, bytes, tag, &mut under_way);
         if looks && let Ok(items) = &mut come {
@@ -183,35 +184,35 @@ fn send_pieces_and_compare(
     Ok(())
 }
 
-/// What is sent for a thing: eager messages, and parts as long as is chosen.
+/// What is sent for a thing: eager messages, and segments as long as is chosen.
 fn write_pieces(
     thing: &Thing,
     next: &mut impl FnMut() -> (usize, bool, bool),
-    letters: &mut VecDeque<Vec<u8>>,
-    parts: &mut VecDeque<Vec<u8>>,
+    eager_messages: &mut VecDeque<Vec<u8>>,
+    segments: &mut VecDeque<Vec<u8>>,
 ) {
     let eager = |bytes: &[u8], kind: u8| [bytes, &[kind]].concat();
     let (bytes, attachments) = match thing.item() {
         Item::Frame(Frame { bytes, attachments }) => (bytes, attachments),
-        Item::Control(control) => return letters.push_back(vec![control as u8, CONTROL]),
-        Item::Invitation(text) => return letters.push_back(eager(&text, INVITATION)),
+        Item::Control(control) => return eager_messages.push_back(vec![control as u8, CONTROL]),
+        Item::Invitation(text) => return eager_messages.push_back(eager(&text, INVITATION)),
     };
     let (_, whole, in_letter) = next();
     if whole && attachments.is_empty() && bytes.len() < EAGER_BYTES {
-        return letters.push_back(eager(&bytes, FRAME));
+        return eager_messages.push_back(eager(&bytes, FRAME));
     }
     let header = write_rendezvous_header(bytes.len(), &attachments);
     let mut cut = |mut section: &[u8]| {
         while !section.is_empty() {
             let (piece, rest) = section.split_at(section.len().min(next().0 * (1 + section.len() / 1000)));
-            parts.push_back(piece.to_vec());
+            segments.push_back(piece.to_vec());
             section = rest;
         }
     };
     if in_letter {
-        letters.push_back(eager(&header, CONTENTS));
+        eager_messages.push_back(eager(&header, HEADER));
     } else {
-        letters.push_back(eager(&(header.len() as u64).to_le_bytes(), CONTENTS_AS_PARTS));
+        eager_messages.push_back(eager(&(header.len() as u64).to_le_bytes(), HEADER_AS_SEGMENTS));
         cut(&header);
     }
     cut(&bytes);
@@ -236,13 +237,13 @@ fn message() -> impl Strategy<Value = Message> {
     };
     prop_oneof![
         2 => eager(some(100).boxed(), kind.boxed()),
-        4 => eager(table().boxed(), Just(CONTENTS).boxed()),
-        2 => eager(length().prop_map(|length| length.to_le_bytes().to_vec()).boxed(), Just(CONTENTS_AS_PARTS).boxed()),
+        4 => eager(table().boxed(), Just(HEADER).boxed()),
+        2 => eager(length().prop_map(|length| length.to_le_bytes().to_vec()).boxed(), Just(HEADER_AS_SEGMENTS).boxed()),
         1 => eager(any::<u8>().prop_map(|byte| vec![byte]).boxed(), Just(CONTROL).boxed()),
         1 => (0..2usize).prop_map(|more| Message { tag: EAGER, bytes: vec![FRAME; EAGER_BYTES * more] }),
         1 => Just(Message { tag: EAGER, bytes: vec![FRAME; EAGER_BYTES + 1] }),
-        8 => some(60).prop_map(|bytes| Message { tag: PART, bytes }),
-        2 => table().prop_map(|bytes| Message { tag: PART, bytes }),
+        8 => some(60).prop_map(|bytes| Message { tag: SEGMENT, bytes }),
+        2 => table().prop_map(|bytes| Message { tag: SEGMENT, bytes }),
     ]
 }
 
@@ -251,7 +252,7 @@ fn length() -> impl Strategy<Value = u64> {
     prop_oneof![8 => 0..64u64, 2 => Just(18), 1 => (1u64 << 60)..=u64::MAX]
 }
 
-/// A table of contents that may be cut.
+/// A rendezvous header that may be cut.
 fn table() -> impl Strategy<Value = Vec<u8>> {
     let alignment = prop_oneof![6 => Just(1u8), 3 => prop::sample::select(vec![2, 4, 8, 16]), 1 => any::<u8>()];
     let section = (alignment, length()).prop_map(|(alignment, length)| {
@@ -336,7 +337,7 @@ impl Receiver {
         let Some(persistent_receive) = &mut self.persistent_receive else { return Ok(None) };
         match persistent_receive.look(Vec::new) {
             Ok(Some((rank, eager))) => {
-                assert_eq!(rank, 0, "a eager message is from this process");
+                assert_eq!(rank, 0, "an eager message is from this process");
                 self.incoming.accept(eager)
             }
             Ok(None) => self.incoming.advance(),
@@ -351,17 +352,17 @@ impl Receiver {
     /// Takes all that is left, so that nothing of it comes to the next.
     fn end(mut self, under_way: &mut Vec<Sending>) {
         if self.incoming.active.is_some() {
-            // The receive that is forgotten with it takes one part.
+            // The receive that is forgotten with it takes one segment.
             drop(std::mem::replace(&mut self.incoming, Incoming::new(self.communicator, 0, &Arc::default())));
-            send(self.communicator, vec![0], PART, under_way);
+            send(self.communicator, vec![0], SEGMENT, under_way);
         }
-        let letters = self
+        let eager_messages = self
             .persistent_receive
             .take()
             .unwrap_or_else(|| open_persistent_receive(self.communicator, Source::Any).expect("it opens"));
-        let parts =
-            PersistentReceive::open(self.communicator, Source::Any, PART, EAGER_BYTES).expect("it can be opened");
-        for mut persistent_receive in [letters, parts] {
+        let segments =
+            PersistentReceive::open(self.communicator, Source::Any, SEGMENT, EAGER_BYTES).expect("it can be opened");
+        for mut persistent_receive in [eager_messages, segments] {
             while !matches!(persistent_receive.look(Vec::new), Ok(None)) {}
             persistent_receive.close().expect("it takes its receive back");
         }
