@@ -287,12 +287,8 @@ impl Thread {
             }
             sys::keep_alive(&stream);
             let line = Line { stream: Arc::new(stream), worker, calls, answer: None, parted: false };
-            // Before it is accepted: what it then says over MPI may come to the master at once.
-            self.office.enter(&line);
-            if matches!((&*line.stream).write(&[if calls { ACCEPTED } else { ACCEPTED_QUIET }]), Ok(1)) {
+            if self.office.accept(&line) {
                 self.lines.push(line);
-            } else {
-                self.office.strike(&line, None);
             }
         }
     }
@@ -345,10 +341,19 @@ impl Thread {
 }
 
 impl Reports {
-    /// Takes in a worker that has connected.
-    fn enter(&self, line: &Line) {
-        self.senders.lock().insert(line.worker, Arc::clone(&line.stream));
-        self.senders.callers.fetch_add(usize::from(line.calls), Ordering::AcqRel);
+    /// Accepts a worker that has greeted; returns whether it is still there.
+    ///
+    /// Under the lock of those that send to it: the worker takes the first byte for the answer to its greeting, and may
+    /// say something over MPI at once, upon which the master looks whether it is connected.
+    fn accept(&self, line: &Line) -> bool {
+        let mut streams = self.senders.lock();
+        let answer = if line.calls { ACCEPTED } else { ACCEPTED_QUIET };
+        let accepted = matches!((&*line.stream).write(&[answer]), Ok(1));
+        if accepted {
+            streams.insert(line.worker, Arc::clone(&line.stream));
+            self.senders.callers.fetch_add(usize::from(line.calls), Ordering::AcqRel);
+        }
+        accepted
     }
 
     /// Takes note of the end of a connection, which may be a loss.

@@ -7,9 +7,10 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes.
@@ -39,6 +40,55 @@ fn read_byte(stream: &mut TcpStream) -> Option<u8> {
 
 fn greeting_of(invitation: &Invitation) -> [u8; greeting::GREETING_BYTES] {
     greeting::write(invitation.token, invitation.worker)
+}
+
+/// A call or a question that overtook the answer would be taken for that of a stranger.
+#[test]
+fn the_answer_to_a_greeting_comes_before_all_else() {
+    let (watch, _woken) = watch();
+    let invitations: Vec<_> = (0..1000).map(|number| watch.invitation(WorkerNumber(number))).collect();
+    let workers = thread::spawn(move || {
+        for invitation in &invitations {
+            let (mut stream, answer) = connect(invitation, &greeting_of(invitation));
+            let is_accepted = [Some(ACCEPTED), Some(ACCEPTED_QUIET)].contains(&answer);
+            assert!(is_accepted, "worker {} is answered by {answer:?}", invitation.worker);
+            assert_eq!(read_byte(&mut stream), Some(wake_up::CALL));
+        }
+    });
+    for number in (0..1000).map(WorkerNumber) {
+        // As soon as it is known.
+        while !watch.reaches(number) && !workers.is_finished() {}
+        watch.call(number);
+    }
+    workers.join().expect("all are accepted");
+}
+
+#[test]
+fn a_worker_that_gives_up_waiting_for_the_answer_is_not_lost() {
+    let (mut watch, woken) = watch();
+    let (slow, _woken) = self::watch();
+    // A listener that answers late.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback interface is there");
+    let invitation = watch.invitation(WorkerNumber(2));
+    let late = Invitation {
+        addresses: vec![listener.local_addr().expect("it is bound")],
+        host: "elsewhere".to_owned(),
+        ..slow.invitation(WorkerNumber(2))
+    };
+    let refusal = Line::connect(&late, OrphanPolicy::Ends, Claims::default()).map(drop).expect_err("nobody answers");
+    assert!(refusal.contains("cannot be reached"), "{refusal}");
+    let mut sent = Vec::new();
+    listener.accept().expect("it has connected").0.read_to_end(&mut sent).expect("it has closed");
+    assert_eq!(sent, [&greeting_of(&late)[..], &[GOODBYE]].concat());
+    // A master that reads that takes it for no loss.
+    let bytes = [&greeting_of(&invitation)[..], &[GOODBYE]].concat();
+    drop(connect(&invitation, &bytes));
+    // Another one is lost, and nobody before it.
+    let other = watch.invitation(WorkerNumber(3));
+    drop(connect(&other, &greeting_of(&other)));
+    woken.recv_timeout(LONG).expect("the loss is noticed");
+    assert_eq!(watch.report(), Some(Report::Lost(WorkerNumber(3), "its process has ended".to_owned())));
+    assert_eq!(watch.report(), None);
 }
 
 #[test]
@@ -140,7 +190,7 @@ fn each_end_calls_the_other() {
     assert!(line.sleep(LONG), "the master has called");
     drop(watch.part(Parting::default()));
     while line.is_called() {
-        std::thread::yield_now();
+        thread::yield_now();
     }
 }
 
@@ -162,7 +212,7 @@ fn a_master_takes_back_what_is_not_begun() {
     assert!(line.sleep(LONG), "the master is still heard");
     drop(watch.part(Parting::default()));
     while line.is_called() {
-        std::thread::yield_now();
+        thread::yield_now();
     }
     assert!(!claims.held().is_reachable(), "nobody asks any more");
 }
@@ -182,7 +232,7 @@ fn an_answer_may_come_in_pieces_and_be_followed_by_others() {
             stream.read_exact(&mut question).expect("it is asked");
             assert_eq!(question, recall::question(2, 5));
             stream.write_all(&answer[..cut]).expect("the watch listens");
-            std::thread::yield_now();
+            thread::yield_now();
             stream.write_all(&answer[cut..]).expect("the watch listens");
             woken.recv_timeout(LONG).expect("the answer has come");
             assert_eq!(watch.report(), Some(Report::Recalled(WorkerNumber(1), begun, replies.to_vec())));
@@ -267,8 +317,8 @@ fn run_short_of_files() {
     let mut stream = TcpStream::connect(invitation.addresses[0]).expect("the watch listens");
     stream.write_all(&greeting_of(&invitation)).expect("the greeting is sent");
     // Until it has been said, and heard; not for ever, if nothing is said.
-    std::thread::spawn(|| {
-        std::thread::sleep(LONG);
+    thread::spawn(|| {
+        thread::sleep(LONG);
         std::process::exit(1);
     });
     std::io::stdin().read_to_end(&mut Vec::new()).expect("the test is there");
@@ -284,7 +334,7 @@ fn a_process_that_is_not_its_masters_stays() {
         .expect("it is invited");
     drop(watch);
     // This process is still there: it would have ended by now or soon.
-    std::thread::sleep(Duration::from_millis(50));
+    thread::sleep(Duration::from_millis(50));
     drop(line);
 }
 
@@ -321,7 +371,7 @@ fn a_greeting_may_come_in_pieces() {
         stream.set_nodelay(true).expect("the system sends pieces");
         let greeting = greeting_of(&invitation);
         stream.write_all(&greeting[..cut]).expect("it is sent");
-        std::thread::yield_now();
+        thread::yield_now();
         stream.write_all(&greeting[cut..]).expect("it is sent");
         assert_eq!(read_byte(&mut stream), Some(ACCEPTED), "{cut} bytes came first");
         (&stream).write_all(&[GOODBYE]).expect("the watch listens");

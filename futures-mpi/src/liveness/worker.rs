@@ -228,12 +228,22 @@ fn greet(address: SocketAddr, invitation: &Invitation) -> io::Result<(TcpStream,
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(CONNECT_LIMIT))?;
     stream.write_all(&greeting::write(invitation.token, invitation.worker))?;
-    let mut answer = [0];
-    stream.read_exact(&mut answer)?;
-    if ![ACCEPTED, ACCEPTED_QUIET].contains(&answer[0]) {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the process that answers there is not the master"));
-    }
+    let calls = read_answer(&stream).inspect_err(|_| {
+        // A master that was too slow must not take the end of this connection for the end of the process.
+        let _ = stream.write(&[GOODBYE]);
+    })?;
     stream.set_read_timeout(None)?;
     sys::keep_alive(&stream);
-    Ok((stream, answer[0] == ACCEPTED))
+    Ok((stream, calls))
+}
+
+/// Whether the master that accepts the greeting wants to be called.
+fn read_answer(mut stream: &TcpStream) -> io::Result<bool> {
+    let mut answer = [0];
+    stream.read_exact(&mut answer)?;
+    match answer[0] {
+        ACCEPTED => Ok(true),
+        ACCEPTED_QUIET => Ok(false),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "the process that answers there is not the master")),
+    }
 }
