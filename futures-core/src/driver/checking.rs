@@ -47,7 +47,7 @@ impl Driver {
                 _ => None,
             };
             let dispatched: Vec<ClientNumber> = actions[before..].iter().filter_map(client_of).collect();
-            self.checked.turns.see(&dispatched, &self.scheduler);
+            self.checked.fairness.see(&dispatched, &self.scheduler);
         }
     }
 }

@@ -166,7 +166,7 @@ impl Driver {
                 self.break_down(Error::new(
                     Kind::Broken,
                     "the program is exiting, or MPI is being finalised: the \
-                                                          pool was stopped",
+                     pool was stopped",
                 ));
                 self.end();
             }
@@ -305,7 +305,7 @@ impl Driver {
         }
         let worker = &mut self.workers[number.index()];
         let ahead = self.recalls.note_given(worker, number, task_number);
-        let has_terms = task.attempt.is_some();
+        let has_attempt = task.attempt.is_some();
         // Tasks that were sent ahead may come back.
         let kept = ahead || task.attempt.as_ref().is_some_and(|attempt| attempt.keeps_arguments());
         let taken;
@@ -338,7 +338,7 @@ impl Driver {
         if worker.outgoing.len_bytes() >= FRAME_BYTES {
             self.send(number);
         }
-        if has_terms {
+        if has_attempt {
             self.begin_try(number, task_number);
         }
     }

@@ -22,5 +22,5 @@ pub(super) struct Observed {
 #[derive(Default)]
 pub(super) struct Checked {
     pub(super) begun: Cell<bool>,
-    pub(super) turns: Fairness,
+    pub(super) fairness: Fairness,
 }

@@ -1,4 +1,4 @@
-//! The terms on which a task is executed: how often it is tried, how long it may take.
+//! The policy by which a task is executed: how often it is tried, how long it may take.
 
 use crate::base::ids::WorkerNumber;
 use crate::error::Error;
@@ -25,7 +25,7 @@ pub(crate) struct TaskPolicy {
 /// Says of an error whether the task is to be tried again.
 pub(crate) type Filter = Arc<dyn Fn(&Error) -> bool + Send + Sync>;
 
-/// A task's terms and how far it has come.
+/// A task's policy and how far it has come.
 pub(crate) struct Attempt {
     pub(crate) policy: Arc<TaskPolicy>,
     /// How many retries there have been.
@@ -70,7 +70,7 @@ impl fmt::Debug for TaskPolicy {
     }
 }
 
-/// The methods that set terms, for a builder with a field `policy` of the type `Option<Arc<TaskPolicy>>`.
+/// The methods that set the policy, for a builder with a field `policy` of the type `Option<Arc<TaskPolicy>>`.
 macro_rules! policy_options {
     () => {
         /// The number of times that the task may be executed again after it has failed; 0 if not set. In a map a task

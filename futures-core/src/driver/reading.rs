@@ -54,7 +54,7 @@ impl Driver {
             self.take_late(worker, reply.task);
             return Ok(());
         };
-        let has_terms = task.attempt.is_some();
+        let has_attempt = task.attempt.is_some();
         let outcome = match reply.results {
             Results::All(values) => Outcome::Values(Payload::received(values, attachments)),
             Results::Mixed(items) => self.read_items(worker, task, items, attachments)?,
@@ -72,7 +72,7 @@ impl Driver {
             self.note_success(worker);
         }
         self.watched.replies += 1;
-        let last = if has_terms { self.end_try(worker, number, outcome) } else { Some(outcome) };
+        let last = if has_attempt { self.end_try(worker, number, outcome) } else { Some(outcome) };
         if let Some(outcome) = last {
             // The future first, then the next task: the waiting thread is woken before the driver goes on.
             self.resolve(number, outcome);

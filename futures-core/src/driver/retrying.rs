@@ -39,7 +39,7 @@ impl Driver {
         Duration::from_nanos(self.scheduler.patience_nanos().into())
     }
 
-    /// A task with terms has been dispatched.
+    /// A task with a policy has been dispatched.
     pub(super) fn begin_try(&mut self, worker: WorkerNumber, number: TaskNumber) {
         let Some(attempt) = self.tasks.get_mut(number.0).and_then(|task| task.attempt.as_deref_mut()) else { return };
         attempt.worker = worker;
@@ -133,7 +133,7 @@ impl Driver {
         let limit = task.attempt.as_ref().and_then(|attempt| attempt.policy.limit).unwrap_or_default();
         let message = format!(
             "the task exceeded its time limit of {:.3} s (counted from when its worker was free to \
-                               start it)",
+             start it)",
             limit.as_secs_f64()
         );
         let error = Error::with_origin(Kind::Timeout, message, self.origin(worker, Some(task.function)));

@@ -1,4 +1,4 @@
-//! Calls of one task function on terms of their own: a builder for the terms, then submissions.
+//! Calls of one task function with a policy of their own: a builder for the policy, then submissions.
 
 use crate::driver::policy::{TaskPolicy, policy_options};
 use crate::executor::client::Client;

@@ -324,7 +324,7 @@ where
         let seconds = self.begin.elapsed().as_secs_f64();
         let message = format!(
             "map timed out after {seconds:.3} s (counted from the start of the iteration): the next \
-                               result was not available"
+             result was not available"
         );
         Error::new(Kind::Timeout, message)
     }

@@ -195,7 +195,7 @@ impl<T> Iterator for AsCompletedTimeout<T> {
                 Kind::Timeout,
                 format!(
                     "timed out after {seconds:.3} s: {left} of {total} futures are not \
-                                               finished"
+                     finished"
                 ),
             )
         }))

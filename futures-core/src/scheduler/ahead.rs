@@ -36,7 +36,7 @@ impl Scheduler {
 
     /// How long the master may leave the workers alone, as they have so much ahead; zero if there is no telling.
     pub(crate) fn patience_nanos(&mut self) -> u32 {
-        let Some(turn) = self.fairness.front().copied() else { return 0 };
+        let Some(turn) = self.round_robin.front().copied() else { return 0 };
         let (_, class) = self.next_queued(turn);
         let (nanos, _) = self.expectation(class);
         match self.window(class, nanos) {

@@ -38,25 +38,21 @@ impl Scheduler {
         self.check_clients(&clients);
         let idle = self.workers.check();
         assert_eq!(idle, self.has_idle(), "it is known whether a worker is idle");
-        let given_out = self.fairness.is_empty() || self.taking_back;
+        let given_out = self.round_robin.is_empty() || self.taking_back;
         assert!(!idle || given_out, "no worker is idle while a task is queued");
         assert!(self.tasks().is_sorted_by(|a, b| a < b), "no task is there twice");
         assert!(!self.broken || self.tasks().next().is_none(), "a broken pool has no tasks");
     }
 
     fn check_clients(&self, counts: &[Count]) {
-        let mut fairness = vec![0; self.clients.len()];
-        self.fairness.iter().for_each(|turn| fairness[turn.index()] += 1);
+        let mut places = vec![0; self.clients.len()];
+        self.round_robin.iter().for_each(|turn| places[turn.index()] += 1);
         for (number, client) in self.clients.iter().enumerate() {
             let counted = Count { queued: client.queued, dispatched: client.dispatched, delayed: client.delayed };
             assert_eq!(counts[number], counted, "client {number} counts its tasks");
             let in_queue = client.queue.iter().filter(|task| self.queued.get(task.0).is_some()).count();
             assert_eq!(in_queue, client.queued, "client {number} has its tasks in its queue");
-            assert_eq!(
-                fairness[number],
-                usize::from(client.queued > 0),
-                "client {number} has a turn when it has a task"
-            );
+            assert_eq!(places[number], usize::from(client.queued > 0), "client {number} has a turn when it has a task");
             let done = client.closed && client.queued + client.dispatched + client.delayed == 0;
             assert_eq!(done, client.drained, "client {number} is drained when it is done");
             assert!(!client.broken || client.queued == 0, "client {number} is broken and has nothing queued");

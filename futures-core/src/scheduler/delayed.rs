@@ -47,7 +47,7 @@ impl Scheduler {
         client.queue.push_front(task);
         client.queued += 1;
         if client.queued == 1 {
-            self.fairness.push_back(number);
+            self.round_robin.push_back(number);
         }
         actions.push(Action::Returned(task));
     }

@@ -109,7 +109,7 @@ pub struct Scheduler {
     /// By client number.
     clients: Vec<Client>,
     /// The clients that have queued tasks, each once, in the order in which they may dispatch.
-    fairness: VecDeque<ClientNumber>,
+    round_robin: VecDeque<ClientNumber>,
     /// Every task that is queued.
     queued: PagedMap<TaskClassNumber>,
     /// Every task that rests between two attempts: known to its client, queued nowhere, with no worker.
@@ -204,7 +204,7 @@ impl Scheduler {
         class: TaskClassNumber,
         actions: &mut Vec<Action>,
     ) -> bool {
-        if !self.fairness.is_empty() {
+        if !self.round_robin.is_empty() {
             return false;
         }
         let (nanos, prefetch) = self.expectation(class);
@@ -226,7 +226,7 @@ impl Scheduler {
         client.queue.push(task);
         client.queued += 1;
         if client.queued == 1 {
-            self.fairness.push_back(number);
+            self.round_robin.push_back(number);
         }
     }
 
@@ -240,7 +240,7 @@ impl Scheduler {
         client.queued -= 1;
         if client.queued == 0 {
             client.queue.clear();
-            self.fairness.retain(|turn| *turn != number);
+            self.round_robin.retain(|turn| *turn != number);
         } else if client.queue.len() > 64 && client.queue.len() > 2 * client.queued {
             let queued = &self.queued;
             client.queue.retain(|task| queued.get(task.0).is_some());
@@ -273,7 +273,7 @@ impl Scheduler {
             }
         }
         client.queued = 0;
-        self.fairness.retain(|turn| *turn != number);
+        self.round_robin.retain(|turn| *turn != number);
         self.end_all_delayed(number, actions, end);
         self.drained(number, actions);
     }
@@ -324,7 +324,7 @@ impl Scheduler {
     fn break_down(&mut self, actions: &mut Vec<Action>) {
         self.broken = true;
         actions.extend(self.tasks().map(Action::Abandoned));
-        self.fairness.clear();
+        self.round_robin.clear();
         self.queued = PagedMap::default();
         self.delayed.clear();
         self.workers = Workers::default();
@@ -341,7 +341,7 @@ impl Scheduler {
     ///
     /// A task that waits for an idle worker keeps its turn: shorter ones do not overtake it, or it might wait forever.
     fn dispatch(&mut self, actions: &mut Vec<Action>) {
-        while let Some(turn) = self.fairness.front().copied() {
+        while let Some(turn) = self.round_robin.front().copied() {
             let Some((worker, room)) = self.workers.first() else {
                 return;
             };
@@ -352,13 +352,13 @@ impl Scheduler {
             }
             self.queued.remove(task.0);
             self.workers.hold(worker, InFlight { task, class, nanos });
-            self.fairness.pop_front();
+            self.round_robin.pop_front();
             let client = &mut self.clients[turn.index()];
             client.queue.pop();
             client.queued -= 1;
             client.dispatched += 1;
             if client.queued > 0 {
-                self.fairness.push_back(turn);
+                self.round_robin.push_back(turn);
             }
             actions.push(Action::Dispatch(worker, task));
         }

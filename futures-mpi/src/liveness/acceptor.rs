@@ -1,4 +1,4 @@
-//! Where a master lets connections in; a door at which that fails stays shut for a while.
+//! Where a master lets connections in; after a failure it accepts none for a while.
 //!
 //! A listener whose `accept` fails for want of descriptors stays readable, so that whoever waits for it would try again
 //! at once, for ever.
@@ -27,7 +27,7 @@ impl Acceptor {
         Acceptor { listener, shut_until: None, said: false }
     }
 
-    /// What to wait for, unless the door is shut.
+    /// What to wait for, unless none is accepted.
     pub(super) fn waker(&mut self, now: Instant) -> Option<BorrowedFd<'_>> {
         self.shut_until = self.shut_until.filter(|until| now < *until);
         self.shut_until.is_none().then(|| self.listener.as_fd())
@@ -88,7 +88,7 @@ mod tests {
             now += PAUSE;
             assert!(acceptor.waker(now).is_some());
         }
-        let _guest = TcpStream::connect(address).expect("it listens");
+        let _pending = TcpStream::connect(address).expect("it listens");
         assert!(acceptor.accept().is_some());
     }
 }

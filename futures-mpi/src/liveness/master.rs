@@ -75,12 +75,12 @@ impl Liveness {
         let (waker, woken) = UnixStream::pair()?;
         woken.set_nonblocking(true)?;
         let (report, reports) = mpsc::channel();
-        let (goodbye, farewells) = mpsc::channel();
+        let (goodbye, goodbyes) = mpsc::channel();
         let (over, departure) = mpsc::channel();
         let (news, senders) = (Arc::<AtomicBool>::default(), Arc::<Senders>::default());
-        let office = Reports { report, news: Arc::clone(&news), senders: Arc::clone(&senders), wake: Box::new(wake) };
+        let sink = Reports { report, news: Arc::clone(&news), senders: Arc::clone(&senders), wake: Box::new(wake) };
         let (pending, lines) = (Vec::new(), Vec::new());
-        let mut thread = Thread { acceptor: Acceptor::new(listener), token, woken, farewells, pending, lines, office };
+        let mut thread = Thread { acceptor: Acceptor::new(listener), token, woken, goodbyes, pending, lines, sink };
         thread::Builder::new().name("futures-mpi-liveness".to_owned()).spawn(move || {
             let _over = over;
             thread.run();
@@ -159,10 +159,10 @@ struct Thread {
     acceptor: Acceptor,
     token: Token,
     woken: UnixStream,
-    farewells: Receiver<Parting>,
+    goodbyes: Receiver<Parting>,
     pending: Vec<PendingConnection>,
     lines: Vec<Line>,
-    office: Reports,
+    sink: Reports,
 }
 
 /// The channel to which the thread sends reports.
@@ -207,7 +207,7 @@ enum Heard {
 struct Readable {
     woken: bool,
     acceptor: bool,
-    /// The guests and the lines, in this order.
+    /// The pending connections and the lines, in this order.
     others: Vec<bool>,
 }
 
@@ -229,7 +229,7 @@ impl Thread {
             self.look_at_lines(lines);
             self.look_at_pending(pending);
             if woken {
-                if let Ok(parting) = self.farewells.try_recv() {
+                if let Ok(parting) = self.goodbyes.try_recv() {
                     see_off(self.part(&parting));
                 }
                 return;
@@ -240,7 +240,7 @@ impl Thread {
         }
     }
 
-    /// Waits until one of them has something, or a guest has been there for long, or the door may be opened again.
+    /// Waits until one of them has something, or a connection has been pending for long, or new ones may be accepted again.
     fn wait(&mut self) -> io::Result<Readable> {
         let acceptor = self.acceptor.waker(Instant::now());
         let pause = acceptor.is_none().then_some(acceptor::PAUSE);
@@ -287,7 +287,7 @@ impl Thread {
             }
             sys::keep_alive(&stream);
             let line = Line { stream: Arc::new(stream), worker, calls, answer: None, parted: false };
-            if self.office.accept(&line) {
+            if self.sink.accept(&line) {
                 self.lines.push(line);
             }
         }
@@ -295,25 +295,25 @@ impl Thread {
 
     fn look_at_lines(&mut self, readable: &[bool]) {
         let mut readable = readable.iter();
-        let office = &self.office;
+        let sink = &self.sink;
         self.lines.retain_mut(|line| match if readable.next() == Some(&true) { line.look() } else { Heard::Nothing } {
             Heard::Nothing => true,
             Heard::Call => {
-                (office.wake)();
+                (sink.wake)();
                 true
             }
             Heard::Begun(begun, replies) => {
-                office.pass_on(Report::Recalled(line.worker, begun, replies));
+                sink.pass_on(Report::Recalled(line.worker, begun, replies));
                 true
             }
             Heard::Goodbye => {
-                office.strike(line, None);
+                sink.strike(line, None);
                 line.parted = true;
                 true
             }
             Heard::End(reason) => {
                 if !line.parted {
-                    office.strike(line, Some(reason));
+                    sink.strike(line, Some(reason));
                 }
                 false
             }
@@ -323,8 +323,8 @@ impl Thread {
     /// Releases all workers, and returns the connections of those whose processes end.
     fn part(&mut self, parting: &Parting) -> Vec<Arc<TcpStream>> {
         let mut leaving = Vec::new();
-        self.office.senders.callers.store(0, Ordering::Release);
-        self.office.senders.lock().clear();
+        self.sink.senders.callers.store(0, Ordering::Release);
+        self.sink.senders.lock().clear();
         for line in mem::take(&mut self.lines) {
             if parting.silent.contains(&line.worker) {
                 // The system closes it when this process ends.

@@ -66,23 +66,21 @@ fn the_answer_to_a_greeting_comes_before_all_else() {
 #[test]
 fn a_worker_that_gives_up_waiting_for_the_answer_is_not_lost() {
     let (mut watch, woken) = watch();
-    let (slow, _woken) = self::watch();
     // A listener that answers late.
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback interface is there");
     let invitation = watch.invitation(WorkerNumber(2));
     let late = Invitation {
         addresses: vec![listener.local_addr().expect("it is bound")],
         host: "elsewhere".to_owned(),
-        ..slow.invitation(WorkerNumber(2))
+        ..invitation.clone()
     };
     let refusal = Line::connect(&late, OrphanPolicy::Ends, Claims::default()).map(drop).expect_err("nobody answers");
     assert!(refusal.contains("cannot be reached"), "{refusal}");
     let mut sent = Vec::new();
     listener.accept().expect("it has connected").0.read_to_end(&mut sent).expect("it has closed");
-    assert_eq!(sent, [&greeting_of(&late)[..], &[GOODBYE]].concat());
+    assert_eq!(sent, [&greeting_of(&invitation)[..], &[GOODBYE]].concat());
     // A master that reads that takes it for no loss.
-    let bytes = [&greeting_of(&invitation)[..], &[GOODBYE]].concat();
-    drop(connect(&invitation, &bytes));
+    drop(connect(&invitation, &sent));
     // Another one is lost, and nobody before it.
     let other = watch.invitation(WorkerNumber(3));
     drop(connect(&other, &greeting_of(&other)));
