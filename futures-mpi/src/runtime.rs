@@ -135,7 +135,7 @@ pub fn run_main<R: Termination>(body: fn() -> R) -> ExitCode {
         Ok(Process::Master(runtime)) => run_master(runtime, body),
         Ok(Process::Worker(link)) => run_worker(*link, None),
         Ok(Process::Refusing(link, reason)) => run_worker(*link, Some(&reason)),
-        Ok(Process::Service(address, backoff, crowded)) => run_service(&address, backoff, crowded),
+        Ok(Process::Service(address, terms)) => run_service(&address, terms),
         Err(message) => {
             say(&message);
             if sys::is_initialized() {
@@ -153,7 +153,7 @@ enum Process {
     /// A worker that cannot work, and tells its master why.
     Refusing(Box<MpiLink>, String),
     /// Part of a group of workers that waits for clients.
-    Service(Address, Duration, bool),
+    Service(Address, service::Terms),
 }
 
 /// Starts MPI and finds out the role of this process.
@@ -165,7 +165,7 @@ fn begin() -> Result<Process, String> {
         // There is no liveness connection yet, and if another worker dies now, MPI waits forever.
         sys::end_after(Some(argument.start_limit.saturating_add(START_GRACE)));
     }
-    let started = start::start()?;
+    let mut started = start::start()?;
     input.into_iter().for_each(input::pass_over);
     let world = Communicator::world();
     let failed = |error: sys::MpiError| format!("the processes of this job cannot be connected: {error}");
@@ -179,7 +179,12 @@ fn begin() -> Result<Process, String> {
         } else {
             comm_workers::enter(comm_workers::all_of(world).map_err(failed)?);
         }
-        let link = MpiLink::to_parent(parent, argument.backoff, argument.crowded).map_err(failed)?;
+        let crowded = match argument.crowded {
+            Some(crowded) => crowded,
+            // The master may be on this host as well.
+            None => options::is_crowded(world.size_on_this_host().map_err(failed)? + 1),
+        };
+        let link = MpiLink::to_parent(parent, argument.backoff, crowded).map_err(failed)?;
         sys::end_after(None);
         return Ok(Process::Worker(Box::new(link)));
     }
@@ -198,18 +203,22 @@ fn begin() -> Result<Process, String> {
     let limit = options.pool.shutdown_limit;
     let liveness = Setting::of_environment()?;
     let size = usize::try_from(world.size().map_err(failed)?).unwrap_or(1);
-    let crowded = options::is_crowded(size);
     if let Some(address) = service::address_of_this_process()? {
         sys::end_input().into_iter().for_each(input::pass_over);
         enter(started, Role::Worker, limit);
-        return Ok(Process::Service(address, backoff, crowded));
+        let crowded = options::is_crowded(world.size_on_this_host().map_err(failed)?);
+        let terms = service::Terms { backoff, crowded, timeout: liveness.timeout() };
+        return Ok(Process::Service(address, terms));
     }
     if size == 1 {
+        started.ask_universe();
         return Ok(Process::Master(enter(started, Role::Alone, limit)));
     }
     // The pool talks on a communicator of its own, so that it never meets the program's messages.
     let pool = world.duplicate().map_err(failed)?;
-    let reach = if pool.is_on_one_host().map_err(failed)? { Reach::OneHost } else { Reach::Network };
+    let here = pool.size_on_this_host().map_err(failed)?;
+    let reach = if here == size { Reach::OneHost } else { Reach::Network };
+    let crowded = options::is_crowded(here);
     let is_master = world.rank().map_err(failed)? == ROOT;
     let workers = comm_workers::divide(pool, is_master).map_err(failed)?;
     if !is_master {
@@ -356,10 +365,13 @@ fn run_worker(mut link: MpiLink, refusal: Option<&str>) -> ExitCode {
 }
 
 /// Serves clients until one asks to end.
-fn run_service(address: &Address, backoff: Duration, crowded: bool) -> ExitCode {
-    let served = panic::catch_unwind(AssertUnwindSafe(|| service::serve(address, backoff, crowded)));
+fn run_service(address: &Address, terms: service::Terms) -> ExitCode {
+    let served = panic::catch_unwind(AssertUnwindSafe(|| service::serve(address, terms)));
     let status = match served {
-        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Ok(())) => {
+            ending::prepare();
+            ExitCode::SUCCESS
+        }
         Ok(Err(message)) => {
             say(&message);
             sys::abort(1);

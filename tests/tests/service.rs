@@ -86,7 +86,7 @@ fn clients_come_one_after_the_other_by_file_name_or_socket() {
             outcome.expect_success().expect_said("square 49").expect_said(&format!("workers {ranks}"));
         }
         server.client(&group, "service-end", address).run().expect_success().expect_said("the group ends");
-        group.wait().expect_success();
+        group.wait().expect_success().expect_not_said("is lost");
         assert!(!Path::new(&file).exists(), "the file goes with the group");
         let outcome = server.launch(1).program(ACTOR).args(["service", address]).run();
         outcome.expect_failure().expect_said("no service at");

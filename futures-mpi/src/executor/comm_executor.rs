@@ -119,7 +119,8 @@ pub struct MpiCommExecutor {
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct MpiCommBuilder {
     common: CommonOptions,
-    liveness: Option<Setting>,
+    liveness: Option<bool>,
+    liveness_timeout: Option<Duration>,
 }
 
 impl MpiCommExecutor {
@@ -163,7 +164,15 @@ impl MpiCommBuilder {
     /// [`MpiPoolBuilder::liveness`](crate::MpiPoolBuilder::liveness); if not set, the variable `FUTURES_MPI_LIVENESS`
     /// decides, else there are liveness connections.
     pub fn liveness(mut self, wanted: bool) -> Self {
-        self.liveness = Some(if wanted { Setting::Automatic } else { Setting::Off });
+        self.liveness = Some(wanted);
+        self
+    }
+
+    /// How long the host of another process may give no answer before that process is lost, as for
+    /// [`MpiPoolBuilder::liveness_timeout`](crate::MpiPoolBuilder::liveness_timeout); if not set, the variable
+    /// `FUTURES_MPI_LIVENESS_TIMEOUT`, else 30 s.
+    pub fn liveness_timeout(mut self, timeout: Duration) -> Self {
+        self.liveness_timeout = Some(timeout);
         self
     }
 
@@ -200,7 +209,8 @@ impl MpiCommBuilder {
         warn_of_launcher();
         let pool = communicator.duplicate().map_err(failed)?;
         let backoff = self.common.backoff();
-        let own = backoff.and_then(|backoff| Ok((backoff, self.common.decide()?, liveness(self.liveness)?)));
+        let own = backoff
+            .and_then(|backoff| Ok((backoff, self.common.decide()?, liveness(self.liveness, self.liveness_timeout)?)));
         match agree(pool, size, root, own) {
             Ok((_, options, _)) if size == 1 => alone(pool, level, options).map(Some),
             Ok((backoff, options, liveness)) => Part { pool, size, root, level, backoff, options, liveness }.play(),
@@ -244,10 +254,11 @@ impl Part {
     /// Plays the part of this process: the master's begins, the worker's lasts until the end.
     fn play(self) -> Result<Option<MpiCommExecutor>> {
         let Part { pool, size, root, level, backoff, options, liveness } = self;
-        let reach = if pool.is_on_one_host().map_err(failed)? { Reach::OneHost } else { Reach::Network };
+        let here = pool.size_on_this_host().map_err(failed)?;
+        let reach = if usize::try_from(size).is_ok_and(|size| here == size) { Reach::OneHost } else { Reach::Network };
         let is_master = pool.rank().map_err(failed)? == root;
         let workers = comm_workers::divide(pool, is_master).map_err(failed)?;
-        let crowded = options::is_crowded(usize::try_from(size).unwrap_or(1));
+        let crowded = options::is_crowded(here);
         match workers {
             None => {
                 runtime::warn_of_thread_level(level);
@@ -352,8 +363,8 @@ fn end_open_pools() {
 }
 
 /// Whether there are to be liveness connections, and where.
-fn liveness(given: Option<Setting>) -> Result<Setting> {
-    given.map_or_else(Setting::of_environment, Ok).map_err(|message| Error::new(Kind::Configuration, message))
+fn liveness(wanted: Option<bool>, timeout: Option<Duration>) -> Result<Setting> {
+    Setting::decide(wanted, timeout).map_err(|message| Error::new(Kind::Configuration, message))
 }
 
 fn check_mpi() -> Result<()> {

@@ -59,7 +59,8 @@ pub struct MpiPoolBuilder {
     exe: Option<PathBuf>,
     args: Vec<String>,
     mpi_info: Vec<(String, String)>,
-    liveness: Option<Setting>,
+    liveness: Option<bool>,
+    liveness_timeout: Option<Duration>,
     service: Option<String>,
 }
 
@@ -129,8 +130,9 @@ impl MpiPoolBuilder {
     /// Whether each worker, spawned or of a [`service`](Self::service), keeps a liveness connection to the master: a
     /// TCP connection on which little is sent (a greeting, a goodbye, and a byte that wakes the other side after a long
     /// silence). When the connection ends, each side notices within a second that the other is gone. If not set, the
-    /// variable `FUTURES_MPI_LIVENESS` decides: 0 for none, or the address of the network interface on which the master
-    /// is to be reached; else there are liveness connections.
+    /// variable `FUTURES_MPI_LIVENESS` decides: 0 for none. It also says where the master is to be reached, whether this
+    /// is set or not: by the address of its network interface (`10.0.0.1`), ports (`:4000-4100`), or both
+    /// (`10.0.0.1:4000-4100`).
     ///
     /// Without them a lost worker is noticed only where MPI ends the job or reports it, and idle processes do not sleep
     /// deeply. A program that Open MPI 4 has started alone must not set `liveness(false)` itself, which
@@ -138,7 +140,20 @@ impl MpiPoolBuilder {
     /// and the loss would go unnoticed. With `FUTURES_MPI_LIVENESS=0` in its environment MPI is not told so, and ends
     /// the job.
     pub fn liveness(mut self, wanted: bool) -> Self {
-        self.liveness = Some(if wanted { Setting::Automatic } else { Setting::Off });
+        self.liveness = Some(wanted);
+        self
+    }
+
+    /// How long the host of a worker, or of the master, may give no answer before its processes are lost: a host that
+    /// is down, or cut off, closes no connection. If not set, the variable `FUTURES_MPI_LIVENESS_TIMEOUT` in seconds,
+    /// else 30 s.
+    ///
+    /// The operating systems of the hosts answer, not the processes, so that a task may take as long as it likes, and a
+    /// process may be stopped. A short time-out takes a short failure of the network for a loss. It is at least 1 s and
+    /// at most 32,767 s, else [`build`](Self::build) refuses it. The loss is noticed within this time and a sixth of it,
+    /// rounded up to a second. Outside Linux the system's own times apply, which are hours.
+    pub fn liveness_timeout(mut self, timeout: Duration) -> Self {
+        self.liveness_timeout = Some(timeout);
         self
     }
 
@@ -204,7 +219,7 @@ impl MpiPoolBuilder {
         limits::check_info(&self.mpi_info)?;
         limits::check_command(self.exe.as_deref(), &self.args)?;
         let replaces = options.pool.replace_lost_workers;
-        let liveness = self.liveness.map_or_else(Setting::of_environment, Ok);
+        let liveness = Setting::decide(self.liveness, self.liveness_timeout);
         let liveness = liveness.map_err(|message| Error::new(Kind::Configuration, message));
         let executor = match &runtime.role {
             Role::Worker => return Err(recursive()),
@@ -226,7 +241,7 @@ impl MpiPoolBuilder {
                 Executor::sharing(shared.clone(), options)
             }
             Role::Alone => {
-                let room = || environment::default_workers(runtime.started.universe_size(), 1);
+                let room = || environment::default_workers(runtime.started.universe, 1);
                 let count = count.unwrap_or_else(room);
                 let crowded = options::is_crowded(count + 1);
                 let liveness = liveness?;
@@ -239,14 +254,17 @@ impl MpiPoolBuilder {
                         options.pool.replace_lost_workers = false;
                     }
                 }
+                let here = runtime.started.plan.spawns_here(&self.mpi_info);
                 let workers = Workers {
                     count,
+                    crowded,
                     exe: self.exe,
                     args: self.args,
                     info: self.mpi_info,
                     argument: WorkerArgument {
                         backoff,
-                        crowded,
+                        // Elsewhere nobody here knows how many of them share a host.
+                        crowded: here.then_some(crowded),
                         start_limit: options.pool.boot_limit,
                         replaces: false,
                     },
@@ -263,8 +281,8 @@ impl MpiPoolBuilder {
 
 /// Refuses a program's wish for no liveness connections where MPI has been told to let the others live when a process
 /// is lost: then nobody would notice it, and its futures would never be done.
-fn check_loss_is_noticed(given: Option<Setting>) -> Result<()> {
-    if given != Some(Setting::Off) || !environment::lets_workers_live() {
+fn check_loss_is_noticed(wanted: Option<bool>) -> Result<()> {
+    if wanted != Some(false) || !environment::lets_workers_live() {
         return Ok(());
     }
     let message = format!(
@@ -293,6 +311,8 @@ fn own_pool(
 /// The workers that a pool spawns.
 struct Workers {
     count: usize,
+    /// Whether they are more than this host has cores, with the master.
+    crowded: bool,
     exe: Option<PathBuf>,
     args: Vec<String>,
     info: Vec<(String, String)>,
@@ -309,14 +329,16 @@ impl Workers {
         let workers = spawning::spawn_workers(&runtime.started, options);
         let workers = workers.map_err(|message| Error::new(Kind::Broken, message))?;
         runtime.set_line(workers);
-        let reach = if runtime.started.plan.one_node { Reach::OneHost } else { Reach::Network };
+        let here = runtime.started.plan.spawns_here(&self.info);
+        let reach = if here { Reach::OneHost } else { Reach::Network };
         let watch = liveness::watch(self.liveness, reach, notify);
         let transport = MpiTransport::spawned(workers).map(MpiTransport::that_ends_workers);
         let transport = transport.map(|transport| transport.with_liveness(watch));
         if !self.replaced {
             return transport::boxed(transport);
         }
-        let options = self.spawn_options(program, WorkerArgument { replaces: true, ..self.argument });
+        let argument = WorkerArgument { replaces: true, crowded: Some(self.crowded), ..self.argument };
+        let options = self.spawn_options(program, argument);
         transport::boxed(transport.map(|transport| Replacing::new(transport, &runtime.started, options)))
     }
 

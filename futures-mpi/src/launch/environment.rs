@@ -1,9 +1,10 @@
 //! Which MPI this is, how the process was started, and what has to be set or refused because of it. Pure: it is told
 //! what there is, and returns decisions; [`start`](crate::launch::start) looks and acts.
 
+use crate::launch::implementation::Implementation;
+use crate::launch::placement::{is_placed, names_hosts};
 use crate::liveness::Setting;
 use crate::sys::ThreadLevel;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// The variable that chooses the thread level to ask for.
@@ -29,52 +30,12 @@ pub(crate) const SHARED_MEMORY_OF_PROCESS: u64 = 9 << 19;
 /// There is room for so many processes, or they are kept out of [`SHARED_MEMORY`].
 const PROCESSES_IN_SHARED_MEMORY: u64 = 256;
 
-/// An implementation of MPI, as far as it matters here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Implementation {
-    /// Open MPI.
-    OpenMpi { major: u32, minor: u32 },
-    /// MPICH itself, with the device that it was built for.
-    Mpich { major: u32, minor: u32, device: String },
-    /// Any other, by the first line of what it says.
-    Other(String),
-}
+/// The variable by which libfabric, below MPICH, is told its transport, and the one by shared memory.
+const PROVIDER: &str = "FI_PROVIDER";
+const IN_MEMORY: &str = "shm";
 
-impl Implementation {
-    /// Reads what `MPI_Get_library_version` gave.
-    pub(crate) fn parse(text: &str) -> Self {
-        if let Some((major, minor)) = text.strip_prefix("Open MPI v").and_then(major_and_minor) {
-            return Implementation::OpenMpi { major, minor };
-        }
-        let field = |name| text.lines().find_map(|line: &str| line.strip_prefix(name)).map(str::trim);
-        if let Some((major, minor)) = field("MPICH Version:").and_then(major_and_minor) {
-            let device = field("MPICH Device:").unwrap_or_default().to_owned();
-            return Implementation::Mpich { major, minor, device };
-        }
-        Implementation::Other(text.lines().next().unwrap_or_default().trim().to_owned())
-    }
-}
-
-impl fmt::Display for Implementation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Implementation::OpenMpi { major, minor } => write!(f, "Open MPI {major}.{minor}"),
-            Implementation::Mpich { major, minor, device } if device.is_empty() => write!(f, "MPICH {major}.{minor}"),
-            Implementation::Mpich { major, minor, device } => write!(f, "MPICH {major}.{minor} ({device})"),
-            Implementation::Other(text) if text.is_empty() => f.write_str("an unknown MPI"),
-            Implementation::Other(text) => f.write_str(text),
-        }
-    }
-}
-
-/// The first two numbers of a version such as `4.1.4, package: ...` or `5.0.2`.
-fn major_and_minor(text: &str) -> Option<(u32, u32)> {
-    let mut numbers = text.trim_start().split('.').map(|part| {
-        let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
-        part[..end].parse().ok()
-    });
-    Some((numbers.next()??, numbers.next()??))
-}
+/// How Intel MPI says its name.
+const INTEL_MPI: &str = "Intel(R) MPI Library";
 
 /// What there is, for [`plan`] to decide on.
 pub(crate) struct Situation<'a> {
@@ -92,6 +53,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) temporary_directory: PathBuf,
     /// The bytes that are free for shared memory, in [`SHARED_MEMORY`], if that is there.
     pub(crate) shared_memory_bytes: Option<u64>,
+    /// Whether a file of hosts that MPI reads by itself names some.
+    pub(crate) lists_hosts: bool,
     /// The file behind a path, links resolved, if it exists.
     pub(crate) resolve: &'a dyn Fn(&Path) -> Option<PathBuf>,
 }
@@ -103,7 +66,8 @@ pub(crate) struct Plan {
     pub(crate) implementation: Implementation,
     /// Whether this process was started by itself, without `mpiexec` or the like.
     pub(crate) singleton: bool,
-    /// Whether nothing says that other nodes are there: started by itself, outside the allocation of a batch system.
+    /// Whether nothing says that other nodes are there: started by itself, outside the allocation of a batch system, and
+    /// without a file of hosts.
     pub(crate) one_node: bool,
     /// The variables to set before MPI is initialised; none of them is set now, but for `PATH`, which is extended.
     pub(crate) variables: Vec<(&'static str, String)>,
@@ -113,14 +77,6 @@ pub(crate) struct Plan {
     pub(crate) binding: Option<String>,
     /// Whether workers can be spawned; if not, why, and what to do instead.
     pub(crate) spawning: Result<(), String>,
-}
-
-/// The info keys by which a user says where workers are to run.
-const PLACING_KEYS: [&str; 6] = ["map_by", "mapper", "host", "hostfile", "add-host", "add-hostfile"];
-
-/// Whether a user has said where workers are to run.
-fn is_placed(info: &[(String, String)]) -> bool {
-    info.iter().any(|(key, _)| PLACING_KEYS.contains(&&**key))
 }
 
 /// The info key by which a user says to what workers are bound.
@@ -159,6 +115,23 @@ impl Plan {
         info.extend(binding);
         info
     }
+
+    /// Whether workers that are spawned with these keys and values are on the host of this process.
+    pub(crate) fn spawns_here(&self, info: &[(String, String)]) -> bool {
+        self.one_node && !names_hosts(info)
+    }
+
+    /// Refuses hosts that cannot be reached by the way that was chosen before they were named.
+    pub(crate) fn check_hosts(&self, info: &[(String, String)]) -> Result<(), String> {
+        if !names_hosts(info) || !self.variables.iter().any(|(name, value)| *name == PROVIDER && value == IN_MEMORY) {
+            return Ok(());
+        }
+        Err(format!(
+            "mpi_info names hosts, but this program was started alone, so MPI was told to use shared memory \
+             ({PROVIDER}={IN_MEMORY}), which reaches no other host. Set {PROVIDER}=tcp in the program's environment, or \
+             start it by mpiexec -n 1 with a list of the hosts"
+        ))
+    }
 }
 
 /// Decides what to set for this MPI and whether it can spawn.
@@ -170,7 +143,7 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Plan {
     let implementation = Implementation::parse(situation.version);
     let singleton = !LAUNCHER_VARIABLES.iter().any(is_set);
     let allocated = ALLOCATION_VARIABLES.iter().any(is_set);
-    let one_node = singleton && !allocated;
+    let one_node = singleton && !allocated && !situation.lists_hosts;
     // A container has 64 MiB there if nobody asks for more.
     let ample = PROCESSES_IN_SHARED_MEMORY * SHARED_MEMORY_OF_PROCESS;
     let little_shared_memory = situation.shared_memory_bytes.is_some_and(|bytes| bytes < ample);
@@ -202,6 +175,10 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Plan {
                 want("OMPI_ALLOW_RUN_AS_ROOT", "1");
                 want("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
             }
+            // The prefix that it was built for may be another: that of a package that was moved.
+            if let Some(prefix) = tools.as_deref().and_then(Path::parent) {
+                want("OPAL_PREFIX", &prefix.to_string_lossy());
+            }
             want("OMPI_MCA_rmaps_base_oversubscribe", "1");
             // Without it, spawns that follow one another hang now and then.
             want("EVENT_NOEPOLL", "1");
@@ -228,10 +205,12 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Plan {
             }
             if one_node && device.contains("ofi") && !little_shared_memory {
                 // Shared memory, for spawned workers too: 2 instead of 20 microseconds.
-                want("FI_PROVIDER", "shm");
+                want(PROVIDER, IN_MEMORY);
             }
         }
-        _ => {}
+        // Without it, a program that spawns ends with a segmentation fault.
+        Implementation::Other(name) if name.starts_with(INTEL_MPI) => want("I_MPI_SPAWN", "on"),
+        Implementation::OpenMpi { .. } | Implementation::Other(_) => {}
     }
     if singleton && situation.loopback_only && matches!(implementation, Implementation::OpenMpi { .. }) {
         // Open MPI leaves `lo` out, and then finds no way at all to spawned workers.

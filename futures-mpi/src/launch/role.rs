@@ -8,6 +8,9 @@ use std::{env, fmt};
 /// The argument's name.
 const NAME: &str = "--futures-mpi-worker=";
 
+/// The word for what a worker has to find out by itself.
+const UNKNOWN: &str = "unknown";
+
 const NANOS_PER_SECOND: u32 = 1_000_000_000;
 
 /// Why a worker without the argument does not work.
@@ -25,8 +28,9 @@ pub(crate) fn arguments_are_lost() -> String {
 pub(crate) struct WorkerArgument {
     /// The longest sleep of the worker when it is idle.
     pub(crate) backoff: Duration,
-    /// Whether there are more processes than cores.
-    pub(crate) crowded: bool,
+    /// Whether there are more processes than cores; none where the worker has to find out, because it may be on another
+    /// host than its master.
+    pub(crate) crowded: Option<bool>,
     /// How long its master waits for it to start.
     pub(crate) start_limit: Duration,
     /// Whether it comes in the place of a lost one, alone in its world.
@@ -58,7 +62,10 @@ impl WorkerArgument {
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.strip_prefix(NAME)?.split(',');
         let backoff = parse_duration(words.next()?)?;
-        let crowded = words.next()?.parse().ok()?;
+        let crowded = match words.next()? {
+            UNKNOWN => None,
+            known => Some(known.parse().ok()?),
+        };
         let start_limit = parse_duration(words.next()?)?;
         let replaces = words.next()?.parse().ok()?;
         words.next().is_none().then_some(WorkerArgument { backoff, crowded, start_limit, replaces })
@@ -77,6 +84,7 @@ impl fmt::Display for WorkerArgument {
         let WorkerArgument { backoff, crowded, start_limit, replaces } = self;
         let (longest, limit) = (backoff.as_secs(), start_limit.as_secs());
         let (longest_nanos, limit_nanos) = (backoff.subsec_nanos(), start_limit.subsec_nanos());
+        let crowded = crowded.map_or(UNKNOWN, |crowded| if crowded { "true" } else { "false" });
         write!(f, "{NAME}{longest}.{longest_nanos:09},{crowded},{limit}.{limit_nanos:09},{replaces}")
     }
 }
@@ -99,7 +107,7 @@ mod tests {
         #[test]
         fn every_argument_is_read_as_it_was_written(
             backoff in duration(),
-            crowded: bool,
+            crowded: Option<bool>,
             start_limit in duration(),
             replaces: bool,
         ) {
@@ -109,7 +117,7 @@ mod tests {
 
         #[test]
         fn any_text_is_an_argument_or_an_error(
-            text in prop_oneof![".{0,40}", "[0-9]{0,21}\\.[0-9]{0,10},(true|false),[0-9]{0,21}\\.[0-9]{0,10},true"],
+            text in prop_oneof![".{0,40}", "[0-9]{0,21}\\.[0-9]{0,10},(true|false|unknown),[0-9]{0,21}\\.[0-9]{0,10},true"],
         ) {
             let found = find(&[&format!("{NAME}{text}")]);
             prop_assert_ne!(&found, &Ok(None));
@@ -123,7 +131,7 @@ mod tests {
     fn a_worker_reads_what_its_master_writes() {
         let argument = WorkerArgument {
             backoff: Duration::from_micros(1500),
-            crowded: true,
+            crowded: Some(true),
             start_limit: Duration::from_secs(60),
             replaces: false,
         };

@@ -1,7 +1,9 @@
 //! Starts MPI once: looks around, sets what [`environment`](crate::launch::environment) decides, initialises and
 //! checks.
 
-use crate::launch::environment::{self, Implementation, Plan, Situation};
+use crate::launch::environment::{self, Plan, Situation};
+use crate::launch::implementation::Implementation;
+use crate::launch::placement;
 use crate::sys::{self, Communicator, ThreadLevel};
 use std::path::{Path, PathBuf};
 use std::thread::{self, ThreadId};
@@ -18,6 +20,9 @@ pub(crate) struct Started {
     pub(crate) level: ThreadLevel,
     /// The thread that has started it.
     pub(crate) thread: ThreadId,
+    /// How many processes MPI's launcher has room for; `None` where it does not say, or [was not
+    /// asked](Self::ask_universe).
+    pub(crate) universe: Option<usize>,
 }
 
 impl Started {
@@ -26,9 +31,10 @@ impl Started {
         (self.level < ThreadLevel::Serialized).then_some(self.thread)
     }
 
-    /// How many processes MPI's launcher has room for; `None` where it does not say, or may not be asked.
-    pub(crate) fn universe_size(&self) -> Option<usize> {
-        environment::universe_size(&self.plan, sys::universe_size, &|name| env::var(name).ok())
+    /// Asks MPI's launcher once how many processes it has room for: while another thread spawns, the question would
+    /// end the job on MPICH.
+    pub(crate) fn ask_universe(&mut self) {
+        self.universe = environment::universe_size(&self.plan, sys::universe_size, &|name| env::var(name).ok());
     }
 }
 
@@ -40,7 +46,7 @@ pub(crate) fn check_room(started: &Started, info: &[(String, String)], count: us
     files.extend(prefix.map(|prefix| prefix.join("etc/openmpi-mca-params.conf")));
     let configured: Vec<String> = files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
     let world = Communicator::world().size().ok().and_then(|size| usize::try_from(size).ok()).unwrap_or(1);
-    let sizes = (started.universe_size(), world, count);
+    let sizes = (started.universe, world, count);
     environment::check_room(&started.plan, &|name| env::var(name).ok(), &configured, info, sizes)
 }
 
@@ -57,6 +63,7 @@ pub(crate) fn start() -> Result<Started, String> {
         library_directory: sys::library_directory(),
         temporary_directory: env::temp_dir(),
         shared_memory_bytes: sys::free_bytes(Path::new(environment::SHARED_MEMORY)),
+        lists_hosts: lists_hosts(&variable),
         resolve: &|path| path.canonicalize().ok(),
     });
     // What a launcher said is read now: a singleton's own MPI may set the same variables for itself.
@@ -68,7 +75,8 @@ pub(crate) fn start() -> Result<Started, String> {
         }
     }
     let owned = sys::initialize(level).is_some();
-    let started = Started { plan, owned, level: sys::thread_level(), thread: thread::current().id() };
+    let (level, thread) = (sys::thread_level(), thread::current().id());
+    let started = Started { plan, owned, level, thread, universe: None };
     let world_size = Communicator::world().size().map_err(|error| error.to_string())?;
     let said = |name: &str| sizes.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
     environment::check_world(&started.plan.implementation, &said, usize::try_from(world_size).unwrap_or(0))?;
@@ -80,6 +88,14 @@ pub(crate) fn check_launcher() -> Result<(), String> {
     let implementation = Implementation::parse(&sys::library_version());
     let world = Communicator::world().size().map_err(|error| error.to_string())?;
     environment::check_world(&implementation, &|name| env::var(name).ok(), usize::try_from(world).unwrap_or(0))
+}
+
+/// Whether a file of hosts that MPI reads by itself names some.
+fn lists_hosts(variable: &dyn Fn(&str) -> Option<String>) -> bool {
+    let named = placement::HOST_FILE_VARIABLES.iter().filter_map(|name| variable(name)).map(PathBuf::from);
+    let prefix = sys::library_directory().and_then(|directory| directory.parent().map(Path::to_owned));
+    let own = placement::HOST_FILES.iter().map(|file| prefix.as_deref().unwrap_or(Path::new("/")).join(file));
+    named.chain(own).any(|file| fs::read_to_string(file).is_ok_and(|text| placement::lists_hosts(&text)))
 }
 
 /// Whether the machine has no network interface but `lo`.

@@ -4,6 +4,7 @@ use super::greeting::Token;
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Where the master listens, and the token that lets a worker in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub(crate) struct Invitation {
     pub(crate) token: Token,
     /// The name of the master's host.
     pub(crate) host: String,
+    /// How long either host may give no answer to the other.
+    pub(crate) timeout: Duration,
     /// Where to try, in this order; the port is the same.
     pub(crate) addresses: Vec<SocketAddr>,
 }
@@ -27,7 +30,7 @@ impl Invitation {
 
 impl fmt::Display for Invitation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.worker, self.token, self.host)?;
+        write!(f, "{} {} {} {}", self.worker, self.token, self.host, self.timeout.as_millis())?;
         self.addresses.iter().try_for_each(|address| write!(f, " {address}"))
     }
 }
@@ -41,7 +44,8 @@ impl FromStr for Invitation {
         let worker = next()?.parse().map_err(|_| ())?;
         let token = next()?.parse()?;
         let host = next()?.to_owned();
+        let timeout = Duration::from_millis(next()?.parse().map_err(|_| ())?);
         let addresses = words.map(|word| word.parse().map_err(|_| ())).collect::<Result<_, ()>>()?;
-        Ok(Invitation { worker, token, host, addresses })
+        Ok(Invitation { worker, token, host, timeout, addresses })
     }
 }

@@ -3,9 +3,11 @@
 
 use super::acceptor::{self, Acceptor};
 use super::departure::{Departure, Parting, is_temporary, see_off};
-use super::greeting::{self, GREETING_BYTES, Token};
+use super::greeting::Token;
 use super::invitation::Invitation;
+use super::pending::{GREETING_LIMIT, Look, PendingConnection};
 use super::recall::{self, Pieces, RECALL};
+use super::setting::{Ports, Reach, Terms};
 use super::wake_up::{CALL, CALLERS_MAX};
 use super::{ACCEPTED, ACCEPTED_QUIET, GOODBYE};
 use crate::sys;
@@ -21,9 +23,6 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// How long a connection may take to greet.
-const GREETING_LIMIT: Duration = Duration::from_secs(5);
 
 /// How many connections that have not greeted are kept; a further one replaces the oldest.
 const PENDING_MAX: usize = 256;
@@ -55,9 +54,10 @@ pub(crate) enum Report {
 }
 
 impl Liveness {
-    /// Listens at `address`, on a free port. `wake` is called when there is a report.
-    pub(crate) fn open(address: IpAddr, wake: impl Fn() + Send + 'static) -> io::Result<Self> {
-        let listener = TcpListener::bind((address, 0))?;
+    /// Listens on these terms. `wake` is called when there is a report.
+    pub(crate) fn open(terms: Terms, reach: Reach, wake: impl Fn() + Send + 'static) -> io::Result<Self> {
+        let address = terms.address(reach);
+        let listener = listen(address, terms.ports)?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
         let addresses = if address.is_unspecified() { sys::interface_addresses() } else { vec![address] };
@@ -66,6 +66,7 @@ impl Liveness {
             worker: 0,
             token,
             host: sys::host_name(),
+            timeout: terms.timeout,
             addresses: addresses.into_iter().map(|address| SocketAddr::from((address, port))).collect(),
         };
         if invitation.addresses.is_empty() {
@@ -80,7 +81,8 @@ impl Liveness {
         let (news, senders) = (Arc::<AtomicBool>::default(), Arc::<Senders>::default());
         let sink = Reports { report, news: Arc::clone(&news), senders: Arc::clone(&senders), wake: Box::new(wake) };
         let (pending, lines) = (Vec::new(), Vec::new());
-        let mut thread = Thread { acceptor: Acceptor::new(listener), token, woken, goodbyes, pending, lines, sink };
+        let (acceptor, timeout) = (Acceptor::new(listener), terms.timeout);
+        let mut thread = Thread { acceptor, token, timeout, woken, goodbyes, pending, lines, sink };
         thread::Builder::new().name("futures-mpi-liveness".to_owned()).spawn(move || {
             let _over = over;
             thread.run();
@@ -140,6 +142,18 @@ impl Liveness {
     }
 }
 
+/// A listener at the first of these ports that is free.
+fn listen(address: IpAddr, Ports(first, last): Ports) -> io::Result<TcpListener> {
+    let mut outcome = Err(io::ErrorKind::AddrInUse.into());
+    for port in first..=last {
+        outcome = TcpListener::bind((address, port));
+        if !matches!(&outcome, Err(error) if error.kind() == io::ErrorKind::AddrInUse) {
+            break;
+        }
+    }
+    outcome
+}
+
 /// The ways by which workers are called.
 #[derive(Default)]
 struct Senders {
@@ -158,6 +172,8 @@ impl Senders {
 struct Thread {
     acceptor: Acceptor,
     token: Token,
+    /// How long a worker's host may give no answer.
+    timeout: Duration,
     woken: UnixStream,
     goodbyes: Receiver<Parting>,
     pending: Vec<PendingConnection>,
@@ -173,18 +189,11 @@ struct Reports {
     wake: Box<dyn Fn() + Send>,
 }
 
-/// A connection that has not greeted.
-struct PendingConnection {
-    stream: TcpStream,
-    since: Instant,
-    bytes: [u8; GREETING_BYTES],
-    length: usize,
-}
-
 /// The connection of a worker.
 struct Line {
     stream: Arc<TcpStream>,
     worker: WorkerNumber,
+    timeout: Duration,
     calls: bool,
     /// The answer that is on its way.
     answer: Option<Pieces>,
@@ -209,13 +218,6 @@ struct Readable {
     acceptor: bool,
     /// The pending connections and the lines, in this order.
     others: Vec<bool>,
-}
-
-/// The state of a new connection.
-enum Look<T> {
-    /// Nothing yet.
-    Waits,
-    Done(T),
 }
 
 impl Thread {
@@ -259,12 +261,7 @@ impl Thread {
             if self.pending.len() >= PENDING_MAX {
                 self.pending.remove(0);
             }
-            self.pending.push(PendingConnection {
-                stream,
-                since: Instant::now(),
-                bytes: [0; GREETING_BYTES],
-                length: 0,
-            });
+            self.pending.push(PendingConnection::new(stream));
         }
     }
 
@@ -274,7 +271,7 @@ impl Thread {
         for mut pending in mem::take(&mut self.pending) {
             let look = if readable.next() == Some(&true) { pending.look(self.token) } else { Look::Waits };
             match look {
-                Look::Waits if pending.since.elapsed() < GREETING_LIMIT => self.pending.push(pending),
+                Look::Waits if pending.is_young() => self.pending.push(pending),
                 Look::Waits => {}
                 Look::Done(worker) => accepted.extend(worker.map(|worker| (worker, pending.stream))),
             }
@@ -285,8 +282,9 @@ impl Thread {
             if known {
                 continue;
             }
-            sys::keep_alive(&stream);
-            let line = Line { stream: Arc::new(stream), worker, calls, answer: None, parted: false };
+            sys::limit_silence(&stream, self.timeout);
+            let (stream, timeout) = (Arc::new(stream), self.timeout);
+            let line = Line { stream, worker, timeout, calls, answer: None, parted: false };
             if self.sink.accept(&line) {
                 self.lines.push(line);
             }
@@ -372,22 +370,9 @@ impl Reports {
     }
 }
 
-impl PendingConnection {
-    /// The number of the worker, once it has greeted; none if this is no worker of ours.
-    fn look(&mut self, token: Token) -> Look<Option<WorkerNumber>> {
-        match self.stream.read(&mut self.bytes[self.length..]) {
-            Ok(0) => Look::Done(None),
-            Ok(count) => {
-                self.length += count;
-                if self.length < GREETING_BYTES {
-                    return Look::Waits;
-                }
-                Look::Done(greeting::read(&self.bytes, token).map(WorkerNumber))
-            }
-            Err(error) if is_temporary(&error) => Look::Waits,
-            Err(_) => Look::Done(None),
-        }
-    }
+/// Whether the system has given up waiting for an answer of the other host.
+fn is_silence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable)
 }
 
 impl Line {
@@ -416,6 +401,9 @@ impl Line {
             Err(error) if is_temporary(&error) => Heard::Nothing,
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                 Heard::End("its process has ended".to_owned())
+            }
+            Err(error) if is_silence(&error) => {
+                Heard::End(format!("its host gave no answer for {:?}: it is down, or the network is cut", self.timeout))
             }
             Err(error) => Heard::End(format!("its liveness connection failed ({error})")),
         }

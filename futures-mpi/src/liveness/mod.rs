@@ -27,6 +27,7 @@ mod greeting;
 mod invitation;
 mod master;
 mod open;
+mod pending;
 mod recall;
 mod setting;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Both ends of the liveness connection in one process. That an end takes its process with it is tested with processes.
 
 use super::greeting::{self, Token};
+use super::setting::{Ports, Terms};
 use super::*;
 use futures_mpi_core::engine::{Claimer, Claims, WorkerNumber};
 use proptest::prelude::*;
@@ -16,12 +17,24 @@ use std::time::{Duration, Instant};
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(60);
 
+/// The setting for a value of the variable.
+fn setting(value: &str) -> Result<Setting, String> {
+    Setting::of(None, None, &|name| (name == Setting::VARIABLE).then(|| value.to_owned()))
+}
+
+fn terms(value: &str) -> Terms {
+    match setting(value) {
+        Ok(Setting::On(terms)) => terms,
+        other => panic!("{value:?} gives {other:?}"),
+    }
+}
+
 fn watch() -> (Liveness, Receiver<()>) {
     let (sender, woken) = mpsc::channel();
     let wake = move || {
         let _ = sender.send(());
     };
-    (Liveness::open(Ipv4Addr::LOCALHOST.into(), wake).expect("the loopback interface is there"), woken)
+    (Liveness::open(terms(""), Reach::OneHost, wake).expect("the loopback interface is there"), woken)
 }
 
 /// A connection that has sent `greeting`, and the first byte of the answer.
@@ -353,7 +366,7 @@ fn invitations_survive_the_wire() {
     let mut invitation = watch.invitation(WorkerNumber(9));
     invitation.addresses.push("[::1]:80".parse().expect("it is an address"));
     assert_eq!(Invitation::from_bytes(invitation.to_string().as_bytes()), Some(invitation));
-    for bad in ["", "1", "1 xyz host", "1 0a host nowhere", "\u{e9}"] {
+    for bad in ["", "1", "1 xyz host 1", "1 0a host soon", "1 0a host 1 nowhere", "\u{e9}"] {
         assert_eq!(Invitation::from_bytes(bad.as_bytes()), None, "{bad}");
     }
     assert_eq!(Invitation::from_bytes(&[0xff]), None);
@@ -387,9 +400,11 @@ proptest! {
         worker: u32,
         token in token(),
         host in "[a-z0-9.-]{0,20}",
+        millis: u64,
         addresses in prop::collection::vec(any::<(IpAddr, u16)>(), 0..5),
     ) {
-        let invitation = Invitation { worker, token, host, addresses: addresses.into_iter().map(Into::into).collect() };
+        let addresses = addresses.into_iter().map(Into::into).collect();
+        let invitation = Invitation { worker, token, host, timeout: Duration::from_millis(millis), addresses };
         prop_assert_eq!(Invitation::from_bytes(invitation.to_string().as_bytes()), Some(invitation));
     }
 
@@ -397,7 +412,7 @@ proptest! {
     fn any_bytes_are_an_invitation_or_none(
         bytes in prop_oneof![
             prop::collection::vec(any::<u8>(), 0..80),
-            "[0-9]{1,12} [0-9a-f]{1,34} [a-z]{0,3}( [0-9.:\\[\\]]{0,20}){0,3}".prop_map(String::into_bytes),
+            "[0-9]{1,12} [0-9a-f]{1,34} [a-z]{0,3} [0-9]{1,20}( [0-9.:\\[\\]]{0,20}){0,3}".prop_map(String::into_bytes),
         ],
     ) {
         if let Some(invitation) = Invitation::from_bytes(&bytes) {
@@ -415,20 +430,29 @@ proptest! {
 }
 
 #[test]
-fn settings_are_read() {
-    let table = [
-        (None, Setting::Automatic),
-        (Some("1"), Setting::Automatic),
-        (Some("0"), Setting::Off),
-        (Some("10.0.0.1"), Setting::At(Ipv4Addr::new(10, 0, 0, 1).into())),
-    ];
-    for (value, setting) in table {
-        assert_eq!(Setting::parse(value), Ok(setting));
-    }
-    assert!(Setting::parse(Some("eth0")).is_err_and(|error| error.contains("FUTURES_MPI_LIVENESS is \"eth0\"")));
-    let localhost = IpAddr::from(Ipv4Addr::LOCALHOST);
-    assert_eq!(Setting::Automatic.address(Reach::OneHost), Some(localhost));
-    assert!(Setting::Automatic.address(Reach::Network).is_some_and(|address| address.is_unspecified()));
-    assert_eq!(Setting::At(localhost).address(Reach::Network), Some(localhost));
-    assert_eq!(Setting::Off.address(Reach::OneHost), None);
+fn a_master_listens_at_a_port_of_the_range_and_says_if_none_is_free() {
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let port = taken.local_addr().expect("it is bound").port();
+    let open = |ports| Liveness::open(Terms { ports, ..terms("127.0.0.1") }, Reach::Network, || {});
+    let error = open(Ports(port, port)).map(drop).expect_err("another has it");
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    let watch = open(Ports(port, port.saturating_add(100))).expect("one of a hundred is free");
+    let found = watch.invitation(WorkerNumber(0)).addresses[0].port();
+    assert!((port + 1..=port.saturating_add(100)).contains(&found), "{found}");
+}
+
+/// Listeners that answer nothing stand for interfaces that lead nowhere, or to somebody else.
+#[test]
+fn a_worker_finds_its_master_behind_many_addresses_that_lead_nowhere() {
+    let (mut watch, _woken) = watch();
+    let dead: Vec<_> = (0..8).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free")).collect();
+    let mut invitation = watch.invitation(WorkerNumber(6));
+    invitation.host = "elsewhere".to_owned();
+    let right = invitation.addresses[0];
+    invitation.addresses = dead.iter().map(|listener| listener.local_addr().expect("it is bound")).collect();
+    invitation.addresses.push(right);
+    let line = Line::connect(&invitation, OrphanPolicy::Ends, Claims::default()).expect("the last one is right");
+    assert!(watch.reaches(WorkerNumber(6)));
+    line.leave();
+    assert_eq!(watch.report(), None, "it has said goodbye");
 }

@@ -6,20 +6,21 @@ use super::wake_up::{CALL, Waker};
 use super::{ACCEPTED, ACCEPTED_QUIET, GOODBYE, greeting};
 use crate::sys;
 use futures_mpi_core::engine::{Claims, say};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The time limit for one address.
-const CONNECT_LIMIT: Duration = Duration::from_secs(1);
-
 /// The time limit for all addresses together.
-const TOTAL_LIMIT: Duration = Duration::from_secs(5);
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long an address may take before the next one is tried beside it.
+const HEAD_START: Duration = Duration::from_millis(100);
 
 /// How long a process waits for others of its group to end it: longer than they may take.
 const GROUP_LIMIT: Duration = Duration::from_secs(60);
@@ -165,7 +166,7 @@ impl Observed {
                     Err(_) => return false,
                 },
                 Ok(1) => return byte[0] == GOODBYE,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 _ => return false,
             }
         }
@@ -196,19 +197,74 @@ impl Drop for Line {
 }
 
 /// A connection that the master has accepted, and whether it wants to be called.
+///
+/// The addresses are tried in turn, each a little later than the one before it though that has not failed: some may lead
+/// nowhere, or to somebody else.
 fn reach(invitation: &Invitation) -> Result<(TcpStream, bool), String> {
-    let begin = Instant::now();
-    let mut tried = Vec::new();
-    for address in candidates(invitation) {
-        match greet(address, invitation) {
-            Ok(accepted) => return Ok(accepted),
-            Err(error) => tried.push(format!("{address}: {error}")),
+    let deadline = Instant::now() + CONNECT_LIMIT;
+    let mut left = candidates(invitation).into_iter();
+    let (report, reports) = mpsc::channel();
+    let (mut under_way, mut tried) = (Vec::new(), Vec::new());
+    loop {
+        let next = left.next();
+        match next {
+            Some(address) => match try_address(address, invitation, deadline, report.clone()) {
+                Ok(()) => under_way.push(address),
+                Err(error) => tried.push(format!("{address}: {error}")),
+            },
+            None if under_way.is_empty() => break,
+            None => {}
         }
-        if begin.elapsed() >= TOTAL_LIMIT {
-            break;
+        let time = deadline.saturating_duration_since(Instant::now());
+        match reports.recv_timeout(if next.is_some() { time.min(HEAD_START) } else { time }) {
+            Ok((_, Ok(accepted))) => return accepted.into_parts().map_err(|error| error.to_string()),
+            Ok((address, Err(error))) => {
+                under_way.retain(|other| *other != address);
+                tried.push(format!("{address}: {error}"));
+            }
+            Err(_) if Instant::now() >= deadline => break,
+            Err(_) => {}
         }
     }
+    tried.extend(under_way.iter().map(|address| format!("{address}: no answer within {CONNECT_LIMIT:?}")));
     Err(format!("the master on {} cannot be reached ({})", invitation.host, tried.join("; ")))
+}
+
+/// Tries an address in a thread of its own, which reports how it went.
+fn try_address(
+    address: SocketAddr,
+    invitation: &Invitation,
+    deadline: Instant,
+    report: Sender<(SocketAddr, io::Result<Greeted>)>,
+) -> io::Result<()> {
+    let invitation = invitation.clone();
+    // Who has given up is not told any more.
+    let body = move || drop(report.send((address, greet(address, &invitation, deadline))));
+    thread::Builder::new().name("futures-mpi-connect".to_owned()).spawn(body).map(drop)
+}
+
+/// A connection that has greeted. Dropped before it is used, it says goodbye: a master that was too slow must not take
+/// its end for the end of the process.
+struct Greeted {
+    stream: Option<TcpStream>,
+    /// Whether the master wants to be called.
+    calls: bool,
+}
+
+impl Greeted {
+    fn into_parts(mut self) -> io::Result<(TcpStream, bool)> {
+        let stream = self.stream.take().ok_or(ErrorKind::NotConnected)?;
+        stream.set_read_timeout(None)?;
+        Ok((stream, self.calls))
+    }
+}
+
+impl Drop for Greeted {
+    fn drop(&mut self) {
+        if let Some(mut stream) = self.stream.take() {
+            let _ = stream.write(&[GOODBYE]);
+        }
+    }
 }
 
 /// On the master's own host its loopback interface first; it is always there, and no firewall is before it.
@@ -223,18 +279,16 @@ fn candidates(invitation: &Invitation) -> Vec<SocketAddr> {
     addresses
 }
 
-fn greet(address: SocketAddr, invitation: &Invitation) -> io::Result<(TcpStream, bool)> {
-    let mut stream = TcpStream::connect_timeout(&address, CONNECT_LIMIT)?;
+fn greet(address: SocketAddr, invitation: &Invitation, deadline: Instant) -> io::Result<Greeted> {
+    let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+    let mut stream = TcpStream::connect_timeout(&address, left())?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(CONNECT_LIMIT))?;
+    stream.set_read_timeout(Some(left()))?;
+    sys::limit_silence(&stream, invitation.timeout);
     stream.write_all(&greeting::write(invitation.token, invitation.worker))?;
-    let calls = read_answer(&stream).inspect_err(|_| {
-        // A master that was too slow must not take the end of this connection for the end of the process.
-        let _ = stream.write(&[GOODBYE]);
-    })?;
-    stream.set_read_timeout(None)?;
-    sys::keep_alive(&stream);
-    Ok((stream, calls))
+    let mut greeted = Greeted { stream: Some(stream), calls: false };
+    greeted.calls = greeted.stream.as_ref().map_or(Ok(false), read_answer)?;
+    Ok(greeted)
 }
 
 /// Whether the master that accepts the greeting wants to be called.
@@ -244,6 +298,6 @@ fn read_answer(mut stream: &TcpStream) -> io::Result<bool> {
     match answer[0] {
         ACCEPTED => Ok(true),
         ACCEPTED_QUIET => Ok(false),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "the process that answers there is not the master")),
+        _ => Err(io::Error::new(ErrorKind::InvalidData, "the process that answers there is not the master")),
     }
 }

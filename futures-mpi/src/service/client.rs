@@ -54,6 +54,7 @@ pub(crate) fn transport(
     let broken = |message: String| Error::new(Kind::Broken, message);
     let deadline = Instant::now() + limit;
     let (line, answer) = ask(address, Wish::Join, deadline).map_err(broken)?;
+    sys::limit_silence(&line, liveness.timeout());
     let port = match answer {
         Answer::Port(name) => name,
         other => return Err(broken(format!("the service at {address} answers: {}", other.line()))),

@@ -49,13 +49,24 @@ pub(crate) fn address_of_this_process() -> Result<Option<Address>, String> {
     Ok(None)
 }
 
+/// How a group serves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// The longest sleep of an idle worker.
+    pub(crate) backoff: Duration,
+    /// Whether there are more processes than cores.
+    pub(crate) crowded: bool,
+    /// How long the host of a client may give no answer.
+    pub(crate) timeout: Duration,
+}
+
 /// Serves clients until one asks the group to end. To be called by all processes of the world.
-pub(crate) fn serve(address: &Address, backoff: Duration, crowded: bool) -> Result<(), String> {
+pub(crate) fn serve(address: &Address, terms: Terms) -> Result<(), String> {
     let world = Communicator::world();
     let control = world.duplicate().map_err(failed)?;
     comm_workers::enter(comm_workers::all_of(world).map_err(failed)?);
     let mut acceptor = match control.rank().map_err(failed)? {
-        0 => Some(Acceptor::open(address)),
+        0 => Some(Acceptor::open(address, terms.timeout)),
         _ => None,
     };
     let host = sys::processor_name();
@@ -74,7 +85,8 @@ pub(crate) fn serve(address: &Address, backoff: Duration, crowded: bool) -> Resu
         let watch = visit.inspect(Watch::note_meeting);
         // That its client is gone the first notices at the socket, and ends the whole group.
         let orphan_policy = if acceptor.is_some() { OrphanPolicy::Stays } else { OrphanPolicy::Follows };
-        let mut link = MpiLink::to_parent(client, backoff, crowded).map_err(failed)?.with_fate(orphan_policy);
+        let mut link =
+            MpiLink::to_parent(client, terms.backoff, terms.crowded).map_err(failed)?.with_fate(orphan_policy);
         let place = engine::Place { host: &host, set_variable: Some(sys::set_variable_of_worker) };
         let limit = engine::serve(&mut link, place);
         match link.finish(limit) {
@@ -98,10 +110,12 @@ struct Acceptor {
     address: Address,
     /// Where it listens, if clients have to look that up.
     place: Option<Place>,
+    /// How long the host of a client may give no answer.
+    timeout: Duration,
 }
 
 impl Acceptor {
-    fn open(address: &Address) -> Result<Self, String> {
+    fn open(address: &Address, timeout: Duration) -> Result<Self, String> {
         let port = sys::open_port().map_err(|error| {
             format!("the group cannot serve, because this MPI cannot open a port for clients: {error}")
         })?;
@@ -133,7 +147,7 @@ impl Acceptor {
             }
         };
         println!("futures-mpi: serving at {address}");
-        Ok(Acceptor { listener, port, address: address.clone(), place })
+        Ok(Acceptor { listener, port, address: address.clone(), place, timeout })
     }
 
     /// Waits for a client that wants to be served; `None` when one wants that the group ends.
@@ -143,6 +157,7 @@ impl Acceptor {
                 thread::sleep(IDLE_BACKOFF);
                 continue;
             };
+            sys::limit_silence(&stream, self.timeout);
             // Whoever says nothing, or something else, or goes again, is no client.
             let Ok(line) = line::hear(&mut stream, Instant::now() + GREETING_LIMIT) else { continue };
             let token = self.place.as_ref().map(|place| place.token.as_str());

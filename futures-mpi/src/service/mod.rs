@@ -21,4 +21,4 @@ mod line;
 pub(crate) use address::Address;
 pub use client::end_service;
 pub(crate) use client::transport;
-pub(crate) use group::{address_of_this_process, serve};
+pub(crate) use group::{Terms, address_of_this_process, serve};

@@ -6,7 +6,8 @@ pub(crate) mod replacing;
 mod tests;
 
 use crate::ending;
-use crate::launch::environment::{self, Implementation};
+use crate::launch::environment;
+use crate::launch::implementation::Implementation;
 use crate::launch::start::{self, Started};
 use crate::sys::{self, Communicator, MpiError, ThreadLevel};
 use crate::transport::stream::{self, Control};
@@ -57,7 +58,8 @@ fn checked(started: &Started, mut options: SpawnOptions) -> Result<SpawnOptions,
     started.plan.spawning.clone().map_err(|why| format!("{why} (asked for: {})", asked(&options)))?;
     options.info = started.plan.with_spawn_info(options.info);
     check_executable(&options)?;
-    check_directory(started.plan.one_node, &options.info)?;
+    started.plan.check_hosts(&options.info)?;
+    check_directory(started.plan.spawns_here(&options.info), &options.info)?;
     start::check_room(started, &options.info, options.count).map_err(|why| explain(started, &options, &why))?;
     Ok(options)
 }

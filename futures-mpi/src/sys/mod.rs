@@ -33,7 +33,7 @@ pub(crate) const INFO_VALUE_BYTES: usize = ffi::MPI_MAX_INFO_VAL as usize - 1;
 
 pub(crate) use process::{
     Own, at_exit, coarse_time, command_bytes, end_after, end_input, exit_now, flush_c_output, free_bytes, host_name,
-    interface_addresses, keep_alive, keeping_input, wait_readable,
+    interface_addresses, keeping_input, limit_silence, wait_readable,
 };
 
 /// What an MPI call reported instead of success.
@@ -368,8 +368,8 @@ impl Communicator {
         Ok(new)
     }
 
-    /// Whether all processes of this communicator are on one host. Collective.
-    pub(crate) fn is_on_one_host(self) -> Result<bool, MpiError> {
+    /// How many processes of this communicator are on the host of this one. Collective.
+    pub(crate) fn size_on_this_host(self) -> Result<usize, MpiError> {
         // SAFETY: the new handle is valid to write to.
         let (code, here) = serialized(|| unsafe {
             let mut here = ffi::RSMPI_COMM_NULL;
@@ -377,9 +377,9 @@ impl Communicator {
             (ffi::MPI_Comm_split_type(self.0, kind, 0, ffi::RSMPI_INFO_NULL, &mut here), Communicator(here))
         });
         check(code)?;
-        let together = here.size()? == self.size()?;
+        let size = here.size()?;
         here.free()?;
-        Ok(together)
+        Ok(usize::try_from(size).unwrap_or(1))
     }
 
     /// Starts `count` processes in one go and returns the intercommunicator to them, whose errors return.

@@ -142,8 +142,10 @@ pub(crate) fn coarse_time() -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// Lets the system find out that the machine at the other end is gone, in about half a minute without an answer.
-pub(crate) fn keep_alive(stream: &TcpStream) {
+/// Lets the system give a connection up when the machine at the other end has given no answer for so long, whether or
+/// not something is on its way to it. Without a limit of its own, data that is not acknowledged is sent again for a
+/// quarter of an hour, and no probes are sent meanwhile.
+pub(crate) fn limit_silence(stream: &TcpStream, timeout: Duration) {
     let set = |level, name, value: libc::c_int| {
         let length = size_of_val(&value) as libc::socklen_t;
         // SAFETY: the value is valid to read, and as long as is said. A system without the option refuses it.
@@ -151,9 +153,18 @@ pub(crate) fn keep_alive(stream: &TcpStream) {
     };
     set(libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1);
     #[cfg(target_os = "linux")]
-    for (name, value) in [(libc::TCP_KEEPIDLE, 15), (libc::TCP_KEEPINTVL, 5), (libc::TCP_KEEPCNT, 4)] {
-        set(libc::IPPROTO_TCP, name, value);
+    {
+        let of = |part: Duration| libc::c_int::try_from(part.as_secs().max(1)).unwrap_or(libc::c_int::MAX);
+        let millis = libc::c_int::try_from(timeout.as_millis()).unwrap_or(libc::c_int::MAX);
+        // Half the time in silence, then three probes. With the last limit, their number does not matter.
+        let probes =
+            [(libc::TCP_KEEPIDLE, of(timeout / 2)), (libc::TCP_KEEPINTVL, of(timeout / 6)), (libc::TCP_KEEPCNT, 3)];
+        for (name, value) in probes.into_iter().chain([(libc::TCP_USER_TIMEOUT, millis)]) {
+            set(libc::IPPROTO_TCP, name, value);
+        }
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = timeout;
 }
 
 /// The addresses of this machine's network interfaces that are up, those of the loopback interface left out.

@@ -59,6 +59,7 @@ fn decide(version: &str, variables: &[&str], root: bool, directory: &str, files:
         loopback_only: variables.contains(&"LOOPBACK_ONLY=1"),
         library_directory: Some(PathBuf::from(directory)),
         temporary_directory: PathBuf::from("/tmp"),
+        lists_hosts: variables.contains(&"LISTS_HOSTS=1"),
         shared_memory_bytes: variables.iter().find_map(number).map(|mib| mib << 20),
         resolve: &resolve,
     })
@@ -144,7 +145,9 @@ fn variables() {
         (MPICH_5, &["PMI_RANK=0"], true, "MPIR_CVAR_CH4_NETMOD=ofi "),
         (MPICH_5, &[], false, "MPIR_CVAR_CH4_NETMOD=ofi FI_PROVIDER=shm "),
         (MPICH_5, &["FI_PROVIDER=tcp"], false, "MPIR_CVAR_CH4_NETMOD=ofi "),
+        (MPICH_5, &["LISTS_HOSTS=1"], false, "MPIR_CVAR_CH4_NETMOD=ofi "),
         (CRAY, &[], false, ""),
+        ("Intel(R) MPI Library 2021.18 for Linux* OS\n", &["PMI_RANK=0"], false, "I_MPI_SPAWN=on "),
     ];
     for (version, variables, root, expected) in table {
         let plan = decide(version, variables, *root, system, &[]);
@@ -153,7 +156,25 @@ fn variables() {
 }
 
 #[test]
+fn workers_are_expected_elsewhere_where_hosts_are_named() {
+    let info = |key: &str| vec![(key.to_owned(), "node7".to_owned())];
+    let alone = decide(MPICH_5, &[], false, "/usr/lib", &[]);
+    assert!(alone.spawns_here(&[]) && alone.spawns_here(&info("wdir")) && !alone.spawns_here(&info("host")));
+    for elsewhere in ["LISTS_HOSTS=1", "SLURM_JOB_ID=7", "PMI_RANK=0"] {
+        assert!(!decide(OPEN_MPI_4, &[elsewhere], false, "/usr/lib", &[]).spawns_here(&[]), "{elsewhere}");
+    }
+    let error = alone.check_hosts(&info("host")).expect_err("shared memory reaches no other host");
+    assert!(error.contains("Set FI_PROVIDER=tcp in the program's environment"), "{error}");
+    assert_eq!(alone.check_hosts(&info("map_by")), Ok(()));
+    for (version, variable) in [(MPICH_5, "FI_PROVIDER=tcp"), (MPICH_5, "PMI_RANK=0"), (OPEN_MPI_4, "A=")] {
+        assert_eq!(decide(version, &[variable], false, "/usr/lib", &[]).check_hosts(&info("host")), Ok(()));
+    }
+}
+
+#[test]
 fn tools_come_first_on_the_path_of_a_singleton() {
+    let plan = decide(OPEN_MPI_4, &["PATH=/usr/bin"], false, "/v/lib", &["/v/bin/orted"]);
+    assert!(names(&plan).contains("OPAL_PREFIX=/v "));
     let plan = decide(MPICH_5, &["PATH=/usr/bin"], false, "/v/lib", &["/v/bin/mpiexec", "/usr/bin/mpiexec"]);
     assert_eq!(plan.variables.last(), Some(&("PATH", "/v/bin:/usr/bin".to_owned())));
     assert_eq!(plan.spawning, Ok(()));
