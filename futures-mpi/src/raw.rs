@@ -1,7 +1,7 @@
 //! Measurements of MPI itself over the pool's own communicator, between its own processes; for `futures-mpi bench`.
 
 use crate::runtime::{self, Role};
-use crate::sys::{Communicator, Source};
+use crate::sys::{Communicator, MpiError, Source};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ pub fn follow(pattern: Pattern, length: usize, count: usize) -> Result<(), Strin
         }
         Ok(())
     };
-    exchange().map_err(|error: crate::sys::MpiError| error.to_string())
+    exchange().map_err(|error: MpiError| error.to_string())
 }
 
 /// The master's part, while nobody drives the pool and a worker follows; returns how long it took without the start.
@@ -55,7 +55,7 @@ pub fn lead(pattern: Pattern, length: usize, count: usize) -> Result<Duration, S
         }
         Ok(begin.elapsed())
     };
-    exchange().map_err(|error: crate::sys::MpiError| error.to_string())
+    exchange().map_err(|error: MpiError| error.to_string())
 }
 
 /// Spawns processes that only start and end MPI: `program` with `argument` must call [`leave_parent`].
@@ -64,12 +64,15 @@ pub fn lead(pattern: Pattern, length: usize, count: usize) -> Result<Duration, S
 ///
 /// Those of MPI.
 pub fn spawn_bare(program: &Path, argument: &str, count: usize) -> Result<Duration, String> {
+    let number = i32::try_from(count).unwrap_or(i32::MAX);
+    let failed = |error: MpiError| error.to_string();
+    // A copy whose errors return.
+    let own = Communicator::this_process().duplicate().map_err(failed)?;
     let begin = Instant::now();
-    let count = i32::try_from(count).unwrap_or(i32::MAX);
-    let this = Communicator::this_process();
-    let spawned = this.spawn(program.as_os_str(), &[argument.to_owned()], count, &[]);
+    let spawned = own.spawn(program.as_os_str(), &[argument.to_owned()], number, &[]);
     let elapsed = begin.elapsed();
-    spawned.and_then(Communicator::disconnect).map_err(|error| error.to_string())?;
+    own.free().map_err(failed)?;
+    spawned.and_then(Communicator::disconnect).map_err(failed)?;
     Ok(elapsed)
 }
 

@@ -86,3 +86,16 @@ fn the_number_of_workers_is_chosen_as_in_every_program() {
         assert!(overridden.expect_success().stdout().starts_with("1 worker spawned"), "{}", overridden.stdout());
     }
 }
+
+/// The row boot starts a second pool beside the first, which takes more slots than there may be.
+#[test]
+fn a_row_that_cannot_be_measured_leaves_the_others() {
+    if !harness::spawn_or_skip().is_some_and(|mpi| mpi.kind == harness::Kind::OpenMpi) {
+        println!("skipped: only Open MPI counts slots");
+        return;
+    }
+    let launch = Launch::mpiexec(1).launcher_arg("-host").launcher_arg("localhost:2").oversubscribe(false);
+    let launch = launch.env("HYDRA_HOST_FILE", "/dev/null");
+    let outcome = bench(launch, &["--only", "boot", "--only", "wake_up"]);
+    outcome.expect_failure().expect_said("not measured: boot: ").expect_said("wake_up   ");
+}

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use futures_mpi::__raw::{self, Pattern};
 use futures_mpi::{Buffer, Executor, MpiPoolExecutor};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -249,23 +250,31 @@ fn boot(setting: &Setting<'_>) -> Result<(f64, &'static str, f64)> {
 }
 
 fn idle(setting: &Setting<'_>) -> Result<(f64, &'static str, f64)> {
-    let worker = || setting.executor.submit(tasks::processor_nanos::ID, ()).result();
-    // What the call itself has stirred up lies down first.
+    // What the calls themselves have stirred up lies down first.
     let settle = || std::thread::sleep(Duration::from_millis(100));
-    worker()?;
+    processor_nanos_of_workers(setting)?;
     settle();
     let (own_before, begin) = (tasks::processor_nanos_here()?, Instant::now());
     std::thread::sleep(setting.seconds);
     let own = (tasks::processor_nanos_here()? - own_before) as f64 / begin.elapsed().as_nanos() as f64;
-    let (before, begin) = (worker()?, Instant::now());
+    let (before, begin) = (processor_nanos_of_workers(setting)?, Instant::now());
     std::thread::sleep(setting.seconds);
-    let theirs = (worker()? - before) as f64 / begin.elapsed().as_nanos() as f64;
+    let (after, elapsed) = (processor_nanos_of_workers(setting)?, begin.elapsed().as_nanos() as f64);
+    let share = |(worker, before): (&String, &u64)| Some((after.get(worker)? - before) as f64 / elapsed);
+    let theirs = before.iter().filter_map(share).reduce(f64::max).ok_or("no worker was asked twice")?;
     let (before, begin) = (tasks::processor_nanos_of_thread()?, Instant::now());
     while begin.elapsed() < setting.seconds {
         std::thread::sleep(Duration::from_secs_f64(BACKOFF_SECONDS));
     }
     let naps = (tasks::processor_nanos_of_thread()? - before) as f64 / begin.elapsed().as_nanos() as f64;
     Ok((own.max(theirs) * 100.0, "%", naps * 100.0))
+}
+
+/// The processor time of each worker that answers, by its host and process.
+fn processor_nanos_of_workers(setting: &Setting<'_>) -> Result<BTreeMap<String, u64>> {
+    let ask = |_| setting.executor.submit(tasks::processor_nanos::ID, ());
+    let answers: Vec<_> = (0..setting.workers).map(ask).collect();
+    answers.into_iter().map(|answer| Ok(answer.result()?)).collect()
 }
 
 fn wake_up(setting: &Setting<'_>) -> Result<(f64, &'static str, f64)> {

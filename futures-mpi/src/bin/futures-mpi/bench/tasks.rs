@@ -3,6 +3,7 @@
 use futures_mpi::__raw::{self, Pattern};
 use futures_mpi::{Buffer, remote_task};
 use std::path::Path;
+use std::time::Duration;
 
 #[remote_task(id = "futures-mpi/bench/empty")]
 pub(super) fn empty(n: i64) -> i64 {
@@ -21,10 +22,17 @@ pub(super) fn follow(is_echo: bool, length: u64, count: u64) -> Result<(), Strin
     __raw::follow(pattern, length as usize, count as usize)
 }
 
-/// The processor time of this process in nanoseconds, all threads together.
+/// How long a question for the processor time takes.
+const PROCESSOR_NAP: Duration = Duration::from_millis(20);
+
+/// Which process this is, and its processor time in nanoseconds, all threads together. It takes a while, so that as
+/// many calls as there are workers run on one each.
 #[remote_task(id = "futures-mpi/bench/processor_nanos")]
-pub(super) fn processor_nanos() -> Result<u64, String> {
-    processor_nanos_here()
+pub(super) fn processor_nanos() -> Result<(String, u64), String> {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").map_err(|error| error.to_string())?;
+    let nanos = processor_nanos_here()?;
+    std::thread::sleep(PROCESSOR_NAP);
+    Ok((format!("{}:{}", host.trim(), std::process::id()), nanos))
 }
 
 /// The same in the process that asks.
