@@ -30,8 +30,8 @@ use crate::scheduler::classes::{TaskClass, TaskClassNumber, TaskClasses};
 use crate::scheduler::in_flight::InFlight;
 use crate::scheduler::paged_map::PagedMap;
 use crate::scheduler::queue::Queue;
-use crate::scheduler::window::{Estimates, LEAST_NANOS};
-use crate::scheduler::workers::Workers;
+use crate::scheduler::window::Estimates;
+use crate::scheduler::workers::{Room, Workers};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What has happened.
@@ -190,28 +190,27 @@ impl Scheduler {
         }
         self.estimates.enter(class.function);
         let class = self.classes.number(class);
-        if !self.dispatch_at_once(number, task, class, actions) {
+        // A lone task is spared the queue.
+        let placed = self.round_robin.is_empty()
+            && self.workers.first().is_some_and(|next| self.place(number, task, class, next, actions));
+        if !placed {
             self.enqueue(number, task, class);
         }
     }
 
-    /// Gives a new task out if nothing is queued and a worker has room for it, as [`dispatch`](Self::dispatch) would
-    /// do; it spares a lone task the queue.
-    fn dispatch_at_once(
+    /// Gives a client's task to the worker that is next, if that has room for it; whether it has.
+    fn place(
         &mut self,
         client: ClientNumber,
         task: TaskNumber,
         class: TaskClassNumber,
+        (worker, room): (WorkerNumber, Room),
         actions: &mut Vec<Action>,
     ) -> bool {
-        if !self.round_robin.is_empty() {
+        let (nanos, prefetch) = self.expectation(class);
+        if !room.admits(nanos, prefetch, || self.window(class, nanos)) {
             return false;
         }
-        let (nanos, prefetch) = self.expectation(class);
-        let window = (LEAST_NANOS, false);
-        let Some((worker, _)) = self.workers.first().filter(|(_, room)| room.admits(nanos, prefetch, window)) else {
-            return false;
-        };
         self.workers.hold(worker, InFlight { task, class, nanos });
         self.clients[client.index()].dispatched += 1;
         actions.push(Action::Dispatch(worker, task));
@@ -342,25 +341,21 @@ impl Scheduler {
     /// A task that waits for an idle worker keeps its turn: shorter ones do not overtake it, or it might wait forever.
     fn dispatch(&mut self, actions: &mut Vec<Action>) {
         while let Some(turn) = self.round_robin.front().copied() {
-            let Some((worker, room)) = self.workers.first() else {
+            let Some(next) = self.workers.first() else {
                 return;
             };
             let (task, class) = self.next_queued(turn);
-            let (nanos, prefetch) = self.expectation(class);
-            if !room.admits(nanos, prefetch, self.window(class, nanos)) {
+            if !self.place(turn, task, class, next, actions) {
                 return;
             }
             self.queued.remove(task.0);
-            self.workers.hold(worker, InFlight { task, class, nanos });
             self.round_robin.pop_front();
             let client = &mut self.clients[turn.index()];
             client.queue.pop();
             client.queued -= 1;
-            client.dispatched += 1;
             if client.queued > 0 {
                 self.round_robin.push_back(turn);
             }
-            actions.push(Action::Dispatch(worker, task));
         }
     }
 

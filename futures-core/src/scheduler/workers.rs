@@ -359,15 +359,17 @@ impl Room {
         self.held_nanos
     }
 
-    /// Whether a task that is expected to take so long has room in a window: any has, on an idle worker. `ahead`: so
-    /// many more are queued that one may be sent ahead of another even if they do not fit into the window together.
-    pub(super) fn admits(self, nanos: NonZeroU32, prefetch: Prefetch, (window_nanos, ahead): (u32, bool)) -> bool {
+    /// Whether a task that is expected to take so long has room: any has, on an idle worker, and for others the
+    /// `window` decides. With it comes whether so many more are queued that one may be sent ahead of another even if
+    /// they do not fit into the window together.
+    pub(super) fn admits(self, nanos: NonZeroU32, prefetch: Prefetch, window: impl FnOnce() -> (u32, bool)) -> bool {
         let may_wait = || match prefetch {
             Prefetch::Never => false,
             Prefetch::Returnable => !self.isolated,
             Prefetch::Always => true,
         };
         let fits = || {
+            let (window_nanos, ahead) = window();
             self.held_nanos.saturating_add(nanos.get()) <= window_nanos
                 || ahead && self.load == 1 && nanos.get() <= AHEAD_NANOS
         };
