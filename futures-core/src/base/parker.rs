@@ -74,6 +74,19 @@ pub(crate) trait Awaited {
 /// Sleeps until `target` has happened, or until the deadline, and leaves it to others to bring that about; whether it
 /// has happened.
 pub(crate) fn wait_for(target: &dyn Awaited, deadline: Option<Instant>) -> bool {
+    wait_by(target, deadline, |parker, left| {
+        parker.park(left);
+        None
+    })
+}
+
+/// The loop of every wait: `pass_time` is called while `target` has not happened and the deadline has not passed, with
+/// the time that is left. The target calls its parker. What it returns ends the wait: whether the target has happened.
+pub(crate) fn wait_by(
+    target: &dyn Awaited,
+    deadline: Option<Instant>,
+    mut pass_time: impl FnMut(&Arc<Parker>, Option<Duration>) -> Option<bool>,
+) -> bool {
     let parker = Parker::of_this_thread();
     while target.enroll(&parker) {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -81,7 +94,9 @@ pub(crate) fn wait_for(target: &dyn Awaited, deadline: Option<Instant>) -> bool 
             target.withdraw(&parker);
             return target.is_done();
         }
-        parker.park(left);
+        if let Some(happened) = pass_time(&parker, left) {
+            return happened;
+        }
     }
     true
 }

@@ -10,8 +10,8 @@ use crate::driver::completions::CompletionQueue;
 use crate::pool::callbacks;
 use crate::pool::shared::Pool;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::TryLockError;
-use std::time::Instant;
+use std::sync::{Arc, TryLockError};
+use std::time::{Duration, Instant};
 
 impl Pool {
     /// Waits until `target` has happened, or until the deadline, and drives the pool meanwhile if no other thread does;
@@ -21,54 +21,48 @@ impl Pool {
             return true;
         }
         callbacks::may_block();
-        let happened = match self.drive_for(target, deadline) {
+        match self.drive_for(target, deadline) {
             Drive::Done => true,
-            Drive::TimedOut => target.is_done(),
-            Drive::Busy => self.wait_for_turn(target, deadline),
-            Drive::Finished => parker::wait_for(target, deadline),
-        };
-        if !happened {
-            target.withdraw(&Parker::of_this_thread());
+            Drive::Busy => {
+                parker::wait_by(target, deadline, |parker, left| self.wait_for_turn(target, deadline, parker, left))
+            }
+            // Only others can bring it about; after the deadline this does not sleep.
+            Drive::TimedOut | Drive::Finished => parker::wait_for(target, deadline),
         }
-        happened
     }
 
-    /// Sleeps until `target` has happened, or until it is this thread's turn to drive, if it may.
-    fn wait_for_turn(&self, target: &dyn Awaited, deadline: Option<Instant>) -> bool {
-        let (progress, parker) = (self.progress(), Parker::of_this_thread());
-        loop {
-            if !target.enroll(&parker) {
-                return true;
-            }
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                return target.is_done();
-            }
-            if !progress.admits_this_thread() {
-                parker.park(left);
-                continue;
-            }
-            progress.add_waiter(&parker);
-            // A driver that unlocked before that has not seen this waiter.
-            if !look!(FreeBeforePark, self.is_free()) {
-                parker.park(left);
-            }
-            let called = !progress.remove_waiter(&parker);
-            match self.drive_for(target, deadline) {
-                // The thread that unlocks wakes the next.
-                Drive::Done => return true,
-                Drive::TimedOut => return target.is_done(),
-                Drive::Finished => return parker::wait_for(target, deadline),
-                Drive::Busy => {
-                    if target.is_done() {
-                        // The wake-up was for a thread that drives.
-                        if look!(HandOn, called && self.is_free()) {
-                            progress.hand_off();
-                        }
-                        return true;
-                    }
+    /// Sleeps until `target` calls or it is this thread's turn to drive, and drives then if it may. What it returns ends
+    /// the wait: whether `target` has happened.
+    fn wait_for_turn(
+        &self,
+        target: &dyn Awaited,
+        deadline: Option<Instant>,
+        parker: &Arc<Parker>,
+        left: Option<Duration>,
+    ) -> Option<bool> {
+        let progress = self.progress();
+        if !progress.admits_this_thread() {
+            parker.park(left);
+            return None;
+        }
+        progress.add_waiter(parker);
+        // A driver that unlocked before that has not seen this waiter.
+        if !look!(FreeBeforePark, self.is_free()) {
+            parker.park(left);
+        }
+        let called = !progress.remove_waiter(parker);
+        match self.drive_for(target, deadline) {
+            // The thread that unlocks wakes the next.
+            Drive::Done => Some(true),
+            Drive::Finished => Some(parker::wait_for(target, deadline)),
+            Drive::Busy if target.is_done() => {
+                // The wake-up was for a thread that drives.
+                if look!(HandOn, called && self.is_free()) {
+                    progress.hand_off();
                 }
+                Some(true)
             }
+            Drive::Busy | Drive::TimedOut => None,
         }
     }
 
@@ -148,24 +142,16 @@ pub(crate) fn next_report(
     pool: Option<&Pool>,
     deadline: Option<Instant>,
 ) -> Option<usize> {
-    loop {
-        if let Some(token) = completions.take() {
-            return Some(token);
-        }
-        if let Some(pool) = pool {
-            pool.wait_for(completions, deadline);
-        } else {
-            callbacks::may_block();
-            let parker = Parker::of_this_thread();
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_none_or(|left| !left.is_zero()) && completions.enroll(&parker) {
-                parker.park(left);
-            }
-        }
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return completions.take();
-        }
+    if let Some(token) = completions.take() {
+        return Some(token);
     }
+    if let Some(pool) = pool {
+        pool.wait_for(completions, deadline);
+    } else {
+        callbacks::may_block();
+        parker::wait_for(completions, deadline);
+    }
+    completions.take()
 }
 
 /// Keeps a panic of the driver, which breaks the pool, from the thread that happens to drive.
