@@ -104,7 +104,8 @@ fn measure(workers: u32, tasks: u64, finishes: &[Event]) -> Cost {
 
 /// What it takes to touch the memory that no scheduler can do without.
 fn floor(workers: u32, tasks: u64, finishes: &[Event]) -> Duration {
-    let (mut of_workers, mut of_tasks) = (vec![Line([0; 8]); workers as usize], vec![Line([0; 8]); tasks as usize]);
+    let (mut of_workers, mut of_tasks) =
+        (vec![CacheLine([0; 8]); workers as usize], vec![CacheLine([0; 8]); tasks as usize]);
     let mut nothing = 0;
     let begin = processor_time();
     for finish in finishes {
@@ -122,7 +123,7 @@ fn floor(workers: u32, tasks: u64, finishes: &[Event]) -> Duration {
 /// A line of a processor's cache.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Line([u64; 8]);
+struct CacheLine([u64; 8]);
 
 /// The time that this thread has had a processor, where the system tells; elsewhere the time of the clock.
 fn processor_time() -> Duration {

@@ -23,6 +23,7 @@
 // It panics where standard error cannot be written; `say` does not.
 #![warn(clippy::print_stderr)]
 
+// The underscores warn readers of generated code; the file needs none.
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;

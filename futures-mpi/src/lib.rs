@@ -60,6 +60,7 @@
 // Generated code names the crate, also in this crate's own programs and tests.
 extern crate self as futures_mpi;
 
+// The underscores warn users; the file needs none.
 #[doc(hidden)]
 #[path = "raw.rs"]
 pub mod __raw;

@@ -182,18 +182,18 @@ impl Promise {
 
     /// Takes the future from pending to running; `false` if it has been cancelled before.
     pub(crate) fn start(&self) -> bool {
-        self.advance(Phase::Pending, Phase::Running)
+        self.change_phase(Phase::Pending, Phase::Running)
     }
 
     /// Takes the future back from running to pending: its task will be sent again.
     pub(crate) fn rest(&self) {
-        self.advance(Phase::Running, Phase::Pending);
+        self.change_phase(Phase::Running, Phase::Pending);
     }
 
     /// Takes the future from pending to cancelled; the thread that does it settles it. `false` if it has gone on
     /// before.
     pub(crate) fn cancel(&self) -> bool {
-        self.advance(Phase::Pending, Phase::Cancelled)
+        self.change_phase(Phase::Pending, Phase::Cancelled)
     }
 
     /// Gives the future its outcome, unless it is done already.
@@ -271,7 +271,7 @@ impl Promise {
         listeners.as_mut()?.sources.take()
     }
 
-    fn advance(&self, from: Phase, to: Phase) -> bool {
+    fn change_phase(&self, from: Phase, to: Phase) -> bool {
         self.phase.compare_exchange(from as u8, to as u8, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 }

@@ -61,9 +61,9 @@ where
 {
     let deadline = timeout.and_then(deadline);
     let futures = distinct(futures);
-    let mut watched = Observed::new(&futures);
-    while watched.left > 0 {
-        let Some(token) = watched.next(deadline) else { break };
+    let mut reporters = Reporters::new(&futures);
+    while reporters.left > 0 {
+        let Some(token) = reporters.next(deadline) else { break };
         let enough = match return_when {
             ReturnWhen::FirstCompleted => true,
             ReturnWhen::FirstException => futures[token].has_failed(),
@@ -73,7 +73,7 @@ where
             break;
         }
     }
-    drop(watched);
+    drop(reporters);
     let (done, not_done) = futures.into_iter().partition(Future::done);
     DoneAndNotDone { done, not_done }
 }
@@ -108,15 +108,15 @@ where
 {
     let called = Instant::now();
     let futures = distinct(futures);
-    let watched = Observed::new(&futures);
-    AsCompleted { called, watched, futures: futures.into_iter().map(Some).collect() }
+    let reporters = Reporters::new(&futures);
+    AsCompleted { called, reporters, futures: futures.into_iter().map(Some).collect() }
 }
 
 /// The iterator of [`as_completed`].
 #[must_use = "an iterator does nothing until it is used"]
 pub struct AsCompleted<T> {
     called: Instant,
-    watched: Observed,
+    reporters: Reporters,
     /// None in the place of one that has been yielded.
     futures: Vec<Option<Future<T>>>,
 }
@@ -148,7 +148,7 @@ impl<T> AsCompleted<T> {
     }
 
     fn next_until(&mut self, deadline: Option<Instant>) -> Option<Future<T>> {
-        self.futures[self.watched.next(deadline)?].take()
+        self.futures[self.reporters.next(deadline)?].take()
     }
 }
 
@@ -156,17 +156,17 @@ impl<T> Iterator for AsCompleted<T> {
     type Item = Future<T>;
 
     fn next(&mut self) -> Option<Future<T>> {
-        if self.watched.left == 0 { None } else { self.next_until(None) }
+        if self.reporters.left == 0 { None } else { self.next_until(None) }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.watched.left, Some(self.watched.left))
+        (self.reporters.left, Some(self.reporters.left))
     }
 }
 
 impl<T> fmt::Debug for AsCompleted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AsCompleted({} of {} to come)", self.watched.left, self.futures.len())
+        write!(f, "AsCompleted({} of {} to come)", self.reporters.left, self.futures.len())
     }
 }
 
@@ -183,12 +183,12 @@ impl<T> Iterator for AsCompletedTimeout<T> {
     type Item = Result<Future<T>>;
 
     fn next(&mut self) -> Option<Result<Future<T>>> {
-        let left = self.inner.watched.left;
+        let left = self.inner.reporters.left;
         if left == 0 {
             return None;
         }
         Some(self.inner.next_until(self.deadline).ok_or_else(|| {
-            self.inner.watched.give_up();
+            self.inner.reporters.give_up();
             let total = self.inner.futures.len();
             let seconds = self.timeout.as_secs_f64();
             Error::new(
@@ -210,7 +210,7 @@ fn distinct<T>(futures: impl IntoIterator<Item: Borrow<Future<T>>>) -> Vec<Futur
 }
 
 /// A queue to which futures report, each by its place, until it is dropped.
-struct Observed {
+struct Reporters {
     completions: Arc<CompletionQueue>,
     /// None in the place of a future that has reported.
     listening: Vec<Option<Listening>>,
@@ -220,7 +220,7 @@ struct Observed {
     pool: Option<Arc<Pool>>,
 }
 
-impl Observed {
+impl Reporters {
     fn new<T>(futures: &[Future<T>]) -> Self {
         let completions = Arc::new(CompletionQueue::default());
         let mut pending = futures.iter().filter(|future| !future.done()).map(|future| &future.handle().pool);
@@ -228,7 +228,7 @@ impl Observed {
         let listen =
             |(token, future): (usize, &Future<T>)| Some(future.handle().report_to(&completions, token, pool.is_none()));
         let listening = futures.iter().enumerate().map(listen).collect();
-        Observed { listening, completions, left: futures.len(), pool }
+        Reporters { listening, completions, left: futures.len(), pool }
     }
 
     /// The place of the next future that is done; `None` if the deadline passes before.

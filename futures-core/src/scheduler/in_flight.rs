@@ -86,7 +86,7 @@ impl Blocks {
             return Some((oldest, false));
         }
         let next = block.next;
-        self.resume_worker(list.first);
+        self.release(list.first);
         list.first = next;
         Some((oldest, next == NONE))
     }
@@ -107,7 +107,7 @@ impl Blocks {
         let mut at = list.first;
         while at != NONE {
             let next = self.all[at as usize].next;
-            self.resume_worker(at);
+            self.release(at);
             at = next;
         }
     }
@@ -128,7 +128,7 @@ impl Blocks {
             before = self.all[before as usize].next;
         }
         self.all[before as usize].next = NONE;
-        self.resume_worker(std::mem::replace(&mut list.last, before));
+        self.release(std::mem::replace(&mut list.last, before));
         Some(newest)
     }
 
@@ -159,7 +159,7 @@ impl Blocks {
         number
     }
 
-    fn resume_worker(&mut self, number: u32) {
+    fn release(&mut self, number: u32) {
         self.used -= 1;
         self.all[number as usize].next = std::mem::replace(&mut self.free, number);
         if self.used == 0 && self.all.len() > BLOCKS_KEPT {

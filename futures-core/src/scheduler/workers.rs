@@ -27,7 +27,7 @@ pub(super) struct Workers {
     /// By worker number.
     all: Vec<Worker>,
     /// By worker number, what seldom changes.
-    waiter_count: Vec<Standing>,
+    standing: Vec<Standing>,
     /// By worker number, its neighbours in a line.
     neighbours: Vec<Neighbours>,
     /// What is held by workers with more than one task.
@@ -95,25 +95,25 @@ struct Line {
 impl Workers {
     /// A worker has come.
     pub(super) fn join(&mut self, number: WorkerNumber) {
-        self.change_standing(number, |waiter_count| {
-            assert!(!waiter_count.present, "a worker joins once");
-            waiter_count.present = true;
+        self.change_standing(number, |standing| {
+            assert!(!standing.present, "a worker joins once");
+            standing.present = true;
         });
     }
 
     /// A worker, which may not have come yet, has something else to do.
     pub(super) fn pause_worker(&mut self, number: WorkerNumber) {
-        self.change_standing(number, |waiter_count| waiter_count.paused += 1);
+        self.change_standing(number, |standing| standing.paused += 1);
     }
 
     /// A worker is released: it has done the other work.
     pub(super) fn resume_worker(&mut self, number: WorkerNumber) {
-        self.change_standing(number, |waiter_count| waiter_count.paused -= 1);
+        self.change_standing(number, |standing| standing.paused -= 1);
     }
 
     /// Nothing comes back from a worker, which may not have come yet.
     pub(super) fn isolate(&mut self, number: WorkerNumber) {
-        self.change_standing(number, |waiter_count| waiter_count.isolated = true);
+        self.change_standing(number, |standing| standing.isolated = true);
     }
 
     /// Whether one that has room is idle.
@@ -124,11 +124,11 @@ impl Workers {
 
     /// A worker is gone; returns what it held, oldest first.
     pub(super) fn lose(&mut self, number: WorkerNumber) -> Vec<InFlight> {
-        if !self.waiter_count.get(number.index()).is_some_and(|waiter_count| waiter_count.present) {
+        if !self.standing.get(number.index()).is_some_and(|standing| standing.present) {
             return Vec::new();
         }
         let held = self.held(number).collect();
-        self.change_standing(number, |waiter_count| waiter_count.present = false);
+        self.change_standing(number, |standing| standing.present = false);
         let worker = &mut self.all[number.index()];
         (worker.held_nanos, worker.load) = (0, 0);
         if let Holding::Several(list) = std::mem::replace(&mut worker.holding, Holding::Nothing) {
@@ -221,11 +221,11 @@ impl Workers {
     fn change_standing(&mut self, number: WorkerNumber, change: impl FnOnce(&mut Standing)) {
         let count = self.all.len().max(number.index() + 1);
         self.all.resize_with(count, Worker::default);
-        self.waiter_count.resize(count, Standing::default());
+        self.standing.resize(count, Standing::default());
         self.neighbours.resize(count, Neighbours { before: NONE, behind: NONE });
-        let waiter_count = &mut self.waiter_count[number.index()];
-        change(waiter_count);
-        let readiness = waiter_count.readiness();
+        let standing = &mut self.standing[number.index()];
+        change(standing);
+        let readiness = standing.readiness();
         self.leave_line(number);
         self.all[number.index()].readiness = readiness;
         self.line_up(number);
@@ -300,17 +300,17 @@ impl Workers {
     ///
     /// If one does not hold.
     pub(super) fn check(&self) -> bool {
-        for (number, (worker, waiter_count)) in self.all.iter().zip(&self.waiter_count).enumerate() {
+        for (number, (worker, standing)) in self.all.iter().zip(&self.standing).enumerate() {
             let held: Vec<InFlight> = self.held(WorkerNumber(number as u32)).collect();
-            assert!(waiter_count.present || held.is_empty(), "worker {number} is gone and holds nothing");
+            assert!(standing.present || held.is_empty(), "worker {number} is gone and holds nothing");
             let nanos: u32 = held.iter().map(|held| held.nanos.get()).sum();
             let counted = (usize::from(worker.load), worker.held_nanos);
             assert_eq!(counted, (held.len(), nanos), "worker {number} counts what it holds");
-            let readiness = waiter_count.readiness();
+            let readiness = standing.readiness();
             assert_eq!(worker.readiness, readiness, "worker {number} is ready if it is there and not engaged");
             assert!(!worker.in_line || self.newcomer != Some(WorkerNumber(number as u32)), "a newcomer has no place");
         }
-        let mut waiter_count = 0;
+        let mut in_lines = 0;
         for (load, line) in self.lines() {
             let mut before = NONE;
             for number in line {
@@ -321,13 +321,13 @@ impl Workers {
                     assert!(place == before && self.lowest <= load, "worker {number} has its place");
                     before = number;
                 }
-                waiter_count += 1;
+                in_lines += 1;
             }
             let last = self.lines.get(load).map_or(NONE, |line| line.last);
             assert_eq!(last, before, "the line of load {load} ends with its last worker");
         }
         let with_room = self.all.iter().filter(|worker| worker.has_room()).count();
-        assert_eq!(waiter_count, with_room, "every worker with room stands in line once");
+        assert_eq!(in_lines, with_room, "every worker with room stands in line once");
         self.blocks.check();
         self.all.iter().any(|worker| worker.has_room() && worker.load == 0)
     }
@@ -339,7 +339,7 @@ impl fmt::Debug for Workers {
         let held = (0..self.all.len() as u32).map(|number| self.held(WorkerNumber(number)).collect::<Vec<_>>());
         f.debug_struct("Workers")
             .field("held", &held.collect::<Vec<_>>())
-            .field("standing", &self.waiter_count)
+            .field("standing", &self.standing)
             .field("lines", &self.lines())
             .finish()
     }

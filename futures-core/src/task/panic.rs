@@ -33,9 +33,9 @@ struct Seen {
 }
 
 /// Panics that are held back; printed when their thread ends, or the process by `exit`.
-struct Held(Vec<Seen>);
+struct HeldPanics(Vec<Seen>);
 
-impl Drop for Held {
+impl Drop for HeldPanics {
     fn drop(&mut self) {
         self.0.iter_mut().for_each(Seen::print);
     }
@@ -48,7 +48,7 @@ thread_local! {
     static IN_HOOK: Cell<bool> = const { Cell::new(false) };
     /// How many panics are held back in this thread: cheaper to look at.
     static COUNT: Cell<usize> = const { Cell::new(0) };
-    static HELD: RefCell<Held> = const { RefCell::new(Held(Vec::new())) };
+    static HELD: RefCell<HeldPanics> = const { RefCell::new(HeldPanics(Vec::new())) };
 }
 
 /// Runs a task function; its panic becomes a failure instead of a message on standard error.
@@ -176,7 +176,7 @@ fn hold_back(info: &PanicHookInfo<'_>, printed: bool) -> bool {
             .map(|backtrace| backtrace.to_string()),
         printed,
     };
-    HELD.with_borrow_mut(|Held(held)| {
+    HELD.with_borrow_mut(|HeldPanics(held)| {
         if held.len() >= HELD_MAX {
             // It is printed by now; those before it may be of a task around this one.
             held.pop();
