@@ -80,8 +80,10 @@ pub(crate) fn wait_for(target: &dyn Awaited, deadline: Option<Instant>) -> bool 
     })
 }
 
-/// The loop of every wait: `pass_time` is called while `target` has not happened and the deadline has not passed, with
-/// the time that is left. The target calls its parker. What it returns ends the wait: whether the target has happened.
+/// The loop of every wait: passes time until `target` has happened, or until the deadline; whether it has happened.
+///
+/// `pass_time` is given the time that is left, and the parker that the target calls. What it returns ends the wait:
+/// whether the target has happened.
 pub(crate) fn wait_by(
     target: &dyn Awaited,
     deadline: Option<Instant>,

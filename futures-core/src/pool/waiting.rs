@@ -31,8 +31,8 @@ impl Pool {
         }
     }
 
-    /// Sleeps until `target` calls or it is this thread's turn to drive, and drives then if it may. What it returns ends
-    /// the wait: whether `target` has happened.
+    /// Sleeps until `target` calls or it is this thread's turn to drive, and drives then if it may. What it returns
+    /// ends the wait: whether `target` has happened.
     fn wait_for_turn(
         &self,
         target: &dyn Awaited,
