@@ -80,9 +80,9 @@ impl Liveness {
         let (over, departure) = mpsc::channel();
         let (news, senders) = (Arc::<AtomicBool>::default(), Arc::<Senders>::default());
         let sink = Reports { report, news: Arc::clone(&news), senders: Arc::clone(&senders), wake: Box::new(wake) };
-        let (pending, lines) = (Vec::new(), Vec::new());
+        let (pending, connections) = (Vec::new(), Vec::new());
         let (acceptor, timeout) = (Acceptor::new(listener), terms.timeout);
-        let mut thread = Thread { acceptor, token, timeout, woken, goodbyes, pending, lines, sink };
+        let mut thread = Thread { acceptor, token, timeout, woken, goodbyes, pending, connections, sink };
         thread::Builder::new().name("futures-mpi-liveness".to_owned()).spawn(move || {
             let _over = over;
             thread.run();
@@ -177,7 +177,7 @@ struct Thread {
     woken: UnixStream,
     goodbyes: Receiver<Parting>,
     pending: Vec<PendingConnection>,
-    lines: Vec<Line>,
+    connections: Vec<WorkerConnection>,
     sink: Reports,
 }
 
@@ -190,7 +190,7 @@ struct Reports {
 }
 
 /// The connection of a worker.
-struct Line {
+struct WorkerConnection {
     stream: Arc<TcpStream>,
     worker: WorkerNumber,
     timeout: Duration,
@@ -216,19 +216,19 @@ enum Heard {
 struct Readable {
     woken: bool,
     acceptor: bool,
-    /// The pending connections and the lines, in this order.
+    /// The pending connections and those of workers, in this order.
     others: Vec<bool>,
 }
 
 impl Thread {
     fn run(&mut self) {
         loop {
-            // Without the system's help there is nothing to watch with; workers then go on as if there were no lines.
+            // Without the system's help there is nothing to watch with; workers then go on without a connection.
             let Ok(Readable { woken, acceptor, others }) = self.wait() else {
                 return drop(self.part(&Parting::default()));
             };
-            let (pending, lines) = others.split_at(self.pending.len());
-            self.look_at_lines(lines);
+            let (pending, connections) = others.split_at(self.pending.len());
+            self.look_at_connections(connections);
             self.look_at_pending(pending);
             if woken {
                 if let Ok(parting) = self.goodbyes.try_recv() {
@@ -248,9 +248,9 @@ impl Thread {
         let pause = acceptor.is_none().then_some(acceptor::PAUSE);
         let limit = pause.or((!self.pending.is_empty()).then_some(GREETING_LIMIT));
         let pending = self.pending.iter().map(|pending| pending.stream.as_fd());
-        let lines = self.lines.iter().map(|line| line.stream.as_fd());
+        let connections = self.connections.iter().map(|connection| connection.stream.as_fd());
         let listens = usize::from(acceptor.is_some());
-        let all: Vec<_> = [self.woken.as_fd()].into_iter().chain(acceptor).chain(pending).chain(lines).collect();
+        let all: Vec<_> = [self.woken.as_fd()].into_iter().chain(acceptor).chain(pending).chain(connections).collect();
         let mut readable = sys::wait_readable(&all, limit)?;
         let others = readable.split_off(1 + listens);
         Ok(Readable { woken: readable[0], acceptor: readable.get(1) == Some(&true), others })
@@ -277,43 +277,45 @@ impl Thread {
             }
         }
         for (worker, stream) in accepted {
-            let known = self.lines.iter().any(|line| line.worker == worker);
-            let calls = self.lines.len() < CALLERS_MAX;
+            let known = self.connections.iter().any(|connection| connection.worker == worker);
+            let calls = self.connections.len() < CALLERS_MAX;
             if known {
                 continue;
             }
             sys::limit_silence(&stream, self.timeout);
             let (stream, timeout) = (Arc::new(stream), self.timeout);
-            let line = Line { stream, worker, timeout, calls, answer: None, parted: false };
-            if self.sink.accept(&line) {
-                self.lines.push(line);
+            let connection = WorkerConnection { stream, worker, timeout, calls, answer: None, parted: false };
+            if self.sink.accept(&connection) {
+                self.connections.push(connection);
             }
         }
     }
 
-    fn look_at_lines(&mut self, readable: &[bool]) {
+    fn look_at_connections(&mut self, readable: &[bool]) {
         let mut readable = readable.iter();
         let sink = &self.sink;
-        self.lines.retain_mut(|line| match if readable.next() == Some(&true) { line.look() } else { Heard::Nothing } {
-            Heard::Nothing => true,
-            Heard::Call => {
-                (sink.wake)();
-                true
-            }
-            Heard::Begun(begun, replies) => {
-                sink.pass_on(Report::Recalled(line.worker, begun, replies));
-                true
-            }
-            Heard::Goodbye => {
-                sink.strike(line, None);
-                line.parted = true;
-                true
-            }
-            Heard::End(reason) => {
-                if !line.parted {
-                    sink.strike(line, Some(reason));
+        self.connections.retain_mut(|connection| {
+            match if readable.next() == Some(&true) { connection.look() } else { Heard::Nothing } {
+                Heard::Nothing => true,
+                Heard::Call => {
+                    (sink.wake)();
+                    true
                 }
-                false
+                Heard::Begun(begun, replies) => {
+                    sink.pass_on(Report::Recalled(connection.worker, begun, replies));
+                    true
+                }
+                Heard::Goodbye => {
+                    sink.strike(connection, None);
+                    connection.parted = true;
+                    true
+                }
+                Heard::End(reason) => {
+                    if !connection.parted {
+                        sink.strike(connection, Some(reason));
+                    }
+                    false
+                }
             }
         });
     }
@@ -323,14 +325,14 @@ impl Thread {
         let mut leaving = Vec::new();
         self.sink.senders.callers.store(0, Ordering::Release);
         self.sink.senders.lock().clear();
-        for line in mem::take(&mut self.lines) {
-            if parting.silent.contains(&line.worker) {
+        for connection in mem::take(&mut self.connections) {
+            if parting.silent.contains(&connection.worker) {
                 // The system closes it when this process ends.
-                mem::forget(line.stream);
-            } else if !parting.lost.contains(&line.worker) {
-                let _ = (&*line.stream).write(&[GOODBYE]);
-                if parting.leaving.contains(&line.worker) {
-                    leaving.push(line.stream);
+                mem::forget(connection.stream);
+            } else if !parting.lost.contains(&connection.worker) {
+                let _ = (&*connection.stream).write(&[GOODBYE]);
+                if parting.leaving.contains(&connection.worker) {
+                    leaving.push(connection.stream);
                 }
             }
         }
@@ -343,23 +345,23 @@ impl Reports {
     ///
     /// Under the lock of those that send to it: the worker takes the first byte for the answer to its greeting, and may
     /// say something over MPI at once, upon which the master looks whether it is connected.
-    fn accept(&self, line: &Line) -> bool {
+    fn accept(&self, connection: &WorkerConnection) -> bool {
         let mut streams = self.senders.lock();
-        let answer = if line.calls { ACCEPTED } else { ACCEPTED_QUIET };
-        let accepted = matches!((&*line.stream).write(&[answer]), Ok(1));
+        let answer = if connection.calls { ACCEPTED } else { ACCEPTED_QUIET };
+        let accepted = matches!((&*connection.stream).write(&[answer]), Ok(1));
         if accepted {
-            streams.insert(line.worker, Arc::clone(&line.stream));
-            self.senders.callers.fetch_add(usize::from(line.calls), Ordering::AcqRel);
+            streams.insert(connection.worker, Arc::clone(&connection.stream));
+            self.senders.callers.fetch_add(usize::from(connection.calls), Ordering::AcqRel);
         }
         accepted
     }
 
     /// Takes note of the end of a connection, which may be a loss.
-    fn strike(&self, line: &Line, loss: Option<String>) {
-        self.senders.lock().remove(&line.worker);
-        self.senders.callers.fetch_sub(usize::from(line.calls), Ordering::AcqRel);
+    fn strike(&self, connection: &WorkerConnection, loss: Option<String>) {
+        self.senders.lock().remove(&connection.worker);
+        self.senders.callers.fetch_sub(usize::from(connection.calls), Ordering::AcqRel);
         if let Some(reason) = loss {
-            self.pass_on(Report::Lost(line.worker, reason));
+            self.pass_on(Report::Lost(connection.worker, reason));
         }
     }
 
@@ -375,7 +377,7 @@ fn is_silence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable)
 }
 
-impl Line {
+impl WorkerConnection {
     fn look(&mut self) -> Heard {
         let mut byte = [0];
         let room = self.answer.as_mut().map_or(&mut byte[..], Pieces::room);

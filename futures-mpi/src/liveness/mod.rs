@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!  master                                            worker
-//!  Liveness: one thread, all connections             Line: one thread, blocked in a read
+//!  Liveness: one thread, all connections             MasterConnection: one thread, blocked in a read
 //!    invitation (an MPI message): where, token  -->
 //!    <-- greeting: token, number, process           connects
 //!    answer: one byte                           -->
@@ -41,7 +41,7 @@ pub(crate) use master::{Liveness, Report};
 pub(crate) use open::watch;
 pub(crate) use setting::{Reach, Setting};
 pub(crate) use wake_up::{CALLERS_MAX, IdleThreshold};
-pub(crate) use worker::{Line, OrphanPolicy};
+pub(crate) use worker::{MasterConnection, OrphanPolicy};
 
 /// The byte by which an end says that it goes, or has let the other go, so that what follows is no loss.
 const GOODBYE: u8 = b'f';

@@ -87,7 +87,8 @@ fn a_worker_that_gives_up_waiting_for_the_answer_is_not_lost() {
         host: "elsewhere".to_owned(),
         ..invitation.clone()
     };
-    let refusal = Line::connect(&late, OrphanPolicy::Ends, Claims::default()).map(drop).expect_err("nobody answers");
+    let refusal =
+        MasterConnection::connect(&late, OrphanPolicy::Ends, Claims::default()).map(drop).expect_err("nobody answers");
     assert!(refusal.contains("cannot be reached"), "{refusal}");
     let mut sent = Vec::new();
     listener.accept().expect("it has connected").0.read_to_end(&mut sent).expect("it has closed");
@@ -177,10 +178,10 @@ fn strangers_are_not_let_in() {
 #[test]
 fn a_worker_connects_and_takes_leave() {
     let (mut watch, _woken) = watch();
-    let line = Line::connect(&watch.invitation(WorkerNumber(7)), OrphanPolicy::Ends, Claims::default())
+    let line = MasterConnection::connect(&watch.invitation(WorkerNumber(7)), OrphanPolicy::Ends, Claims::default())
         .expect("it is invited");
     drop(line);
-    let again = Line::connect(&watch.invitation(WorkerNumber(8)), OrphanPolicy::Ends, Claims::default())
+    let again = MasterConnection::connect(&watch.invitation(WorkerNumber(8)), OrphanPolicy::Ends, Claims::default())
         .expect("it is invited");
     assert_eq!(watch.report(), None, "it took leave");
     drop(watch.part(Parting::default()));
@@ -190,7 +191,7 @@ fn a_worker_connects_and_takes_leave() {
 #[test]
 fn each_end_calls_the_other() {
     let (mut watch, woken) = watch();
-    let line = Line::connect(&watch.invitation(WorkerNumber(2)), OrphanPolicy::Ends, Claims::default())
+    let line = MasterConnection::connect(&watch.invitation(WorkerNumber(2)), OrphanPolicy::Ends, Claims::default())
         .expect("it is invited");
     line.call();
     woken.recv_timeout(LONG).expect("the worker has called");
@@ -213,7 +214,8 @@ fn a_master_takes_back_what_is_not_begun() {
     assert!(claimer.begin() && claimer.begin());
     assert!(!watch.reaches(number) && !watch.recall(number, 1, 4), "it has not connected");
     assert!(!claims.held().is_reachable());
-    let line = Line::connect(&watch.invitation(number), OrphanPolicy::Ends, claims.clone()).expect("it is invited");
+    let line = MasterConnection::connect(&watch.invitation(number), OrphanPolicy::Ends, claims.clone())
+        .expect("it is invited");
     assert!(claims.held().is_reachable(), "replies may be held back");
     assert!(watch.reaches(number) && watch.recall(number, 1, 4));
     woken.recv_timeout(LONG).expect("the worker has answered");
@@ -341,7 +343,7 @@ fn run_short_of_files() {
 #[test]
 fn a_process_that_is_not_its_masters_stays() {
     let (watch, _woken) = watch();
-    let line = Line::connect(&watch.invitation(WorkerNumber(7)), OrphanPolicy::Stays, Claims::default())
+    let line = MasterConnection::connect(&watch.invitation(WorkerNumber(7)), OrphanPolicy::Stays, Claims::default())
         .expect("it is invited");
     drop(watch);
     // This process is still there: it would have ended by now or soon.
@@ -354,7 +356,7 @@ fn a_worker_that_cannot_connect_says_what_it_tried() {
     let mut invitation = watch().0.invitation(WorkerNumber(7));
     invitation.host = "elsewhere".to_owned();
     let address = invitation.addresses[0];
-    let Err(error) = Line::connect(&invitation, OrphanPolicy::Ends, Claims::default()) else {
+    let Err(error) = MasterConnection::connect(&invitation, OrphanPolicy::Ends, Claims::default()) else {
         panic!("nobody listens any more")
     };
     assert!(error.starts_with(&format!("the master on elsewhere cannot be reached ({address}: ")), "{error}");
@@ -451,7 +453,8 @@ fn a_worker_finds_its_master_behind_many_addresses_that_lead_nowhere() {
     let right = invitation.addresses[0];
     invitation.addresses = dead.iter().map(|listener| listener.local_addr().expect("it is bound")).collect();
     invitation.addresses.push(right);
-    let line = Line::connect(&invitation, OrphanPolicy::Ends, Claims::default()).expect("the last one is right");
+    let line =
+        MasterConnection::connect(&invitation, OrphanPolicy::Ends, Claims::default()).expect("the last one is right");
     assert!(watch.reaches(WorkerNumber(6)));
     line.leave();
     assert_eq!(watch.report(), None, "it has said goodbye");

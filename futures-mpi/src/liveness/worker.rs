@@ -37,7 +37,7 @@ pub(crate) enum OrphanPolicy {
     /// It ends at once: it is there for its master alone, or its program cannot go on without it.
     Ends,
     /// The first of its group sees to it that the group ends. It ends by itself if that does not happen, and at once
-    /// when the group is [maimed](Line::end_with_master), because the first may be gone.
+    /// when the group is [maimed](MasterConnection::end_with_master), because the first may be gone.
     Follows,
     /// This process does not exit by itself; something else terminates it.
     Stays,
@@ -45,17 +45,17 @@ pub(crate) enum OrphanPolicy {
 
 /// A connection to the master. While it is there, a thread ends this process when the master is gone, if that is its
 /// fate; dropped, it lets the process live, and tells the master that this is not a loss.
-pub(crate) struct Line {
+pub(crate) struct MasterConnection {
     /// A process that a task has forked may outlive this one.
     _own: sys::Own,
     stream: Arc<TcpStream>,
     /// Whether the master wants to be called.
     calls: bool,
-    watched: Arc<Observed>,
+    watched: Arc<Watched>,
 }
 
 /// The state that the watching thread shares with the connection.
-struct Observed {
+struct Watched {
     /// Whether the end of the connection is the end of this process.
     armed: AtomicBool,
     /// Whether the process then ends at once, and not after a while.
@@ -67,7 +67,7 @@ struct Observed {
     speech: Mutex<()>,
 }
 
-impl Line {
+impl MasterConnection {
     /// Connects to the master that has sent the invitation, and watches it from then on; by these claims the master
     /// takes back what is not begun. An error says what was tried.
     pub(crate) fn connect(
@@ -83,7 +83,7 @@ impl Line {
             AtomicBool::new(orphan_policy != OrphanPolicy::Stays),
             AtomicBool::new(orphan_policy == OrphanPolicy::Ends),
         );
-        let watched = Arc::new(Observed { armed, at_once, waker: Waker::default(), claims, speech: Mutex::default() });
+        let watched = Arc::new(Watched { armed, at_once, waker: Waker::default(), claims, speech: Mutex::default() });
         let (shared, number) = (Arc::clone(&watched), invitation.worker);
         let body = move || {
             let parted = shared.listen(&other);
@@ -108,7 +108,7 @@ impl Line {
             watched.claims.held().set_reachable(false);
             failed(error)
         })?;
-        Ok(Line { _own: own, stream, calls, watched })
+        Ok(MasterConnection { _own: own, stream, calls, watched })
     }
 
     /// Whether the master calls when it breaks a long silence.
@@ -154,7 +154,7 @@ impl Line {
     }
 }
 
-impl Observed {
+impl Watched {
     /// Listens until nothing more comes; whether the master has said goodbye.
     fn listen(&self, mut stream: &TcpStream) -> bool {
         let mut byte = [0];
@@ -190,7 +190,7 @@ impl Observed {
     }
 }
 
-impl Drop for Line {
+impl Drop for MasterConnection {
     fn drop(&mut self) {
         self.take_leave();
     }

@@ -3,7 +3,7 @@
 mod under_way;
 
 use crate::comm_workers;
-use crate::liveness::{IdleThreshold, Invitation, Line, OrphanPolicy};
+use crate::liveness::{IdleThreshold, Invitation, MasterConnection, OrphanPolicy};
 use crate::sys::{self, Communicator, MpiError, PersistentReceive, Sending, Source};
 use crate::transport::stream::{self, Control, Incoming, Item, Outgoing, Spare};
 use futures_mpi_core::engine::{Backoff, Claimer, Claims, Frame, Held, Link, Recycler, say};
@@ -42,7 +42,7 @@ pub(crate) struct MpiLink {
     claims: Claims,
     claimer: Claimer,
     /// The connection that ends this process when the manager's is gone.
-    liveness: Option<Line>,
+    liveness: Option<MasterConnection>,
     /// For how long nothing has been sent to the manager. Messages from the manager do not count: this process may have
     /// found them late, when the manager slept deeply again.
     silence: IdleThreshold,
@@ -130,7 +130,7 @@ impl MpiLink {
     /// the manager.
     pub(crate) fn finish_with_process(mut self, limit: Duration) -> Result<Parting, String> {
         let parted = self.part(limit);
-        let end = if parted.is_err() { Line::keep } else { Line::leave };
+        let end = if parted.is_err() { MasterConnection::keep } else { MasterConnection::leave };
         self.liveness.take().into_iter().for_each(end);
         parted
     }
@@ -209,7 +209,7 @@ impl MpiLink {
                 Some(Item::Frame(frame)) => return Ok(Some(frame)),
                 Some(Item::Control(Control::Degraded)) => {
                     comm_workers::break_up();
-                    self.liveness.iter().for_each(Line::end_with_master);
+                    self.liveness.iter().for_each(MasterConnection::end_with_master);
                 }
                 Some(Item::Control(control)) => {
                     self.end = Some(End::Told(control));
@@ -233,7 +233,9 @@ impl MpiLink {
     /// Connects to the manager as it asks; a worker that cannot continues without, and prints the reason.
     fn join_liveness(&mut self, bytes: &[u8]) {
         let invitation = Invitation::from_bytes(bytes).ok_or_else(|| "its invitation cannot be read".to_owned());
-        match invitation.and_then(|invitation| Line::connect(&invitation, self.orphan_policy, self.claims.clone())) {
+        match invitation
+            .and_then(|invitation| MasterConnection::connect(&invitation, self.orphan_policy, self.claims.clone()))
+        {
             Ok(line) => self.liveness = Some(line),
             Err(reason) => say(&format!(
                 "a worker on {} continues without a liveness connection, so its loss may go unnoticed: {reason}. Set \
