@@ -74,8 +74,8 @@ lint: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
-	@if command -v shellcheck >/dev/null 2>&1; then shellcheck scripts/*.sh .ci/run; \
-	else for script in scripts/*.sh .ci/run; do bash -n "$$script" || exit 1; done; fi
+	@if command -v shellcheck >/dev/null 2>&1; then shellcheck scripts/*.sh tests/cluster/*.sh .ci/run; \
+	else for script in scripts/*.sh tests/cluster/*.sh .ci/run; do bash -n "$$script" || exit 1; done; fi
 
 clean:
 	cargo clean

@@ -1,13 +1,15 @@
 //! The builder that describes what to start.
 
+use super::cluster::{Cluster, Placement};
 use super::folder::Folder;
 use super::guard::Guard;
 use super::mpi::{Mpi, mpi};
 use super::outcome::Outcome;
 use super::plan::Plan;
 use super::running::Running;
-use super::tree::Tree;
+use super::tree::{MARK, Tree};
 use super::turn::Turn;
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -31,6 +33,7 @@ pub struct Launch {
     input: Option<Vec<u8>>,
     limit: Duration,
     turn: Option<Rc<Turn>>,
+    placement: Option<Placement>,
 }
 
 impl Launch {
@@ -112,6 +115,13 @@ impl Launch {
         self
     }
 
+    /// Starts it on the hosts of a cluster, which have room for so many processes, as `h1:2,h2:2`: the launcher, or a
+    /// program that is started alone, on the first.
+    pub fn on(mut self, cluster: &Cluster, places: &str) -> Launch {
+        self.placement = Some(cluster.place(places));
+        self
+    }
+
     /// How long it may take (60 seconds unless said), multiplied by `FUTURES_MPI_TEST_LIMIT_FACTOR`.
     pub fn limit(mut self, limit: Duration) -> Launch {
         self.limit = limit;
@@ -158,6 +168,7 @@ impl Launch {
             input: None,
             limit: Duration::from_secs(60),
             turn: None,
+            placement: None,
         }
     }
 
@@ -189,7 +200,17 @@ impl Launch {
                 plan.set.push((name.into(), value.into()));
             }
         }
+        let placement = self.placement.as_ref();
+        plan.set.extend(placement.iter().flat_map(|placement| placement.variables()));
         plan.set.extend(self.set);
+        plan.before = placement.map_or_else(Vec::new, Placement::words_before);
+        if let (Some(mpi), Some(placement), false) = (self.mpi, placement, plan.launcher.is_empty()) {
+            // Open MPI hands on its own variables only. The mark is to be found on the other hosts, too.
+            let own = |name: &OsString| name.to_string_lossy().starts_with("FUTURES_MPI_") || name == "TMPDIR";
+            let handed_on: BTreeSet<OsString> = plan.set.iter().map(|(name, _)| name.clone()).filter(own).collect();
+            let handed_on = handed_on.into_iter().chain([MARK.into()]);
+            plan.launcher.splice(1..1, placement.launcher_arguments(mpi, handed_on));
+        }
         plan
     }
 }

@@ -25,10 +25,12 @@
 //! |---|---|
 //! | `FUTURES_MPI_TEST_MPIEXEC`, else `MPIEXEC` | the launcher; without them the `mpiexec` that belongs to `MPICC`, else the one on the PATH |
 //! | `FUTURES_MPI_TEST_REQUIRE_MPI=1` | a missing launcher fails the tests instead of skipping them |
+//! | `FUTURES_MPI_TEST_REQUIRE_HOSTS=1` | the same where no [hosts](Cluster) can be made |
 //! | `FUTURES_MPI_TEST_LIMIT_FACTOR` | multiplies every time limit (slow machines, valgrind) |
 //! | `FUTURES_MPI_TEST_DIR` | where the outputs of failed launches are kept (default: `tmp` in cargo's target folder) |
 
 mod built;
+mod cluster;
 mod folder;
 mod guard;
 mod launch;
@@ -41,6 +43,7 @@ mod tree;
 mod turn;
 
 pub use built::{example, tool};
+pub use cluster::Cluster;
 pub use launch::Launch;
 pub use mpi::{Kind, Mpi, mpi, mpiexec_or_skip, spawn_or_skip};
 pub use outcome::{End, Outcome, RankOutput};

@@ -172,7 +172,7 @@ fn skip(reason: &str) {
 }
 
 /// Writes past the capture of the test runner: a skipped test that looks like a passed one must at least be visible.
-fn say_skipped(reason: &str) {
+pub(super) fn say_skipped(reason: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {reason}");
 }
 

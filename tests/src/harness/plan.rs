@@ -11,6 +11,8 @@ use std::process::{Command, Stdio};
 /// Everything that distinguishes one launch from another.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Plan {
+    /// What stands before all else, to start it on another host.
+    pub(super) before: Vec<OsString>,
     /// The launcher and its options; empty where the program is started directly.
     pub(super) launcher: Vec<OsString>,
     /// The program and its arguments.
@@ -44,6 +46,7 @@ impl Plan {
     /// The process to start: in its own session, marked, its outputs in files of `folder`.
     pub(super) fn command(&self, folder: &Path, mark: &str) -> Command {
         let mut command = Command::new("setsid");
+        command.args(&self.before);
         if !self.launcher.is_empty() {
             let script = folder.join("rank.sh");
             let first = if self.input.is_some() { KEEP_PIPES } else { "" };
@@ -83,7 +86,7 @@ impl Plan {
             words.extend(self.variables_to_remove().iter().flat_map(|name| ["-u".to_owned(), quoted(name)]));
         }
         words.extend(self.set.iter().map(|(name, value)| assignment(name, value)));
-        words.extend(self.launcher.iter().chain(&self.program).map(|word| quoted(word)));
+        words.extend(self.before.iter().chain(&self.launcher).chain(&self.program).map(|word| quoted(word)));
         words.join(" ")
     }
 
