@@ -31,6 +31,7 @@ up() {
     local count=$1 host number
     [ "$(id -u)" = 0 ] || die "only root can make hosts"
     mkdir "$state" 2>/dev/null || die "the cluster $name is up already, or was left behind ($state): cluster.sh down"
+    echo $$ >"$state/up"
     echo "127.0.0.1 localhost" >"$state/hosts"
     : >"$state/resolv.conf"
     ip netns add "$switch"
@@ -56,6 +57,7 @@ up() {
         done
         die "h$number has not come up: $(cat "$state/h$number/log")"
     done
+    rm "$state/up"
 }
 
 # Connects a host to the bridge.
@@ -144,6 +146,11 @@ dead() {
 
 down() {
     local space
+    # One that is still making hosts would make more.
+    if [ -e "$state/up" ]; then
+        kill -s KILL "$(cat "$state/up")" 2>/dev/null || true
+        sleep 0.1
+    fi
     for space in $(ip netns list 2>/dev/null | awk '{print $1}' | grep -x "fm-$name-.*" || true); do
         # Again and again: they may start others meanwhile.
         for _ in $(seq 50); do
