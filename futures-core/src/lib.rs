@@ -66,7 +66,7 @@ pub use worker::globals::global;
 #[doc(hidden)]
 pub mod engine {
     pub use crate::base::backoff::{Backoff, Pause};
-    pub use crate::base::deep_sleep::DeepSleep;
+    pub use crate::base::deep_sleep::{DeepSleep, Silence};
     pub use crate::base::ids::{ClientNumber, FunctionNumber, TaskNumber};
     pub use crate::base::say::say;
     pub use crate::error::Kind;

@@ -5,9 +5,8 @@
 //! soon sleep as long as they may. Between two looks nobody yields: on a core where something computes, the system
 //! gives the rest of its time slice to that, some milliseconds, while it lets one who has slept run at once.
 //!
-//! Whoever is [called when something comes](Backoff::doze) need not look at all: after a long wait it sleeps deeply.
+//! Whoever is called when something comes need not look at all: see [deep sleep](crate::engine::DeepSleep).
 
-use crate::base::deep_sleep::DeepSleep;
 use std::time::Duration;
 
 /// Looks that follow one another at once.
@@ -19,9 +18,6 @@ const SPINS_CROWDED: u32 = 20;
 /// The first sleep, and by how much each further one is longer.
 const FIRST_SLEEP: Duration = Duration::from_micros(10);
 const GROWTH: u32 = 8;
-
-/// Whoever wants to look more often than this is no sooner awake by a call.
-const CALLED_WITHIN: Duration = Duration::from_micros(100);
 
 /// The pace of a thread that polls.
 #[derive(Debug, Clone)]
@@ -81,15 +77,17 @@ impl Backoff {
         Pause::Sleep(sleep)
     }
 
-    /// How long to sleep instead of `sleep` if the thread is `called` when something comes: much longer, once it has
-    /// waited for a quarter of a second.
-    pub fn deep_sleep(&self, sleep: Duration, called: impl FnOnce() -> bool) -> Duration {
-        let rule = DeepSleep::rule();
-        let dozes = self.slept >= rule.after && self.longest >= CALLED_WITHIN && called();
-        if dozes { sleep.max(rule.length) } else { sleep }
+    /// The longest sleep.
+    pub(crate) fn longest(&self) -> Duration {
+        self.longest
     }
 
-    /// The same for a thread that is not needed for a while, by what `patience` finds out: it then sleeps no shorter.
+    /// The sleeps since something was found, together.
+    pub(crate) fn slept(&self) -> Duration {
+        self.slept
+    }
+
+    /// What [`pause`](Self::pause) says, for a thread that is not needed for a while, by what `patience` finds out: it then sleeps no shorter.
     /// Where processes share cores it does not even spin first, which would take time from those that work.
     pub fn pause_patiently(&mut self, patience: impl FnOnce() -> Duration) -> Pause {
         if self.longest.is_zero() || !(self.crowded || self.looks >= self.spins) {
@@ -151,29 +149,6 @@ mod tests {
         assert_eq!(crowded.pause_patiently(|| 10 * patience), Pause::Sleep(longest));
         assert_ne!(crowded.pause_patiently(|| Duration::ZERO), Pause::Spin);
         assert_eq!(Backoff::new(Duration::ZERO, true).pause_patiently(|| patience), Pause::Spin);
-    }
-
-    #[test]
-    fn who_is_called_dozes_after_a_long_wait() {
-        let (longest, after) = (Duration::from_millis(1), DeepSleep::rule().after);
-        let mut backoff = Backoff::new(longest, true);
-        let mut waited = Duration::ZERO;
-        while waited < after {
-            if let Pause::Sleep(sleep) = backoff.pause() {
-                waited += sleep;
-                assert!(
-                    waited >= after || backoff.deep_sleep(sleep, || true) == sleep,
-                    "it sleeps deeply after {waited:?}"
-                );
-            }
-        }
-        assert_eq!(backoff.deep_sleep(longest, || true), DeepSleep::rule().length);
-        assert_eq!(backoff.deep_sleep(longest, || false), longest);
-        backoff.reset();
-        assert_eq!(backoff.deep_sleep(longest, || true), longest);
-        let mut eager = Backoff::new(CALLED_WITHIN / 2, true);
-        (0..100_000).for_each(|_| _ = eager.pause());
-        assert_eq!(eager.deep_sleep(CALLED_WITHIN / 2, || true), CALLED_WITHIN / 2);
     }
 
     #[test]

@@ -94,6 +94,7 @@
 //! says.
 
 use crate::base::backoff::{Backoff, Pause};
+use crate::base::deep_sleep::DeepSleep;
 use crate::base::parker::Parker;
 use crate::base::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::base::sync::thread::{self, ThreadId};
@@ -186,7 +187,7 @@ impl Driven {
             return pace.pause();
         }
         match pace.pause_patiently(|| self.stepper.patience()) {
-            Pause::Sleep(sleep) => Pause::Sleep(pace.deep_sleep(sleep, || self.stepper.is_called())),
+            Pause::Sleep(sleep) => Pause::Sleep(DeepSleep::instead_of(sleep, pace, || self.stepper.is_called())),
             pause => pause,
         }
     }

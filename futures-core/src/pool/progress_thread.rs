@@ -53,7 +53,7 @@ impl<'a> ProgressThread<'a> {
             let Some(mut driving) = driving else {
                 match (notified, alone) {
                     (true, _) => self.sleep_beside_others(),
-                    (false, true) => self.sleep_until_others_drive(DeepSleep::rule().length, true),
+                    (false, true) => self.sleep_until_others_drive(DeepSleep::length(), true),
                     (false, false) => self.rest(Some(self.interval())),
                 }
                 continue;

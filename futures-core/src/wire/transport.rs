@@ -36,7 +36,7 @@ pub trait Transport: Send {
     fn poll(&mut self) -> Option<Arrival>;
 
     /// Whether the manager is [notified](crate::engine::Notify) of what arrives from a worker that has sent nothing for
-    /// a [silence](crate::engine::DeepSleep), so that it need not look for it.
+    /// a [silence](crate::engine::Silence), so that it need not look for it.
     fn wakes_from_deep_sleep(&self) -> bool {
         false
     }

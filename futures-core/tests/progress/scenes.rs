@@ -1,6 +1,6 @@
 //! What happens in a pool of the model: threads that submit, wait, drive, and are called back.
 
-use crate::base::deep_sleep::DeepSleep;
+use crate::base::deep_sleep::Rule;
 use crate::base::ids::ClientNumber;
 use crate::base::latch::Latch;
 use crate::base::parker::{self, Awaited};
@@ -205,7 +205,7 @@ pub(crate) fn delayed(arrivals: Arrivals) {
 /// A reply comes after a long silence, and something else is submitted at the same time.
 pub(crate) fn interrupting(arrivals: Arrivals) {
     // About when those who look for messages fall into deep sleep.
-    faults::meet_at(DeepSleep::rule().after.mul_f64(thread_rng().gen_range(0.5..1.2)));
+    faults::meet_at(Rule::get().after.mul_f64(thread_rng().gen_range(0.5..1.2)));
     let world = World::start(arrivals);
     let first = world.submit().promise();
     while world.wire.taken() == 0 {

@@ -1,6 +1,6 @@
 //! The far end of the model's pool: workers, and the wire to them.
 
-use crate::base::deep_sleep::DeepSleep;
+use crate::base::deep_sleep::{Rule, Silence};
 use crate::base::parker;
 use crate::driver::promise::Promise;
 use crate::faults::{self, Fault};
@@ -113,7 +113,7 @@ pub(crate) fn work(pool: &Pool, wire: &Wire) {
     while let Some(promise) = wire.next_task() {
         take_time();
         if faults::is(Fault::FoundLate) {
-            silence.end();
+            silence.end(faults::now());
             take_time();
         }
         match wire.arrivals {
@@ -125,7 +125,7 @@ pub(crate) fn work(pool: &Pool, wire: &Wire) {
             // In the order of `MpiLink::send`.
             Arrivals::LookedFor => {
                 wire.reply(thread_rng().gen_range(0..=LATE_LOOKS_MAX), promise);
-                if silence.end() {
+                if silence.end(faults::now()) {
                     pool.progress().notify();
                 }
             }
@@ -144,26 +144,12 @@ pub(crate) fn work_after(before: &Promise, pool: &Pool, wire: &Wire) {
 
 /// Lets a while pass, at the most long enough for everybody else to fall into deep sleep, in which no time passes here.
 pub(crate) fn take_time() {
-    let some_time = || faults::now() + DeepSleep::rule().after.mul_f64(thread_rng().gen_range(0.0..2.0));
+    let some_time = || faults::now() + Rule::get().after.mul_f64(thread_rng().gen_range(0.0..2.0));
     let until = faults::meeting().unwrap_or_else(some_time);
     for _ in 0..YIELDS_MAX {
         if faults::now() >= until {
             return;
         }
         thread::yield_now();
-    }
-}
-
-/// For how long a worker has said nothing, as `liveness/wake_up.rs` of the MPI side counts it.
-#[derive(Default)]
-struct Silence {
-    last: Option<Duration>,
-}
-
-impl Silence {
-    /// Something is said now; whether the silence before was long.
-    fn end(&mut self) -> bool {
-        let now = faults::now();
-        self.last.replace(now).is_none_or(|last| now - last >= DeepSleep::rule().silence)
     }
 }

@@ -8,7 +8,7 @@ use super::invitation::Invitation;
 use super::pending::{GREETING_LIMIT, Look, PendingConnection};
 use super::recall::{self, Pieces, RECALL};
 use super::setting::{Ports, Reach, Terms};
-use super::wake_up::{CALL, CALLERS_MAX};
+use super::wake_up::{CALL, CALLERS_MAX, Silences};
 use super::{ACCEPTED, ACCEPTED_QUIET, GOODBYE};
 use crate::sys;
 use futures_mpi_core::engine::WorkerNumber;
@@ -37,6 +37,7 @@ pub(crate) struct Liveness {
     news: Arc<AtomicBool>,
     reports: Receiver<Report>,
     senders: Arc<Senders>,
+    silences: Silences,
     goodbye: Sender<Parting>,
     departure: Departure,
     /// Closed, it wakes the thread, which then ends.
@@ -87,7 +88,16 @@ impl Liveness {
             let _over = over;
             thread.run();
         })?;
-        Ok(Liveness { invitation, news, reports, senders, goodbye, departure: Departure(departure), _waker: waker })
+        Ok(Liveness {
+            invitation,
+            news,
+            reports,
+            senders,
+            silences: Silences::default(),
+            goodbye,
+            departure: Departure(departure),
+            _waker: waker,
+        })
     }
 
     /// The data that a worker needs to connect.
@@ -107,8 +117,15 @@ impl Liveness {
         report
     }
 
+    /// Something was sent to a worker over MPI: calls it if it may have begun to sleep deeply before.
+    pub(crate) fn spoke_to(&mut self, worker: WorkerNumber) {
+        if self.silences.end(worker) {
+            self.call(worker);
+        }
+    }
+
     /// Calls a worker, if it has connected.
-    pub(crate) fn call(&self, worker: WorkerNumber) {
+    pub(super) fn call(&self, worker: WorkerNumber) {
         if let Some(stream) = self.senders.lock().get(&worker) {
             // Without a call the worker finds the message a little later.
             let _ = (&**stream).write(&[CALL]);
@@ -130,8 +147,13 @@ impl Liveness {
             .is_some_and(|stream| (&**stream).write(&question).is_ok_and(|count| count == question.len()))
     }
 
-    /// How many workers call when they break a long silence.
-    pub(crate) fn callers(&self) -> usize {
+    /// Whether all of this many workers, of which so many are `left`, call when they end a long silence.
+    pub(crate) fn is_called_by(&self, workers: usize, left: impl FnOnce() -> usize) -> bool {
+        workers <= CALLERS_MAX && self.callers() >= left()
+    }
+
+    /// How many workers call when they end a long silence.
+    pub(super) fn callers(&self) -> usize {
         self.senders.callers.load(Ordering::Acquire)
     }
 

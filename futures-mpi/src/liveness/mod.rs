@@ -40,7 +40,6 @@ pub(crate) use invitation::Invitation;
 pub(crate) use master::{Liveness, Report};
 pub(crate) use open::watch;
 pub(crate) use setting::{Reach, Setting};
-pub(crate) use wake_up::{CALLERS_MAX, IdleThreshold};
 pub(crate) use worker::{MasterConnection, OrphanPolicy};
 
 /// The byte by which an end says that it goes, or has let the other go, so that what follows is no loss.

@@ -2,6 +2,7 @@
 
 use super::greeting::{self, Token};
 use super::setting::{Ports, Terms};
+use super::wake_up::CALLERS_MAX;
 use super::*;
 use futures_mpi_core::engine::{Claimer, Claims, WorkerNumber};
 use proptest::prelude::*;

@@ -1,13 +1,13 @@
 //! How an end that breaks a long silence over MPI wakes the other, which does not look for messages any more.
 //!
-//! An end that has waited for long [dozes](futures_mpi_core::engine::Backoff::doze), so that an idle pool costs next to
-//! nothing. Whoever sends something over MPI after a [silence](Doze), which is shorter, then also sends one byte over
-//! the liveness connection, where the other's thread sleeps in the system and is woken at once. The byte may overtake
-//! the message; whoever was called looks for it in earnest again. A call that gets lost costs the length of one sleep
-//! deeply.
+//! The core has the rule of [deep sleep](futures_mpi_core::engine::DeepSleep) and says when to call; here is over what.
+//! Whoever ends a [silence](Silence) over MPI also sends one byte over the liveness connection, where the other's
+//! thread sleeps in the system and is woken at once. The byte may overtake the message; whoever was called looks for it
+//! in earnest again. The transport says what it sends (`spoke_to`, `spoke`), asks whether all workers call
+//! (`is_called_by`), and lets a worker `rest`; all the rest is the two ends of the connection.
 
 use crate::sys;
-use futures_mpi_core::engine::DeepSleep;
+use futures_mpi_core::engine::{Silence, WorkerNumber};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,17 +18,17 @@ pub(super) const CALL: u8 = b'c';
 /// among many, and the calls of many workers would take more of it than the looks.
 pub(crate) const CALLERS_MAX: usize = 64;
 
-/// For how long one end has not spoken to the other.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct IdleThreshold {
-    last: Duration,
-}
+/// For how long a master has not spoken to each of its workers.
+#[derive(Debug, Default)]
+pub(super) struct Silences(Vec<Silence>);
 
-impl IdleThreshold {
-    /// Something is said now; whether that ends a silence in which the other may have begun to sleep deeply.
-    pub(crate) fn end(&mut self) -> bool {
-        let now = sys::coarse_time();
-        now.saturating_sub(std::mem::replace(&mut self.last, now)) >= DeepSleep::rule().silence
+impl Silences {
+    /// Something is sent to this worker now; whether it is to be called.
+    pub(super) fn end(&mut self, worker: WorkerNumber) -> bool {
+        if worker.index() >= self.0.len() {
+            self.0.resize(worker.index() + 1, Silence::default());
+        }
+        self.0[worker.index()].end(sys::coarse_time())
     }
 }
 
@@ -87,14 +87,5 @@ mod tests {
             scope.spawn(|| waker.ring());
             assert!(waker.sleep(Duration::from_secs(60)));
         });
-    }
-
-    #[test]
-    fn only_a_long_silence_is_broken() {
-        let mut silence = IdleThreshold::default();
-        assert!(silence.end(), "nothing was ever said");
-        assert!(!silence.end());
-        silence.last -= 2 * DeepSleep::rule().silence;
-        assert!(silence.end());
     }
 }

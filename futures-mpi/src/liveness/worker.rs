@@ -5,7 +5,7 @@ use super::recall::{self, RECALL};
 use super::wake_up::{CALL, Waker};
 use super::{ACCEPTED, ACCEPTED_QUIET, GOODBYE, greeting};
 use crate::sys;
-use futures_mpi_core::engine::{Claims, say};
+use futures_mpi_core::engine::{Backoff, Claims, DeepSleep, Silence, say};
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -51,6 +51,9 @@ pub(crate) struct MasterConnection {
     stream: Arc<TcpStream>,
     /// Whether the master wants to be called.
     calls: bool,
+    /// For how long nothing has been sent to the master. Messages from the master do not count: this process may have
+    /// found them late, when the master slept deeply again.
+    silence: Silence,
     watched: Arc<Watched>,
 }
 
@@ -108,21 +111,36 @@ impl MasterConnection {
             watched.claims.held().set_reachable(false);
             failed(error)
         })?;
-        Ok(MasterConnection { _own: own, stream, calls, watched })
+        Ok(MasterConnection { _own: own, stream, calls, silence: Silence::default(), watched })
     }
 
-    /// Whether the master calls when it breaks a long silence.
-    pub(crate) fn is_called(&self) -> bool {
+    /// Something was sent to the master over MPI: calls it if it may have begun to sleep deeply before.
+    pub(crate) fn spoke(&mut self) {
+        if self.silence.end(sys::coarse_time()) {
+            self.call();
+        }
+    }
+
+    /// Sleeps before the next look at this pace, after a long wait until the master calls.
+    pub(crate) fn rest(&self, pace: &mut Backoff, sleep: Duration) {
+        if self.sleep(DeepSleep::instead_of(sleep, pace, || self.is_called())) {
+            // An announced message may still be on its way.
+            pace.reset();
+        }
+    }
+
+    /// Whether the master calls when it ends a long silence.
+    pub(super) fn is_called(&self) -> bool {
         !self.watched.waker.is_broken()
     }
 
     /// Sleeps until the master calls, or has called since the last sleep, or `longest` has passed; whether it has.
-    pub(crate) fn sleep(&self, longest: Duration) -> bool {
+    pub(super) fn sleep(&self, longest: Duration) -> bool {
         self.watched.waker.sleep(longest)
     }
 
     /// Calls the master, if it wants to be called.
-    pub(crate) fn call(&self) {
+    pub(super) fn call(&self) {
         if self.calls {
             let _speech = self.watched.speech();
             // Without a call the master finds the message a little later.

@@ -25,7 +25,7 @@ impl MpiTransport {
             if !self.workers[number.index()].lost {
                 // If it cannot be told, it is lost itself, which shows soon.
                 let _ = self.outgoing(number).control(Control::Degraded);
-                self.wake_from_deep_sleep(number);
+                self.spoke_to(number);
             }
         }
     }

@@ -3,7 +3,7 @@
 mod under_way;
 
 use crate::comm_workers;
-use crate::liveness::{IdleThreshold, Invitation, MasterConnection, OrphanPolicy};
+use crate::liveness::{Invitation, MasterConnection, OrphanPolicy};
 use crate::sys::{self, Communicator, MpiError, PersistentReceive, Sending, Source};
 use crate::transport::stream::{self, Control, Incoming, Item, Outgoing, Spare};
 use futures_mpi_core::engine::{Backoff, Claimer, Claims, Frame, Held, Link, Recycler, say};
@@ -43,9 +43,6 @@ pub(crate) struct MpiLink {
     claimer: Claimer,
     /// The connection that ends this process when the manager's is gone.
     liveness: Option<MasterConnection>,
-    /// For how long nothing has been sent to the manager. Messages from the manager do not count: this process may have
-    /// found them late, when the manager slept deeply again.
-    silence: IdleThreshold,
     /// The fate of this process when the manager's is gone.
     orphan_policy: OrphanPolicy,
 }
@@ -100,7 +97,6 @@ impl MpiLink {
             claimer: Claimer::new(claims.clone()),
             claims,
             liveness: None,
-            silence: IdleThreshold::default(),
             orphan_policy: OrphanPolicy::Ends,
         }
     }
@@ -264,12 +260,9 @@ impl MpiLink {
 
     /// Waits before the next look, with a liveness connection until the manager calls at the longest.
     fn rest(&mut self) {
-        self.idle.pause().carry_out(|sleep| {
-            let Some(line) = &self.liveness else { return thread::sleep(sleep) };
-            if line.sleep(self.idle.deep_sleep(sleep, || line.is_called())) {
-                // An announced message may still be on its way.
-                self.idle.reset();
-            }
+        self.idle.pause().carry_out(|sleep| match &self.liveness {
+            Some(line) => line.rest(&mut self.idle, sleep),
+            None => thread::sleep(sleep),
         });
     }
 
@@ -300,11 +293,9 @@ impl Link for MpiLink {
             return;
         }
         let mut outcome = self.start(|outgoing| outgoing.frame(frame));
-        if let Some(line) = &self.liveness
-            && self.silence.end()
-        {
+        if let Some(line) = &mut self.liveness {
             // Before it is waited for, in which a manager that sleeps deeply would not take part.
-            line.call();
+            line.spoke();
         }
         if outcome.is_ok() && !self.under_way.is_empty() {
             self.moving.reset();

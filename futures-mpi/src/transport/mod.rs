@@ -8,7 +8,7 @@ mod reception;
 pub(crate) mod stream;
 
 use crate::ending;
-use crate::liveness::{CALLERS_MAX, IdleThreshold, Liveness, Parting, Report};
+use crate::liveness::{Liveness, Parting, Report};
 use crate::sys::{Communicator, MpiError, Sending};
 use channel::{Channel, Reception};
 use futures_mpi_core::engine::{Arrival, Backoff, Frame, Kind, Recycler, Transport, WorkerNumber};
@@ -75,8 +75,6 @@ pub(crate) struct MpiTransport {
 struct Worker {
     peer: Peer,
     incoming: Incoming,
-    /// For how long nothing has been sent to it.
-    silence: IdleThreshold,
     lost: bool,
     /// It has said goodbye.
     leaving: bool,
@@ -85,7 +83,7 @@ struct Worker {
 impl Worker {
     fn new(peer: Peer, recycler: &Arc<Recycler>) -> Self {
         let incoming = Incoming::new(peer.communicator, peer.rank, recycler);
-        Worker { peer, incoming, silence: IdleThreshold::default(), lost: false, leaving: false }
+        Worker { peer, incoming, lost: false, leaving: false }
     }
 }
 
@@ -179,12 +177,10 @@ impl MpiTransport {
         Outgoing { communicator, rank, segment: self.segment_bytes, spare: &mut self.spare, keep }
     }
 
-    /// Calls a worker to which something was sent after a long silence, in which it may have begun to sleep deeply.
-    fn wake_from_deep_sleep(&mut self, number: WorkerNumber) {
-        if let Some(watch) = &self.liveness
-            && self.workers[number.index()].silence.end()
-        {
-            watch.call(number);
+    /// Tells the liveness connection that something was sent to a worker, which may sleep deeply.
+    fn spoke_to(&mut self, number: WorkerNumber) {
+        if let Some(watch) = &mut self.liveness {
+            watch.spoke_to(number);
         }
     }
 
@@ -354,15 +350,16 @@ impl Transport for MpiTransport {
             self.attended_until = Some(begin + Duration::from_micros((length / SLOWEST) as u64));
         }
         match self.outgoing(number).frame(frame) {
-            Ok(()) => self.wake_from_deep_sleep(number),
+            Ok(()) => self.spoke_to(number),
             Err(error) => self.lose(number, format!("sending to the worker failed: {error}")),
         }
     }
 
     fn wakes_from_deep_sleep(&self) -> bool {
-        let Some(watch) = self.liveness.as_ref().filter(|_| self.workers.len() <= CALLERS_MAX) else { return false };
+        let Some(watch) = &self.liveness else { return false };
         let resting = self.sending.is_empty() && self.receiving.is_empty() && self.ready.is_empty();
-        resting && watch.callers() >= self.workers.iter().filter(|worker| !worker.lost).count()
+        let left = || self.workers.iter().filter(|worker| !worker.lost).count();
+        resting && watch.is_called_by(self.workers.len(), left)
     }
 
     fn is_moving(&self) -> bool {

@@ -80,7 +80,7 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         longest: Duration,
     ) -> LockResult<(MutexGuard<'a, T>, ())> {
-        if longest >= DeepSleep::rule().length {
+        if longest >= DeepSleep::length() {
             return Ok((self.wait(guard).unwrap_or_else(PoisonError::into_inner), ()));
         }
         let MutexGuard(guard, mutex) = guard;

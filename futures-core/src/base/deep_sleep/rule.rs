@@ -1,4 +1,4 @@
-//! When a thread that is called if something comes stops looking for it, and who has to call.
+//! The numbers of deep sleep, which both ends keep.
 
 use std::env;
 use std::sync::OnceLock;
@@ -9,28 +9,26 @@ const VARIABLE: &str = "FUTURES_MPI_TEST_DEEP_SLEEP";
 
 /// The rule that both ends keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeepSleep {
+pub(super) struct Rule {
     /// After so much sleep without anything found, a thread that is called when something comes sleeps deeply.
-    pub(crate) after: Duration,
+    pub(super) after: Duration,
     /// How long it sleeps deeply at a time: should a call get lost, it finds out then.
-    pub(crate) length: Duration,
+    pub(super) length: Duration,
     /// Whoever sends something after so long calls. Shorter than `after` by so much that two ends that measure by
     /// different means agree.
-    pub silence: Duration,
+    pub(super) silence: Duration,
 }
 
-impl DeepSleep {
+impl Rule {
     /// The rule in this process.
-    pub fn rule() -> DeepSleep {
-        static RULE: OnceLock<DeepSleep> = OnceLock::new();
+    pub(super) fn get() -> Rule {
+        static RULE: OnceLock<Rule> = OnceLock::new();
         *RULE.get_or_init(|| {
             let millis = Duration::from_millis;
             match env::var(VARIABLE).ok().and_then(|text| text.parse().ok()) {
                 // The coarse clock by which silence is measured has steps of some milliseconds.
-                Some(seconds) => {
-                    DeepSleep { after: millis(40), length: Duration::from_secs(seconds), silence: millis(16) }
-                }
-                None => DeepSleep { after: millis(250), length: millis(100), silence: millis(100) },
+                Some(seconds) => Rule { after: millis(40), length: Duration::from_secs(seconds), silence: millis(16) },
+                None => Rule { after: millis(250), length: millis(100), silence: millis(100) },
             }
         })
     }

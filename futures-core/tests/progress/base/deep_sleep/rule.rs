@@ -4,16 +4,16 @@ use std::time::Duration;
 
 /// The rule that both ends keep.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct DeepSleep {
+pub(crate) struct Rule {
     pub(crate) after: Duration,
     pub(crate) length: Duration,
     pub(crate) silence: Duration,
 }
 
-impl DeepSleep {
-    pub(crate) fn rule() -> DeepSleep {
+impl Rule {
+    pub(crate) fn get() -> Rule {
         let micros = Duration::from_micros;
         // Ten sleeps; `length` is one that ends by a wake-up only, see the condition variable of the model.
-        DeepSleep { after: micros(160), length: Duration::from_millis(100), silence: micros(20) }
+        Rule { after: micros(160), length: Duration::from_millis(100), silence: micros(20) }
     }
 }
