@@ -10,7 +10,6 @@ use shuttle::sync::{Condvar, Mutex, MutexGuard};
 use shuttle::thread;
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 /// How the pool learns that a reply has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
