@@ -1,6 +1,8 @@
 //! Runs of the simulator: many seeds, one seed, the same seed twice, and a soak by `SIM_SEEDS`.
 
-use futures_mpi_tests::simulator::{Tally, Tiny, explore, few_beside_many, limited_load, mixed_load, simulate};
+use futures_mpi_tests::simulator::{
+    Tally, Tiny, busy_share, explore, few_beside_many, limited_load, mixed_load, simulate,
+};
 use std::env;
 
 /// So many seeds are run if nobody says otherwise.
@@ -130,6 +132,18 @@ fn a_mixed_load_ends_within_a_tenth_of_the_best_schedule() {
             let ratio = taken as f64 / best as f64;
             println!("{workers} workers, long calls of their own function {own_function}: {ratio:.3} of the best");
             assert!(ratio <= 1.1, "{workers} workers take {taken} ns where {best} ns would do");
+        }
+    }
+}
+
+/// What is sent ahead follows the time that messages take: workers that are far away are about as busy as near ones.
+#[test]
+fn workers_that_are_far_away_are_busy() {
+    for (nanos, calls) in [(2_000, 80_000), (100_000, 10_000), (1_000_000, 2_000)] {
+        for round_trip in [0, 100_000, 1_000_000, 10_000_000] {
+            let share = busy_share(round_trip, nanos, calls).unwrap_or_else(|wrong| panic!("{wrong}"));
+            println!("calls of {nanos} ns, round trip {round_trip} ns: busy for {share:.3} of the time");
+            assert!(share >= 0.85, "calls of {nanos} ns with a round trip of {round_trip} ns: {share:.3}");
         }
     }
 }

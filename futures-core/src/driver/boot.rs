@@ -4,7 +4,8 @@ use crate::base::latch::Latch;
 use crate::base::parker::Awaited;
 use crate::error::Error;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// The outcome of a pool's start, or of an executor's setup, and what has become of it since.
 #[derive(Debug, Default)]
@@ -13,6 +14,8 @@ pub(crate) struct Boot {
     broken: OnceLock<Error>,
     /// How many workers are ready; only a pool's start counts them.
     ready: AtomicUsize,
+    /// How long messages to the farthest workers and back take, in nanoseconds; only a pool's start knows it.
+    round_trip_nanos: AtomicU64,
     /// How many of those are not prepared, and not waited for; only an executor's setup counts them.
     stuck: AtomicUsize,
     /// Opened when it is known whether the workers are there.
@@ -34,6 +37,17 @@ impl Boot {
     /// So many workers are ready from now on.
     pub(crate) fn set_ready(&self, workers: usize) {
         self.ready.store(workers, Ordering::Release);
+    }
+
+    /// Messages to the farthest workers and back take so long from now on.
+    pub(crate) fn set_round_trip(&self, longest: Duration) {
+        self.round_trip_nanos.store(longest.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// How long messages to the farthest workers and back take, if this is a pool's start; zero if that is short, or
+    /// unknown.
+    pub(crate) fn round_trip(&self) -> Duration {
+        Duration::from_nanos(self.round_trip_nanos.load(Ordering::Relaxed))
     }
 
     pub(crate) fn is_decided(&self) -> bool {

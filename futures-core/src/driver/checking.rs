@@ -1,7 +1,7 @@
 //! The invariants of driver and scheduler together, and what a simulation sees of both.
 
 use super::Driver;
-use super::worker::WorkerCounts;
+use super::worker::{WorkerCounts, WorkerState};
 use crate::base::ids::{ClientNumber, TaskNumber, WorkerNumber};
 use crate::scheduler::{Action, Event};
 use std::collections::BTreeSet;
@@ -26,6 +26,8 @@ impl Driver {
         assert!(timed.iter().eq(self.timers.keys()), "every timer belongs to a task that means it");
         assert!(self.unsent.is_empty() && self.workers.iter().all(|worker| worker.outgoing.is_empty()), "all is sent");
         self.recalls.check(&self.workers);
+        let ready = self.workers.iter().filter(|worker| worker.phase == WorkerState::Ready);
+        self.round_trips.check(ready.map(|worker| &worker.round_trip));
         for (number, worker) in (0..).map(WorkerNumber).zip(&self.workers) {
             let there = |task| self.scheduler.holds(number, task) || self.late.contains(&(number, task));
             assert!(worker.ahead.tasks().all(there), "worker {number} has what was sent there ahead");

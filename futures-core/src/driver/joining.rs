@@ -2,6 +2,7 @@
 
 use super::Driver;
 use super::ahead::Ahead;
+use super::round_trip::RoundTrip;
 use super::worker::{Worker, WorkerState};
 use crate::base::ids::{ClientNumber, TaskKey, WorkerNumber};
 use crate::driver::promise::Notice;
@@ -43,6 +44,7 @@ impl Driver {
             unsent: 0,
             unanswered: 0,
             ahead: Ahead::default(),
+            round_trip: RoundTrip::default(),
             pending: VecDeque::new(),
             proven,
         });
@@ -104,6 +106,11 @@ impl Driver {
         let was_awaited = worker.is_awaited();
         let before = std::mem::replace(&mut worker.phase, phase);
         self.counts.note(before, phase, was_awaited);
+        if phase == WorkerState::Ready {
+            self.round_trips.add();
+        } else if before == WorkerState::Ready && self.round_trips.remove(&mut worker.round_trip) {
+            self.publish_round_trip();
+        }
         self.boot.set_ready(self.counts.ready);
         before
     }

@@ -11,6 +11,7 @@ mod closing;
 pub(crate) mod command;
 pub(crate) mod completions;
 mod joining;
+mod measuring;
 mod observed;
 pub(crate) mod options;
 pub(crate) mod outcome;
@@ -25,6 +26,7 @@ mod replacing;
 mod reporting;
 mod retrying;
 pub(crate) mod roster;
+mod round_trip;
 mod sending;
 mod worker;
 
@@ -46,6 +48,7 @@ use observed::{Checked, Observed};
 use policy::Timer;
 use recalls::Recalls;
 use replacements::Replacements;
+use round_trip::{RoundTrips, is_small};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +56,10 @@ use worker::{Deadlines, Worker, WorkerCounts, WorkerState};
 
 /// A frame is sent when so many bytes have come together; until then more tasks may join it.
 const FRAME_BYTES: usize = 1 << 20;
+
+/// The same for plain bytes to workers that are far away: over MPI they leave as one eager message then, which need not
+/// wait for an answer.
+const FRAME_BYTES_FAR: usize = 60 << 10;
 
 /// The whole state of a pool except its thread.
 pub(crate) struct Driver {
@@ -92,6 +99,7 @@ pub(crate) struct Driver {
     late: BTreeSet<(WorkerNumber, TaskNumber)>,
     replacements: Replacements,
     recalls: Recalls,
+    round_trips: RoundTrips,
     /// Why the pool can run nothing more.
     broken: Option<Error>,
     ending: bool,
@@ -123,6 +131,7 @@ impl Driver {
             late: BTreeSet::new(),
             replacements: Replacements::default(),
             recalls: Recalls::default(),
+            round_trips: RoundTrips::default(),
             broken: None,
             ending: false,
             watched: Observed::default(),
@@ -179,10 +188,12 @@ impl Driver {
     }
 
     /// Takes in one arrival, if there is one, and returns whether there was.
-    pub(crate) fn receive(&mut self) -> bool {
-        let Some(arrival) = self.transport.as_mut().and_then(|transport| transport.poll()) else {
-            return false;
-        };
+    pub(crate) fn receive(&mut self, now: impl Fn() -> Duration) -> bool {
+        let arrival = self.transport.as_mut().and_then(|transport| transport.poll());
+        if self.round_trips.note_arrival(arrival.is_some()) {
+            self.set_time(now());
+        }
+        let Some(arrival) = arrival else { return false };
         match arrival {
             Arrival::Lost(worker, reason) => self.lose(worker, &reason),
             Arrival::Joined(brought) => self.take_replacement(brought),
@@ -316,6 +327,10 @@ impl Driver {
             &taken
         };
         let attachments = arguments.attachments().to_vec();
+        let alone = worker.unanswered + worker.unsent == 0;
+        if self.round_trips.take_turn(&worker.round_trip, alone) && is_small(arguments.bytes(), &attachments) {
+            self.round_trips.begin(&mut worker.round_trip, task_number, alone);
+        }
         let call = Call {
             task: task_number,
             client: task.client,
@@ -335,7 +350,11 @@ impl Driver {
         }
         worker.unsent += 1;
         message::push_call(&mut worker.outgoing, &call, attachments);
-        if worker.outgoing.len_bytes() >= FRAME_BYTES {
+        let is_full = worker.outgoing.len_bytes() >= FRAME_BYTES
+            || worker.outgoing.bytes.len() >= FRAME_BYTES_FAR
+                && worker.outgoing.attachments.is_empty()
+                && !self.round_trips.longest.is_zero();
+        if is_full {
             self.send(number);
         }
         if has_attempt {

@@ -50,11 +50,15 @@ impl Driver {
         reply: &Reply<'_>,
         attachments: Vec<Attachment>,
     ) -> Result<(), DecodeFailure> {
+        if self.round_trips.is_measuring() {
+            self.note_round_trip(worker, reply, &attachments);
+        }
         let Some(task) = self.tasks.get(reply.task.0).filter(|_| self.scheduler.holds(worker, reply.task)) else {
             self.take_late(worker, reply.task);
             return Ok(());
         };
         let has_attempt = task.attempt.is_some();
+        let nanos = reply.nanos.max(self.least_nanos(&task.arguments, reply, &attachments));
         let outcome = match reply.results {
             Results::All(values) => Outcome::Values(Payload::received(values, attachments)),
             Results::Mixed(items) => self.read_items(worker, task, items, attachments)?,
@@ -76,7 +80,7 @@ impl Driver {
         if let Some(outcome) = last {
             // The future first, then the next task: the waiting thread is woken before the driver goes on.
             self.resolve(number, outcome);
-            self.handle(Event::Finish(worker, number, reply.nanos));
+            self.handle(Event::Finish(worker, number, nanos));
         }
         self.begin_limit(worker);
         self.refill(worker);

@@ -19,8 +19,8 @@ use crate::wire::codec::DecodeFailure;
 use crate::wire::frame::Frame;
 use std::time::Duration;
 
-/// A worker that has answered nothing for so long gives tasks back while another one is idle. It is longer than a
-/// worker holds replies back, and than a message takes, so that the end of a quick map brings nothing back.
+/// A worker that has answered nothing for so long, and a round trip more, gives tasks back while another one is idle. It
+/// is longer than a worker holds replies back, so that the end of a quick map brings nothing back.
 const GRACE: Duration = Duration::from_millis(2);
 
 /// The same while none is idle: no task is sent ahead of another that is expected to take half as long.
@@ -79,7 +79,7 @@ impl Driver {
         if self.recalls.is_empty() || self.now < self.recalls.next_look {
             return;
         }
-        let patience = if self.scheduler.has_idle() { GRACE } else { PATIENCE };
+        let patience = self.round_trips.longest + if self.scheduler.has_idle() { GRACE } else { PATIENCE };
         let mut listed = std::mem::take(&mut self.recalls.listed);
         let mut stuck = Vec::new();
         listed.retain(|number| {

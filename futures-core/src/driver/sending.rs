@@ -24,6 +24,9 @@ impl Driver {
         let worker = &mut self.workers[number.index()];
         let frame = std::mem::take(&mut worker.outgoing);
         worker.unanswered += std::mem::take(&mut worker.unsent);
+        if self.round_trips.is_measuring() {
+            worker.round_trip.note_sent(self.now);
+        }
         if let Some(transport) = self.transport.as_mut().filter(|_| !frame.is_empty()) {
             transport.send(number, frame);
         }

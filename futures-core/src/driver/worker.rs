@@ -1,6 +1,7 @@
 //! A worker as the driver knows it: greeted, ready, gone; and how many there are of each.
 
 use super::ahead::Ahead;
+use super::round_trip::RoundTrip;
 use crate::base::ids::{ClientNumber, WorkerNumber};
 use crate::wire::frame::Frame;
 use std::collections::{BTreeSet, VecDeque};
@@ -21,6 +22,7 @@ pub(super) struct Worker {
     /// How many tasks have been sent and not answered.
     pub(super) unanswered: u32,
     pub(super) ahead: Ahead,
+    pub(super) round_trip: RoundTrip,
     /// What it is to prepare, in this order.
     pub(super) pending: VecDeque<Pending>,
     /// Whether it was there from the beginning, or has finished a task.

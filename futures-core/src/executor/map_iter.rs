@@ -24,6 +24,12 @@ use std::time::{Duration, Instant};
 /// The number of tasks that are submitted ahead of the one whose result is awaited.
 const TASKS_AHEAD: usize = 4096;
 
+/// The same while the results of that many come within a few round trips to the workers, at the most.
+const TASKS_AHEAD_FAR: usize = 65_536;
+
+/// The results of as many tasks as are submitted ahead take at least so many round trips, or more are submitted.
+const ROUND_TRIPS: u32 = 4;
+
 /// The bytes of encoded arguments that are submitted ahead, unless a few tasks are more than that.
 const BYTES_AHEAD: usize = 64 << 20;
 
@@ -72,6 +78,9 @@ pub struct MapIter<Args, T, I> {
     few_tasks: usize,
     /// Whether that is much more than the workers need.
     is_large: bool,
+    /// How many tasks have been taken out since a time, to see whether it is not.
+    taken_out: usize,
+    since: Instant,
     begin: Instant,
     deadline: Option<Instant>,
     ahead: Ahead,
@@ -123,6 +132,8 @@ where
             tasks_ahead: settings.buffersize.unwrap_or(TASKS_AHEAD),
             few_tasks: settings.buffersize.unwrap_or(FEW_TASKS),
             is_large: settings.buffersize.is_none(),
+            taken_out: 0,
+            since: begin,
             deadline: settings.timeout.and_then(|timeout| begin.checked_add(timeout)),
             begin,
             ahead: Ahead::new(settings.unordered),
@@ -181,6 +192,10 @@ where
                 Some(chunk) => {
                     self.bytes_ahead -= chunk.bytes;
                     self.taken = Some(chunk);
+                    self.taken_out += 1;
+                    if self.taken_out >= self.tasks_ahead {
+                        self.follow_round_trip();
+                    }
                 }
                 None => {
                     self.last_word = Some(self.timed_out());
@@ -207,6 +222,17 @@ where
             self.client.manager().pool().serve_inbox();
         }
         looks
+    }
+
+    /// As many results have been taken out as tasks are submitted ahead. If that was quick for workers that are far
+    /// away, what is ahead lasts only while a few messages travel, and more is submitted ahead from now on.
+    fn follow_round_trip(&mut self) {
+        let now = Instant::now();
+        let quick = now.duration_since(self.since) < ROUND_TRIPS * self.client.manager().boot().round_trip();
+        if quick && self.is_large {
+            self.tasks_ahead = (2 * self.tasks_ahead).min(TASKS_AHEAD_FAR);
+        }
+        (self.taken_out, self.since) = (0, now);
     }
 
     /// Whether more may be submitted.

@@ -66,7 +66,7 @@ impl Stepper {
         if self.driver.needs_time() {
             self.driver.set_time(now());
         }
-        while self.driver.receive() {
+        while self.driver.receive(&now) {
             moved = true;
             if enough() {
                 break;
@@ -86,7 +86,8 @@ impl Stepper {
         self.take_commands(&now);
         let mut count = 0;
         for command in commands {
-            if !matches!(&command, Command::Submit(task, _) if task.attempt.is_none()) {
+            let needs_time = !matches!(&command, Command::Submit(task, _) if task.attempt.is_none());
+            if needs_time || self.driver.times_submission() {
                 self.driver.set_time(now());
             }
             self.driver.command(command);

@@ -1,7 +1,7 @@
 //! What may be sent to a worker ahead of its turn, and for how long workers have enough to do.
 
 use super::classes::{Prefetch, TaskClass, TaskClassNumber};
-use super::window::{self, LEAST_NANOS, LONG};
+use super::window::{Bounds, LONG};
 use super::{QUEUED_FOR_EACH, Scheduler};
 use std::num::NonZeroU32;
 
@@ -29,9 +29,17 @@ impl Scheduler {
     pub(super) fn window(&self, class: TaskClassNumber, nanos: NonZeroU32) -> (u32, bool) {
         let TaskClass { function, prefetch, .. } = self.classes.get(class);
         if prefetch == Prefetch::Never || !self.estimates.is_steady(function) {
-            return (LEAST_NANOS, false);
+            return (self.workers.bounds().least_nanos(nanos), false);
         }
-        (window::window_nanos(nanos, self.queued.len(), self.workers.count()), self.is_deep())
+        let window = self.workers.bounds().window_nanos(nanos, self.queued.len(), self.workers.count());
+        (window, self.is_deep())
+    }
+
+    /// Messages to some workers and back take so long: what all of them may hold follows.
+    pub(super) fn follow_round_trip(&mut self, nanos: u32) {
+        if !self.broken {
+            self.workers.set_bounds(Bounds::new(nanos));
+        }
     }
 
     /// How long the master may leave the workers alone, as they have so much ahead; zero if there is no telling.
@@ -41,10 +49,11 @@ impl Scheduler {
         let (nanos, _) = self.expectation(class);
         match self.window(class, nanos) {
             // At least so much is at hand when a worker has just begun a task, unless it holds tasks of another
-            // function, behind which the next did not fit.
+            // function, behind which the next did not fit; but for what is on its way.
             (window_nanos, true) => {
                 let held_nanos = self.workers.first().map_or(u32::MAX, |(_, room)| room.held_nanos());
-                window_nanos.max(nanos.get()).min(held_nanos) / 4
+                let there = window_nanos.max(nanos.get()).min(held_nanos);
+                there.saturating_sub(self.workers.bounds().round_trip_nanos()) / 4
             }
             _ => 0,
         }

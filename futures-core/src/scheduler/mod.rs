@@ -73,6 +73,8 @@ pub enum Event {
     Isolate(WorkerNumber),
     /// A worker has executed a task, in this number of nanoseconds.
     Finish(WorkerNumber, TaskNumber, u64),
+    /// Messages to some of the workers and back take this number of nanoseconds; 0 if that is short for all of them.
+    RoundTrip(u32),
     /// A worker is gone.
     Lose(WorkerNumber),
     /// The pool can run nothing any more.
@@ -161,6 +163,7 @@ impl Scheduler {
             Event::Isolate(worker) => self.isolate(worker),
             Event::Join(worker) => self.join(worker),
             Event::Finish(worker, task, nanos) => self.finish(worker, task, nanos, actions),
+            Event::RoundTrip(nanos) => self.follow_round_trip(nanos),
             Event::Lose(worker) => self.lose(worker, actions),
             Event::Break => self.break_down(actions),
         }

@@ -5,7 +5,7 @@ mod tests;
 
 use super::classes::{Prefetch, TaskClassNumber};
 use super::in_flight::{Blocks, InFlight, List};
-use super::window::{AHEAD_NANOS, HELD_TASKS, LONG_NANOS, MOST_NANOS};
+use super::window::{AHEAD_NANOS, Bounds, LONG_NANOS};
 use crate::base::ids::{TaskNumber, WorkerNumber};
 use std::fmt;
 use std::num::NonZeroU32;
@@ -14,7 +14,7 @@ use std::num::NonZeroU32;
 const NONE: u32 = u32::MAX;
 
 /// All workers, and lines of those that have room by their load, the number of tasks that they hold. No operation takes
-/// longer with more workers.
+/// longer with more workers, but for a change of the bounds, which is rare.
 ///
 /// With very many workers each event meets another one, and finds nothing of it at hand. So what an event of a worker
 /// with one task needs is one small record, and as little as can be of what is beside it.
@@ -37,6 +37,7 @@ pub(super) struct Workers {
     newcomer: Option<WorkerNumber>,
     /// No line below this load has a worker.
     lowest: usize,
+    bounds: Bounds,
 }
 
 #[derive(Debug)]
@@ -212,6 +213,23 @@ impl Workers {
         self.all.len()
     }
 
+    /// The bounds of what workers may hold.
+    pub(super) fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// Changes the bounds of what workers may hold.
+    pub(super) fn set_bounds(&mut self, bounds: Bounds) {
+        let before = std::mem::replace(&mut self.bounds, bounds);
+        for number in (0..self.all.len() as u32).map(WorkerNumber) {
+            let worker = &self.all[number.index()];
+            if worker.has_room(before) != worker.has_room(bounds) {
+                self.leave_line(number);
+                self.line_up(number);
+            }
+        }
+    }
+
     /// What all workers hold.
     pub(super) fn all_held(&self) -> impl Iterator<Item = InFlight> {
         (0..self.all.len() as u32).flat_map(|number| self.held(WorkerNumber(number)))
@@ -233,7 +251,7 @@ impl Workers {
 
     /// Puts a worker that is in no line at the end of that of its load, if it has room.
     fn line_up(&mut self, number: WorkerNumber) {
-        if !self.all[number.index()].has_room() {
+        if !self.all[number.index()].has_room(self.bounds) {
             return;
         }
         let Some(WorkerNumber(before)) = self.newcomer.replace(number) else { return };
@@ -315,7 +333,10 @@ impl Workers {
             let mut before = NONE;
             for number in line {
                 let worker = &self.all[number as usize];
-                assert!(worker.has_room() && usize::from(worker.load) == load, "worker {number} is in its line");
+                assert!(
+                    worker.has_room(self.bounds) && usize::from(worker.load) == load,
+                    "worker {number} is in its line"
+                );
                 if worker.in_line {
                     let place = self.neighbours[number as usize].before;
                     assert!(place == before && self.lowest <= load, "worker {number} has its place");
@@ -326,10 +347,10 @@ impl Workers {
             let last = self.lines.get(load).map_or(NONE, |line| line.last);
             assert_eq!(last, before, "the line of load {load} ends with its last worker");
         }
-        let with_room = self.all.iter().filter(|worker| worker.has_room()).count();
+        let with_room = self.all.iter().filter(|worker| worker.has_room(self.bounds)).count();
         assert_eq!(in_lines, with_room, "every worker with room stands in line once");
         self.blocks.check();
-        self.all.iter().any(|worker| worker.has_room() && worker.load == 0)
+        self.all.iter().any(|worker| worker.has_room(self.bounds) && worker.load == 0)
     }
 }
 
@@ -341,6 +362,7 @@ impl fmt::Debug for Workers {
             .field("held", &held.collect::<Vec<_>>())
             .field("standing", &self.standing)
             .field("lines", &self.lines())
+            .field("bounds", &self.bounds)
             .finish()
     }
 }
@@ -359,8 +381,8 @@ impl Room {
         self.held_nanos
     }
 
-    /// Whether a task that is expected to take so long has room: any has, on an idle worker, and for others the
-    /// `window` decides. With it comes whether so many more are queued that one may be sent ahead of another even if
+    /// Whether a task that is expected to take so long has room: any has, on an idle worker. On others a long one has
+    /// none, and for the rest the `window` decides. With it comes whether so many more are queued that one may be sent ahead of another even if
     /// they do not fit into the window together.
     pub(super) fn admits(self, nanos: NonZeroU32, prefetch: Prefetch, window: impl FnOnce() -> (u32, bool)) -> bool {
         let may_wait = || match prefetch {
@@ -369,9 +391,11 @@ impl Room {
             Prefetch::Always => true,
         };
         let fits = || {
+            if nanos.get() > AHEAD_NANOS {
+                return false;
+            }
             let (window_nanos, ahead) = window();
-            self.held_nanos.saturating_add(nanos.get()) <= window_nanos
-                || ahead && self.load == 1 && nanos.get() <= AHEAD_NANOS
+            self.held_nanos.saturating_add(nanos.get()) <= window_nanos || ahead && self.load == 1
         };
         self.load == 0 || may_wait() && fits()
     }
@@ -395,13 +419,11 @@ impl Default for Worker {
 
 impl Worker {
     /// Whether it may be given more, if it is short enough.
-    fn has_room(&self) -> bool {
-        let most_nanos = if self.load == 1 { LONG_NANOS } else { MOST_NANOS };
+    fn has_room(&self, bounds: Bounds) -> bool {
+        let most_nanos = if self.load == 1 { LONG_NANOS } else { bounds.most_nanos };
         match self.readiness {
             Readiness::Away => false,
-            Readiness::Isolated | Readiness::Ready => {
-                self.held_nanos < most_nanos && usize::from(self.load) < HELD_TASKS
-            }
+            Readiness::Isolated | Readiness::Ready => self.held_nanos < most_nanos && self.load < bounds.held_tasks,
         }
     }
 

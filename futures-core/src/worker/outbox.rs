@@ -8,8 +8,9 @@ use crate::wire::memory::Attachment;
 use crate::wire::message::{self, Reply, Results};
 use crate::wire::transport::Link;
 
-/// Replies are sent when they have reached this many bytes.
-pub(super) const REPLY_BYTES: usize = 1 << 16;
+/// Replies are sent when they have reached this many bytes: over MPI they still leave as one eager message then, which
+/// need not wait for an answer.
+pub(super) const REPLY_BYTES: usize = 60 << 10;
 
 /// Replies that are not sent.
 pub(super) struct Outbox {

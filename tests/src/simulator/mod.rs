@@ -19,6 +19,7 @@ mod calls;
 mod clock;
 mod exhaustive;
 mod fairness;
+mod far;
 mod limits;
 mod mixed;
 mod network;
@@ -34,6 +35,7 @@ mod world;
 
 pub use exhaustive::{Explored, Tiny, explore};
 pub use fairness::few_beside_many;
+pub use far::busy_share;
 pub use limits::limited_load;
 pub use mixed::mixed_load;
 pub use oracle::Tally;

@@ -44,7 +44,9 @@ pub(super) struct Plan {
     pub(super) apart: bool,
     /// Whether nothing can be taken back from workers.
     pub(super) isolating: bool,
-    /// The longest delay of a frame.
+    /// The shortest delay of a frame.
+    pub(super) distance_nanos: u64,
+    /// By how much it may be longer at the most.
     pub(super) delay_nanos: u64,
     /// The longest time that the manager takes to look at what has come.
     pub(super) turn_nanos: u64,
@@ -157,6 +159,7 @@ impl Plan {
             replacing: None,
             apart: true,
             isolating: false,
+            distance_nanos: 0,
             delay_nanos: 1_000,
             turn_nanos: 1_000,
             steps,
@@ -181,6 +184,7 @@ impl Plan {
             replacing: replacing(&mut random),
             apart: random.percent(70),
             isolating: random.percent(5),
+            distance_nanos: 0,
             delay_nanos: random.magnitude(MILLI).max(1),
             turn_nanos: random.magnitude(MILLI / 10).max(1),
             steps: Vec::new(),
@@ -213,7 +217,7 @@ impl Plan {
         let waits = |step: &Step| matches!(step, Step::Meet { .. } | Step::Follow { .. });
         let meetings = self.steps.iter().filter(|(_, step)| waits(step)).count() as u64;
         let last = self.steps.iter().map(|(time, _)| *time).max().unwrap_or(0);
-        let pause = 2 * (self.delay_nanos + self.turn_nanos);
+        let pause = 2 * (self.distance_nanos + self.delay_nanos + self.turn_nanos);
         let replacing = self.replacing.map_or(0, |replacing| self.faults() * (SERIES_NANOS + 5 * replacing.nanos));
         let extra = LOOK_NANOS + meetings * MEETING_NANOS + replacing;
         self.boot_nanos + last + extra + work * slowest + pause * (20 + self.calls() + 2 * u64::from(self.clients))

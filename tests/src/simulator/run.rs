@@ -332,7 +332,7 @@ impl<'a> Run<'a> {
     }
 
     fn delay(&mut self) -> u64 {
-        self.random.below(self.plan.delay_nanos)
+        self.plan.distance_nanos + self.random.below(self.plan.delay_nanos)
     }
 
     fn add(&mut self, time: u64, event: Event) {

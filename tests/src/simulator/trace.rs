@@ -65,6 +65,11 @@ impl Trace {
         resolved.map(|(time, _)| *time)
     }
 
+    /// When calls were done, whichever they are, in the order of time.
+    pub(super) fn resolved(&self) -> impl Iterator<Item = u64> {
+        self.entries.iter().filter(|(_, entry)| matches!(entry, Entry::Resolved(_))).map(|(time, _)| *time)
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.entries.len()
