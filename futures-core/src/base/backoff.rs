@@ -87,8 +87,9 @@ impl Backoff {
         self.slept
     }
 
-    /// What [`pause`](Self::pause) says, for a thread that is not needed for a while, by what `patience` finds out: it then sleeps no shorter.
-    /// Where processes share cores it does not even spin first, which would take time from those that work.
+    /// What [`pause`](Self::pause) says, for a thread that is not needed for a while, by what `patience` finds out: it
+    /// then sleeps no shorter. Where processes share cores it does not even spin first, which would take time from those
+    /// that work.
     pub fn pause_patiently(&mut self, patience: impl FnOnce() -> Duration) -> Pause {
         if self.longest.is_zero() || !(self.crowded || self.looks >= self.spins) {
             return self.pause();
