@@ -382,8 +382,8 @@ impl Room {
     }
 
     /// Whether a task that is expected to take so long has room: any has, on an idle worker. On others a long one has
-    /// none, and for the rest the `window` decides. With it comes whether so many more are queued that one may be sent ahead of another even if
-    /// they do not fit into the window together.
+    /// none, and for the rest the `window` decides. With it comes whether so many more are queued that one may be sent
+    /// ahead of another even if they do not fit into the window together.
     pub(super) fn admits(self, nanos: NonZeroU32, prefetch: Prefetch, window: impl FnOnce() -> (u32, bool)) -> bool {
         let may_wait = || match prefetch {
             Prefetch::Never => false,
