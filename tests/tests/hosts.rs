@@ -34,7 +34,7 @@ fn the_suite_passes_in_command_line_mode() {
 
 #[test]
 fn the_suite_passes_on_communicators() {
-    if !is_open_mpi_or_skip("MPICH 4.0 over UCX stops in it where two ranks are on another host") {
+    if !is_open_mpi_or_skip("MPICH 4.0 over UCX hangs now and then where two ranks are on another host") {
         return;
     }
     let Some(cluster) = Cluster::up(2) else { return };
@@ -72,7 +72,7 @@ fn a_picture_is_the_same_whatever_hosts_compute_it() {
         bytes
     };
     let here = picture("here", Launch::mpiexec(2));
-    assert_eq!(picture("there", Launch::mpiexec(4).on(&cluster, "h1:2,h2:2")), here);
+    assert_eq!(picture("there", Launch::mpiexec(3).on(&cluster, "h1:2,h2:1")), here);
 }
 
 /// Starts the scene, and takes the host h2 away when it has begun.
@@ -119,11 +119,11 @@ fn a_program_that_was_started_alone_survives_the_host_of_its_workers() {
 fn a_master_is_found_behind_interfaces_that_lead_nowhere() {
     let Some(cluster) = Cluster::up(2) else { return };
     ["h1", "h2"].iter().for_each(|host| cluster.add_dead_interfaces(host, 7));
-    let launch = Launch::mpiexec(3).on(&cluster, "h1:1,h2:2").program(HOSTS).arg("where");
+    let launch = Launch::mpiexec(3).on(&cluster, "h1:2,h2:1").program(HOSTS).arg("where");
     // MPI itself is told the right one.
     let launch = launch.env("OMPI_MCA_btl_tcp_if_include", "eth0").env("OMPI_MCA_oob_tcp_if_include", "eth0");
     let outcome = launch.env("UCX_NET_DEVICES", "eth0").run();
-    outcome.expect_success().expect_said("ran on h2").expect_not_said("without a liveness connection");
+    outcome.expect_success().expect_said("ran on h1 and h2").expect_not_said("without a liveness connection");
     expect_nothing_left(&cluster, &["h1", "h2"]);
 }
 
