@@ -147,7 +147,7 @@ fn refuse_place(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// The setting for a value of the variable.
@@ -155,7 +155,8 @@ mod tests {
         Setting::of(None, None, &|name| (name == Setting::VARIABLE).then(|| value.to_owned()))
     }
 
-    fn terms(value: &str) -> Terms {
+    /// The terms for a value of the variable that is accepted.
+    pub(in crate::liveness) fn terms(value: &str) -> Terms {
         match setting(value) {
             Ok(Setting::On(terms)) => terms,
             other => panic!("{value:?} gives {other:?}"),

@@ -1,6 +1,7 @@
 //! Both ends of the liveness connection in one process. That an end takes its process with it is tested with processes.
 
 use super::greeting::{self, Token};
+use super::setting::tests::terms;
 use super::setting::{Ports, Terms};
 use super::wake_up::CALLERS_MAX;
 use super::*;
@@ -17,18 +18,6 @@ use std::time::{Duration, Instant};
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(60);
-
-/// The setting for a value of the variable.
-fn setting(value: &str) -> Result<Setting, String> {
-    Setting::of(None, None, &|name| (name == Setting::VARIABLE).then(|| value.to_owned()))
-}
-
-fn terms(value: &str) -> Terms {
-    match setting(value) {
-        Ok(Setting::On(terms)) => terms,
-        other => panic!("{value:?} gives {other:?}"),
-    }
-}
 
 fn watch() -> (Liveness, Receiver<()>) {
     let (sender, woken) = mpsc::channel();
