@@ -94,7 +94,12 @@ fn main() {
     criterion.final_summary();
 }
 
-fn value<T: Serialize + DeserializeOwned>(criterion: &mut Criterion, name: &str, id: TaskId<(T,), T>, value: T) {
+fn value<T: Serialize + DeserializeOwned + 'static>(
+    criterion: &mut Criterion,
+    name: &str,
+    id: TaskId<(T,), T>,
+    value: T,
+) {
     criterion.bench_function(name, |bencher| bencher.iter(|| __private::call(id, black_box(&value))));
 }
 

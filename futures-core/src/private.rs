@@ -32,7 +32,7 @@ pub fn arguments<Args, Output>(_id: TaskId<Args, Output>, args: impl crate::Into
 }
 
 /// Calls a registered function in this thread, over bytes, as a worker does.
-pub fn call<Args, Output: DeserializeOwned>(
+pub fn call<Args, Output: DeserializeOwned + 'static>(
     id: TaskId<Args, Output>,
     args: impl crate::IntoArgs<Args>,
 ) -> Result<Output, Error> {

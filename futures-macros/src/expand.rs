@@ -111,11 +111,11 @@ fn reply(task: &Task, value: &TokenStream) -> TokenStream {
     let span = task.output.span();
     let private = private(task, span);
     match &task.output {
-        Output::Unit | Output::Value(_) => quote_spanned!(span=> __output.result(&#value)),
+        Output::Unit | Output::Value(_) => quote_spanned!(span=> __output.result(#value)),
         Output::Result(_, arguments) => {
             let ok = arguments.first().map_or(span, place_of);
             let err = arguments.get(1).map_or(span, place_of);
-            let encode = quote_spanned!(ok=> __output.result(&__value));
+            let encode = quote_spanned!(ok=> __output.result(__value));
             let failure = quote_spanned! {err=>
                 #private::Failure::returned(&__error, __returned.causes(), __returned.typed())
             };

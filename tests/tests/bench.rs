@@ -9,6 +9,8 @@ const NAMES: [&str; 17] = [
     "throughput_map",
     "throughput_map_chunksize_100",
     "echo_1_MiB",
+    "echo_8_MiB",
+    "echo_8_MiB_vec",
     "echo_64_MiB",
     "compute_640_loop",
     "compute_640_rayon",

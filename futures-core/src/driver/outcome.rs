@@ -25,7 +25,7 @@ pub(crate) enum Outcome {
 
 impl Outcome {
     /// The value of a task of one call.
-    pub(crate) fn value<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub(crate) fn value<T: DeserializeOwned + 'static>(&self) -> Result<T, Error> {
         match self {
             Outcome::Values(payload) => decode_result(payload.bytes(), payload.incoming()),
             Outcome::Failed(error) => Err(error.clone()),
@@ -65,7 +65,7 @@ impl<'a> Results<'a> {
     /// # Panics
     ///
     /// If there are no more calls.
-    pub(crate) fn next<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
+    pub(crate) fn next<T: DeserializeOwned + 'static>(&mut self) -> Result<T, Error> {
         match self {
             Results::One(outcome) => outcome.value(),
             Results::Parts(bytes, attachments) => match parts::take(bytes, attachments) {
@@ -86,7 +86,7 @@ impl<'a> Results<'a> {
 
 /// The result that `bytes` and `attachments` hold.
 #[inline]
-fn decode_result<T: DeserializeOwned>(bytes: &[u8], attachments: Incoming) -> Result<T, Error> {
+fn decode_result<T: DeserializeOwned + 'static>(bytes: &[u8], attachments: Incoming) -> Result<T, Error> {
     codec::decode_with_attachments(bytes, attachments).map_err(|DecodeFailure(reason)| {
         let type_name = std::any::type_name::<T>();
         Error::new(Kind::Codec, format!("the result of type {type_name} cannot be decoded: {reason}"))

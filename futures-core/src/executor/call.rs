@@ -56,7 +56,7 @@ impl<Args, T> Call<Args, T> {
     pub fn submit<A>(&self, args: A) -> Future<T>
     where
         A: IntoArgs<Args>,
-        T: DeserializeOwned,
+        T: DeserializeOwned + 'static,
     {
         self.client.submit(self.function, args, self.policy.as_ref())
     }

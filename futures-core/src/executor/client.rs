@@ -122,7 +122,7 @@ impl Client {
     ) -> Future<T>
     where
         A: IntoArgs<Args>,
-        T: DeserializeOwned,
+        T: DeserializeOwned + 'static,
     {
         let pool = self.manager.pool();
         let promise = pool.new_promise(self.number);

@@ -100,7 +100,7 @@ impl<Args, T, I> Map<Args, T, I> {
 impl<Args, T, I> IntoIterator for Map<Args, T, I>
 where
     I: Iterator<Item: IntoArgs<Args>>,
-    T: DeserializeOwned,
+    T: DeserializeOwned + 'static,
 {
     type Item = Result<T>;
     type IntoIter = MapIter<Args, T, I>;

@@ -109,7 +109,7 @@ pub struct MapIter<Args, T, I> {
 impl<Args, T, I> MapIter<Args, T, I>
 where
     I: Iterator<Item: IntoArgs<Args>>,
-    T: DeserializeOwned,
+    T: DeserializeOwned + 'static,
 {
     /// Begins to submit, unless the map was refused for a reason, which is then all that is yielded.
     pub(super) fn new(
@@ -159,7 +159,7 @@ where
 impl<Args, T, I> Iterator for MapIter<Args, T, I>
 where
     I: Iterator<Item: IntoArgs<Args>>,
-    T: DeserializeOwned,
+    T: DeserializeOwned + 'static,
 {
     type Item = Result<T>;
 
@@ -210,7 +210,7 @@ where
 impl<Args, T, I> MapIter<Args, T, I>
 where
     I: Iterator<Item: IntoArgs<Args>>,
-    T: DeserializeOwned,
+    T: DeserializeOwned + 'static,
 {
     /// Drives the pool now and then while the iterator does not wait: making tasks and taking available results takes
     /// time, in which the workers would have to wait. Returns whether it did.

@@ -107,10 +107,10 @@ pub fn signature<Args, Output>() -> String {
     note = "put `#[derive(serde::Serialize, serde::Deserialize)]` on the type; one of another crate has it by a feature \
             of that crate, which is mostly called `serde`"
 )]
-pub trait Received: DeserializeOwned {}
+pub trait Received: DeserializeOwned + 'static {}
 
 #[diagnostic::do_not_recommend]
-impl<T: DeserializeOwned> Received for T {}
+impl<T: DeserializeOwned + 'static> Received for T {}
 
 /// A type whose values are sent back as results.
 #[diagnostic::on_unimplemented(
@@ -119,10 +119,10 @@ impl<T: DeserializeOwned> Received for T {}
     note = "put `#[derive(serde::Serialize, serde::Deserialize)]` on the type; one of another crate has it by a feature \
             of that crate, which is mostly called `serde`"
 )]
-pub trait Returnable: Serialize {}
+pub trait Returnable: Serialize + 'static {}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + ?Sized> Returnable for T {}
+impl<T: Serialize + 'static> Returnable for T {}
 
 /// The encoded arguments of one call.
 pub struct Input<'a>(Values<'a>);
@@ -164,8 +164,8 @@ impl<'a> Output<'a> {
     }
 
     /// Appends what the function returned; nothing is appended on failure.
-    pub fn result<T: Returnable + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        codec::encode_with_attachments(value, self.encoded, &self.limits).map_err(|failure| {
+    pub fn result<T: Returnable>(&mut self, value: T) -> Result<(), Failure> {
+        codec::encode_owned(value, self.encoded, &self.limits).map_err(|failure| {
             let type_name = std::any::type_name::<T>();
             let message = match failure {
                 EncodeFailure::Value(message) => format!("the result of type {type_name} cannot be encoded: {message}"),

@@ -193,6 +193,13 @@ pub(crate) fn without_attachments<R>(code: impl FnOnce() -> R) -> R {
     code()
 }
 
+/// Whether a buffer of so many bytes, and `least` or more, would be attached to what is being encoded in this thread.
+#[inline]
+pub(crate) fn takes(bytes: usize, least: usize) -> bool {
+    let inline_bytes = INLINE_BYTES.get();
+    bytes >= least && inline_bytes != 0 && bytes >= inline_bytes
+}
+
 /// Offers a buffer to what is being encoded in this thread; `None` if that is not done by this library's codec.
 pub(crate) fn attach(buffer: &Attachment) -> Option<Place> {
     let inline_bytes = INLINE_BYTES.get();

@@ -254,7 +254,7 @@ mod tests {
     use crate::wire::attachments::{Encoded, Incoming};
     use crate::wire::codec::{self, Limits};
 
-    fn there_and_back<T: Serialize + DeserializeOwned>(value: &T, inline_bytes: usize) -> (T, Encoded) {
+    fn there_and_back<T: Serialize + DeserializeOwned + 'static>(value: &T, inline_bytes: usize) -> (T, Encoded) {
         let mut encoded = Encoded::default();
         let limits = Limits { inline_bytes, ..Limits::default() };
         codec::encode_with_attachments(value, &mut encoded, &limits).expect("it encodes");

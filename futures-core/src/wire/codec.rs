@@ -7,11 +7,13 @@
 
 mod failure;
 mod format;
+mod numbers;
 mod read;
 mod shape;
 #[cfg(test)]
 mod tests;
 mod variant;
+mod whole;
 mod write;
 
 use crate::wire::attachments::{self, Encoded, Incoming};
@@ -85,9 +87,18 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
 }
 
 fn encode_here<T: Serialize + ?Sized>(value: &T, bytes: &mut Vec<u8>, limit_bytes: usize) -> Result<(), EncodeFailure> {
+    write_here(bytes, limit_bytes, |writer| value.serialize(writer))
+}
+
+#[inline(always)]
+fn write_here(
+    bytes: &mut Vec<u8>,
+    limit_bytes: usize,
+    write: impl FnOnce(&mut Writer) -> Result<(), Failure>,
+) -> Result<(), EncodeFailure> {
     let start = bytes.len();
     let mut writer = Writer::new(bytes, limit_bytes);
-    let written = value.serialize(&mut writer).and_then(|()| writer.end(start));
+    let written = write(&mut writer).and_then(|()| writer.end(start));
     written.map_err(|failure| {
         bytes.truncate(start);
         match failure.reason() {
@@ -103,11 +114,32 @@ pub(crate) fn encode_with_attachments<T: Serialize + ?Sized>(
     encoded: &mut Encoded,
     limits: &Limits,
 ) -> Result<(), EncodeFailure> {
+    encode_by(encoded, limits, |bytes| encode_here(value, bytes, limits.payload_bytes))
+}
+
+/// The same for a value that is not needed any more: vectors of numbers and texts are not copied.
+pub(crate) fn encode_owned<T: Serialize + 'static>(
+    value: T,
+    encoded: &mut Encoded,
+    limits: &Limits,
+) -> Result<(), EncodeFailure> {
+    match whole::block_of(value, numbers::attached_bytes_min(limits.inline_bytes)) {
+        Ok(block) => {
+            encode_by(encoded, limits, |bytes| write_here(bytes, limits.payload_bytes, |writer| writer.block(block)))
+        }
+        Err(value) => encode_with_attachments(&value, encoded, limits),
+    }
+}
+
+#[inline(always)]
+fn encode_by(
+    encoded: &mut Encoded,
+    limits: &Limits,
+    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeFailure>,
+) -> Result<(), EncodeFailure> {
     let Encoded { bytes, attachments } = encoded;
     let (start, attached) = (bytes.len(), attachments.len());
-    let mut result = attachments::while_encoding(attachments, limits.inline_bytes, || {
-        encode_here(value, bytes, limits.payload_bytes)
-    });
+    let mut result = attachments::while_encoding(attachments, limits.inline_bytes, || encode(bytes));
     if attachments.len() > attached {
         if bytes.len() + attachments::total_bytes(attachments) > limits.payload_bytes {
             result = Err(EncodeFailure::TooLarge(limits.payload_bytes));
@@ -135,9 +167,9 @@ impl<'a> Values<'a> {
 
     /// The next value; see [`decode`].
     #[inline]
-    pub(crate) fn next<T: DeserializeOwned>(&mut self) -> Result<T, DecodeFailure> {
-        attachments::while_decoding(&mut self.attachments, || T::deserialize(&mut self.reader))
-            .map_err(DecodeFailure::from)
+    pub(crate) fn next<T: DeserializeOwned + 'static>(&mut self) -> Result<T, DecodeFailure> {
+        let read = || whole::take(&mut self.reader).unwrap_or_else(|| T::deserialize(&mut self.reader));
+        attachments::while_decoding(&mut self.attachments, read).map_err(DecodeFailure::from)
     }
 
     /// Says that there are no more values, and requires that nothing is left.
@@ -153,7 +185,7 @@ impl<'a> Values<'a> {
 
 /// The only value that `bytes` and `attachments` hold; see [`decode`].
 #[inline]
-pub(crate) fn decode_with_attachments<T: DeserializeOwned>(
+pub(crate) fn decode_with_attachments<T: DeserializeOwned + 'static>(
     bytes: &[u8],
     attachments: Incoming,
 ) -> Result<T, DecodeFailure> {

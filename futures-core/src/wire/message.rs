@@ -16,7 +16,7 @@ use crate::wire::setup::Setup;
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol; processes of different versions refuse each other.
-pub(crate) const PROTOCOL: u32 = 6;
+pub(crate) const PROTOCOL: u32 = 7;
 
 const HELLO: u8 = 1;
 const TASKS: u8 = 2;

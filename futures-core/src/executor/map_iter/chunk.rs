@@ -27,7 +27,10 @@ impl Chunk {
     }
 
     /// Appends the results of all items, in their order.
-    pub(super) fn take_results<T: DeserializeOwned>(mut self, results: &mut VecDeque<Result<Result<T>, Panic>>) {
+    pub(super) fn take_results<T: DeserializeOwned + 'static>(
+        mut self,
+        results: &mut VecDeque<Result<Result<T>, Panic>>,
+    ) {
         let outcome = self.future.as_ref().map(|future| future.wait(None));
         let mut submitted = outcome.map(|outcome| Results::new(outcome, self.count - self.unencodable.len()));
         let mut places = 0..self.count;

@@ -2,18 +2,20 @@
 
 use super::failure::Failure;
 use super::format::{MAX_DEPTH, format, too_deep};
+use super::numbers::{Bytes, Length, boolean, character};
 use super::shape::{CHECK_BYTES, Difference, Fields, Kind, Shape};
 use super::variant;
 use bincode::Decode;
 use bincode::error::DecodeError;
 use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
+use std::str::Utf8Error;
 
 /// Takes values off the front of a slice.
 pub(super) struct Reader<'a> {
-    bytes: &'a [u8],
+    pub(super) bytes: &'a [u8],
     /// How many there were at the beginning.
     length: usize,
-    shape: Shape,
+    pub(super) shape: Shape,
     /// How many options, enums, sequences and maps the value at hand is in.
     depth: usize,
     /// The fields of the struct that was read last, and their sum: most often it is that of the next one.
@@ -40,32 +42,33 @@ impl<'a> Reader<'a> {
 
     /// Takes a number, or another value of a width of its own, off the front.
     #[inline(always)]
-    fn take<T: Decode<()>>(&mut self) -> Result<T> {
+    pub(super) fn take<T: Decode<()>>(&mut self) -> Result<T> {
         let (value, used) = bincode::decode_from_slice(self.bytes, format()).map_err(unreadable)?;
         self.bytes = &self.bytes[used..];
         Ok(value)
     }
 
-    /// Bytes with their length before them.
-    #[inline]
-    fn take_bytes(&mut self) -> Result<&'a [u8]> {
-        let length: u64 = self.take()?;
+    /// The next so many bytes.
+    #[inline(always)]
+    pub(super) fn split(&mut self, length: u64) -> Result<&'a [u8]> {
         let split = usize::try_from(length).ok().and_then(|length| self.bytes.split_at_checked(length));
         let (taken, rest) = split.ok_or_else(too_long)?;
         self.bytes = rest;
-        self.shape.add_bytes(taken.len());
         Ok(taken)
     }
 
-    /// The number of elements that follow.
+    /// The number of elements that follow, or where they are.
     #[inline]
-    fn take_length(&mut self) -> Result<usize> {
-        let length: u64 = self.take()?;
+    pub(super) fn take_length(&mut self) -> Result<Length> {
+        let length = Length::of(self.take()?);
         // Elements may take no bytes, but there are not any number of those.
-        if length > self.bytes.len() as u64 && length > u64::from(u32::MAX) {
+        if let Length::Here(length) = length
+            && length > self.bytes.len() as u64
+            && length > u64::from(u32::MAX)
+        {
             return Err(too_long());
         }
-        Ok(length as usize)
+        Ok(length)
     }
 
     #[inline(always)]
@@ -106,16 +109,20 @@ impl<'a> Reader<'a> {
 }
 
 #[cold]
+fn no_text(error: Utf8Error) -> Failure {
+    Failure::new(format!("a string is not valid UTF-8: {error}"))
+}
+
+#[cold]
 fn unreadable(error: DecodeError) -> Failure {
     match error {
         DecodeError::UnexpectedEnd { additional } => Failure::new(format!("{additional} bytes are missing at the end")),
-        DecodeError::InvalidBooleanValue(byte) => Failure::new(format!("the byte {byte} is not a boolean")),
         other => Failure::new(other.to_string()),
     }
 }
 
 #[cold]
-fn too_long() -> Failure {
+pub(super) fn too_long() -> Failure {
     Failure::new("a length in the data is larger than the data")
 }
 
@@ -183,22 +190,23 @@ impl<'a> Deserializer<'a> for &mut Reader<'a> {
     #[inline(always)]
     fn deserialize_bool<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value> {
         self.shape.add(Kind::Bool);
-        visitor.visit_bool(self.take()?)
+        visitor.visit_bool(boolean(self.take()?)?)
     }
 
     #[inline(always)]
     fn deserialize_char<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value> {
         self.shape.add(Kind::Char);
-        let number: u32 = self.take()?;
-        let char =
-            char::from_u32(number).ok_or_else(|| Failure::new(format!("the number {number} is not a character")))?;
-        visitor.visit_char(char)
+        visitor.visit_char(character(self.take()?)?)
     }
 
     #[inline]
     fn deserialize_str<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value> {
-        let text = std::str::from_utf8(self.take_bytes()?);
-        visitor.visit_borrowed_str(text.map_err(|error| Failure::new(format!("a string is not valid UTF-8: {error}")))?)
+        match self.take_bytes()? {
+            Bytes::Here(bytes) => visitor.visit_borrowed_str(std::str::from_utf8(bytes).map_err(no_text)?),
+            Bytes::Attached(bytes) => {
+                visitor.visit_string(String::from_utf8(bytes).map_err(|error| no_text(error.utf8_error()))?)
+            }
+        }
     }
 
     #[inline]
@@ -208,7 +216,10 @@ impl<'a> Deserializer<'a> for &mut Reader<'a> {
 
     #[inline]
     fn deserialize_bytes<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value> {
-        visitor.visit_borrowed_bytes(self.take_bytes()?)
+        match self.take_bytes()? {
+            Bytes::Here(bytes) => visitor.visit_borrowed_bytes(bytes),
+            Bytes::Attached(bytes) => visitor.visit_byte_buf(bytes),
+        }
     }
 
     #[inline]
@@ -244,8 +255,13 @@ impl<'a> Deserializer<'a> for &mut Reader<'a> {
     #[inline(always)]
     fn deserialize_seq<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value> {
         self.shape.add(Kind::Sequence);
-        let mut left = self.take_length()?;
-        self.inside(|reader| visitor.visit_seq(Elements { reader, left: &mut left, within: None }))
+        match self.take_length()? {
+            Length::Here(length) => {
+                let mut left = length as usize;
+                self.inside(|reader| visitor.visit_seq(Elements { reader, left: &mut left, within: None }))
+            }
+            Length::Attached(place) => self.block(place, visitor),
+        }
     }
 
     #[inline(always)]
@@ -267,7 +283,8 @@ impl<'a> Deserializer<'a> for &mut Reader<'a> {
     #[inline(always)]
     fn deserialize_map<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value> {
         self.shape.add(Kind::Map);
-        let mut left = self.take_length()?;
+        let Length::Here(length) = self.take_length()? else { return Err(too_long()) };
+        let mut left = length as usize;
         self.inside(|reader| visitor.visit_map(Elements { reader, left: &mut left, within: None }))
     }
 

@@ -65,11 +65,16 @@ impl Shape {
         self.kinds = self.kinds.wrapping_add(kind.weight());
     }
 
+    #[inline(always)]
+    pub(super) fn add_many(&mut self, kind: Kind, count: usize) {
+        self.kinds = self.kinds.wrapping_add((count as u32).wrapping_mul(kind.weight()));
+    }
+
     /// A text, or bytes, of this length.
     #[inline(always)]
     pub(super) fn add_bytes(&mut self, length: usize) {
         self.add(Kind::Sequence);
-        self.kinds = self.kinds.wrapping_add((length as u32).wrapping_mul(Kind::U8.weight()));
+        self.add_many(Kind::U8, length);
     }
 
     #[inline(always)]

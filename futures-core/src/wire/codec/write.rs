@@ -2,18 +2,21 @@
 
 use super::failure::{Failure, WAY_OUT};
 use super::format::{MAX_DEPTH, format, too_deep};
+use super::numbers;
 use super::shape::{Fields, Kind, Shape};
 use super::variant;
+use crate::wire::attachments;
+use crate::wire::memory::Memory;
 use bincode::Encode;
 use bincode::error::EncodeError;
 use serde::ser::{self, Serialize, Serializer};
 
 /// Appends values to a vector, up to a limit.
 pub(super) struct Writer<'a> {
-    bytes: &'a mut Vec<u8>,
+    pub(super) bytes: &'a mut Vec<u8>,
     /// The largest length of `bytes`.
     limit_bytes: usize,
-    shape: Shape,
+    pub(super) shape: Shape,
     /// How many options, enums, sequences and maps the value at hand is in.
     depth: usize,
 }
@@ -33,21 +36,25 @@ impl<'a> Writer<'a> {
 
     /// Appends a number, or another value of a width of its own.
     #[inline(always)]
-    fn put(&mut self, value: impl Encode) -> Result {
+    pub(super) fn put(&mut self, value: impl Encode) -> Result {
         bincode::encode_into_writer(value, Room(self), format()).map_err(|_| Failure::too_large())
     }
 
     #[inline(always)]
-    fn put_bytes(&mut self, more: &[u8]) -> Result {
-        if more.len() > self.limit_bytes.saturating_sub(self.bytes.len()) {
-            return Err(Failure::too_large());
-        }
+    pub(super) fn put_bytes(&mut self, more: &[u8]) -> Result {
+        self.room_for(more.len())?;
         self.bytes.extend_from_slice(more);
         Ok(())
     }
 
-    fn put_length(&mut self, length: usize) -> Result {
+    pub(super) fn put_length(&mut self, length: usize) -> Result {
         self.put(length as u64)
+    }
+
+    /// Requires that there is room for so many bytes more.
+    #[inline(always)]
+    pub(super) fn room_for(&self, more: usize) -> Result {
+        if more > self.limit_bytes.saturating_sub(self.bytes.len()) { Err(Failure::too_large()) } else { Ok(()) }
     }
 
     fn put_variant(&mut self, index: u32, name: &str) -> Result {
@@ -147,6 +154,10 @@ impl<'w, 'a> Serializer for &'w mut Writer<'a> {
     #[inline]
     fn serialize_bytes(self, value: &[u8]) -> Result {
         self.shape.add_bytes(value.len());
+        if attachments::takes(value.len(), numbers::ATTACHED_BYTES_MIN) {
+            self.room_for(value.len())?;
+            return self.attach(Memory::Align1(value.to_vec()));
+        }
         self.put_length(value.len())?;
         self.put_bytes(value)
     }
@@ -199,6 +210,26 @@ impl<'w, 'a> Serializer for &'w mut Writer<'a> {
     #[inline(always)]
     fn serialize_seq(self, length: Option<usize>) -> Result<Counted<'w, 'a>> {
         self.counted(Kind::Sequence, length)
+    }
+
+    #[inline(always)]
+    fn collect_seq<I>(self, elements: I) -> Result
+    where
+        I: IntoIterator<Item: Serialize>,
+    {
+        let elements = elements.into_iter();
+        let length = match elements.size_hint() {
+            (least, Some(most)) if least == most => Some(least),
+            _ => None,
+        };
+        if let (Some(length), Some(number)) = (length, numbers::number::<I::Item>()) {
+            return self.numbers(elements, length, number);
+        }
+        let mut sequence = self.serialize_seq(length)?;
+        for element in elements {
+            ser::SerializeSeq::serialize_element(&mut sequence, &element)?;
+        }
+        ser::SerializeSeq::end(sequence)
     }
 
     #[inline(always)]

@@ -29,6 +29,12 @@ pub(super) enum Row {
     /// A buffer of 1 MiB there and back, beside messages of that size.
     #[value(name = "echo_1_MiB")]
     Echo1MiB,
+    /// A buffer of 8 MiB there and back, beside messages of that size.
+    #[value(name = "echo_8_MiB")]
+    Echo8MiB,
+    /// A vector of 8 MiB there and back, beside messages of that size.
+    #[value(name = "echo_8_MiB_vec")]
+    Echo8MiBVec,
     /// A buffer of 64 MiB there and back, beside messages of that size.
     #[value(name = "echo_64_MiB")]
     Echo64MiB,
@@ -45,12 +51,14 @@ pub(super) enum Row {
 }
 
 /// All of them, in the order of the table.
-pub(super) const ALL: [Row; 10] = [
+pub(super) const ALL: [Row; 12] = [
     Row::Latency,
     Row::ThroughputSubmit,
     Row::ThroughputMap,
     Row::ThroughputMapChunksize100,
     Row::Echo1MiB,
+    Row::Echo8MiB,
+    Row::Echo8MiBVec,
     Row::Echo64MiB,
     Row::Compute,
     Row::Boot,
@@ -100,8 +108,10 @@ impl Row {
             Row::ThroughputMapChunksize100 => {
                 throughput(setting, 2_000_000, "items/s", |executor, count| map(executor, count, 100))?
             }
-            Row::Echo1MiB => echo(setting, MIB, 50)?,
-            Row::Echo64MiB => echo(setting, 64 * MIB, 2)?,
+            Row::Echo1MiB => echo_buffer(setting, MIB, 50)?,
+            Row::Echo8MiB => echo_buffer(setting, 8 * MIB, 10)?,
+            Row::Echo8MiBVec => echo_vector(setting, 8 * MIB, 10)?,
+            Row::Echo64MiB => echo_buffer(setting, 64 * MIB, 2)?,
             Row::Compute => return compute(setting),
             Row::Boot if setting.spawned => boot(setting)?,
             Row::Boot => return Ok(Vec::new()),
@@ -163,11 +173,24 @@ fn map(executor: &Executor, count: i64, chunksize: usize) -> Result<()> {
     Ok(())
 }
 
-/// Both ways together, in GiB/s.
-fn echo(setting: &Setting<'_>, bytes: usize, rounds: usize) -> Result<(f64, &'static str, f64)> {
+fn echo_buffer(setting: &Setting<'_>, bytes: usize, rounds: usize) -> Result<(f64, &'static str, f64)> {
     let buffer = Buffer::from(vec![1.0_f64; bytes / size_of::<f64>()]);
-    let call = || setting.executor.submit(tasks::echo::ID, &buffer).result();
-    assert_eq!(call()?.len(), buffer.len(), "everything has come back");
+    echo(setting, bytes, rounds, || Ok(setting.executor.submit(tasks::echo::ID, &buffer).result()?.len()))
+}
+
+fn echo_vector(setting: &Setting<'_>, bytes: usize, rounds: usize) -> Result<(f64, &'static str, f64)> {
+    let vector = vec![1.0_f64; bytes / size_of::<f64>()];
+    echo(setting, bytes, rounds, || Ok(setting.executor.submit(tasks::echo_vector::ID, &vector).result()?.len()))
+}
+
+/// Both ways together, in GiB/s; `call` gives how many numbers have come back.
+fn echo(
+    setting: &Setting<'_>,
+    bytes: usize,
+    rounds: usize,
+    call: impl Fn() -> Result<usize>,
+) -> Result<(f64, &'static str, f64)> {
+    assert_eq!(call()?, bytes / size_of::<f64>(), "everything has come back");
     let (own, raw) = interleaved(
         setting,
         || {

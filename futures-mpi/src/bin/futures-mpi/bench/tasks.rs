@@ -15,6 +15,11 @@ pub(super) fn echo(buffer: Buffer<f64>) -> Buffer<f64> {
     buffer
 }
 
+#[remote_task(id = "futures-mpi/bench/echo_vector")]
+pub(super) fn echo_vector(vector: Vec<f64>) -> Vec<f64> {
+    vector
+}
+
 /// The worker's part of a measurement of plain MPI.
 #[remote_task(id = "futures-mpi/bench/follow")]
 pub(super) fn follow(is_echo: bool, length: u64, count: u64) -> Result<(), String> {
