@@ -3,7 +3,7 @@
 use futures_mpi_tests::harness::{self, Launch, Outcome, tool};
 use std::time::Duration;
 
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 19] = [
     "latency",
     "throughput_submit",
     "throughput_map",

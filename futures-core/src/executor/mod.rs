@@ -75,7 +75,7 @@ impl Executor {
     /// ```
     pub fn submit<F, A>(&self, function: F, args: A) -> Future<F::Output>
     where
-        F: TaskFunction<Output: DeserializeOwned>,
+        F: TaskFunction<Output: DeserializeOwned + 'static>,
         A: IntoArgs<F::Args>,
     {
         self.client.submit(function.id(), args, None)
@@ -119,7 +119,7 @@ impl Executor {
     /// ```
     pub fn map<F, I>(&self, function: F, items: I) -> Map<F::Args, F::Output, I::IntoIter>
     where
-        F: TaskFunction<Output: DeserializeOwned>,
+        F: TaskFunction<Output: DeserializeOwned + 'static>,
         I: IntoIterator<Item: IntoArgs<F::Args>>,
     {
         Map::new(Arc::clone(&self.client), function.id(), items.into_iter())
@@ -146,7 +146,7 @@ impl Executor {
     /// ```
     pub fn starmap<F, I>(&self, function: F, items: I) -> Map<F::Args, F::Output, I::IntoIter>
     where
-        F: TaskFunction<Output: DeserializeOwned>,
+        F: TaskFunction<Output: DeserializeOwned + 'static>,
         I: IntoIterator<Item: IntoArgs<F::Args>>,
     {
         self.map(function, items)

@@ -95,13 +95,13 @@ pub trait TaskFunction: sealed::Sealed {
     /// The tuple of the function's arguments.
     type Args;
     /// The type of the value that the function's future yields.
-    type Output: 'static;
+    type Output;
 
     #[doc(hidden)]
     fn id(self) -> TaskId<Self::Args, Self::Output>;
 }
 
-impl<Args, Output: 'static> TaskFunction for TaskId<Args, Output> {
+impl<Args, Output> TaskFunction for TaskId<Args, Output> {
     type Args = Args;
     type Output = Output;
 

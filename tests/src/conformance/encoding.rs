@@ -123,7 +123,7 @@ fn outcomes<Args, T, A, const N: usize>(
 ) -> Vec<bool>
 where
     A: futures_mpi::IntoArgs<Args>,
-    T: serde::de::DeserializeOwned,
+    T: serde::de::DeserializeOwned + 'static,
 {
     let results = executor.map(function, items).chunksize(chunksize);
     let checked = |result: Result<T, Error>| result.map_err(|error| assert!(error.is_codec(), "{error}")).is_ok();

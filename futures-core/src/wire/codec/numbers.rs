@@ -11,13 +11,9 @@ mod write;
 
 use super::failure::Failure;
 use super::shape::Kind;
-use super::write::Writer;
-use crate::wire::attachments::{self, Place};
-use crate::wire::memory::{Attachment, Memory};
-pub(super) use read::Bytes;
 use std::any::type_name;
 
-type Result<T = ()> = std::result::Result<T, Failure>;
+type Result<T> = std::result::Result<T, Failure>;
 
 /// Shorter blocks than this many bytes travel among the encoded bytes, for a message of their own costs more than the
 /// copy.
@@ -47,17 +43,18 @@ pub(super) fn attached_bytes_min(inline_bytes: usize) -> usize {
     inline_bytes.max(ATTACHED_BYTES_MIN)
 }
 
-impl Writer<'_> {
-    /// Attaches memory that numbers of one width fill, and writes its place where their count would stand.
-    pub(super) fn attach(&mut self, memory: Memory) -> Result {
-        let attachment = Attachment::new(memory);
-        if let Some(Place::Attached(place)) = attachments::attach(&attachment) {
-            return self.put(ATTACHED | u64::from(place));
+/// Bytes that were read.
+pub(super) enum Bytes<'a> {
+    Here(&'a [u8]),
+    Attached(Vec<u8>),
+}
+
+impl Bytes<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Bytes::Here(bytes) => bytes.len(),
+            Bytes::Attached(bytes) => bytes.len(),
         }
-        // The thread ends.
-        let memory = attachment.memory();
-        self.put_length(memory.bytes().len() / memory.alignment())?;
-        self.put_bytes(memory.bytes())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::failure::Failure;
 use super::super::read::{Reader, too_long};
 use super::super::shape::{Kind, Shape};
-use super::{Length, boolean, character};
+use super::{Bytes, Length, boolean, character};
 use crate::wire::attachments;
 use crate::wire::memory::{Attachment, Memory};
 use bytemuck::Pod;
@@ -63,21 +63,6 @@ fn take_vec<N: Pod>(attachment: Attachment) -> Result<Vec<N>> {
     Ok(attachment
         .into_memory()
         .map_or_else(|shared| bytemuck::pod_collect_to_vec(shared.memory().bytes()), Memory::into_vec))
-}
-
-/// Bytes that were read.
-pub(in super::super) enum Bytes<'a> {
-    Here(&'a [u8]),
-    Attached(Vec<u8>),
-}
-
-impl Bytes<'_> {
-    fn len(&self) -> usize {
-        match self {
-            Bytes::Here(bytes) => bytes.len(),
-            Bytes::Attached(bytes) => bytes.len(),
-        }
-    }
 }
 
 /// The numbers of a block that are left to read, and what has been read so far.

@@ -3,9 +3,9 @@
 use super::super::failure::Failure;
 use super::super::shape::Kind;
 use super::super::write::Writer;
-use super::ATTACHED_BYTES_MIN;
-use crate::wire::attachments;
-use crate::wire::memory::Memory;
+use super::{ATTACHED, ATTACHED_BYTES_MIN};
+use crate::wire::attachments::{self, Place};
+use crate::wire::memory::{Attachment, Memory};
 use bytemuck::Pod;
 use serde::ser::{Impossible, Serialize, Serializer};
 
@@ -57,6 +57,18 @@ impl Writer<'_> {
             written += 1;
         }
         if written == length && numbers.next().is_none() { Ok(()) } else { Err(of_another_length()) }
+    }
+
+    /// Attaches memory that numbers of one width fill, and writes its place where their count would stand.
+    pub(in super::super) fn attach(&mut self, memory: Memory) -> Result {
+        let attachment = Attachment::new(memory);
+        if let Some(Place::Attached(place)) = attachments::attach(&attachment) {
+            return self.put(ATTACHED | u64::from(place));
+        }
+        // The thread ends.
+        let memory = attachment.memory();
+        self.put_length(memory.bytes().len() / memory.alignment())?;
+        self.put_bytes(memory.bytes())
     }
 }
 
