@@ -217,7 +217,7 @@ fn begin() -> Result<Process, String> {
     // The pool talks on a communicator of its own, so that it never meets the program's messages.
     let pool = world.duplicate().map_err(failed)?;
     let here = pool.size_on_this_host().map_err(failed)?;
-    let reach = if here == size { Reach::OneHost } else { Reach::Network };
+    let reach = Reach::of(here == size);
     let crowded = options::is_crowded(here);
     let is_master = world.rank().map_err(failed)? == ROOT;
     let workers = comm_workers::divide(pool, is_master).map_err(failed)?;

@@ -255,7 +255,7 @@ impl Part {
     fn play(self) -> Result<Option<MpiCommExecutor>> {
         let Part { pool, size, root, level, backoff, options, liveness } = self;
         let here = pool.size_on_this_host().map_err(failed)?;
-        let reach = if usize::try_from(size).is_ok_and(|size| here == size) { Reach::OneHost } else { Reach::Network };
+        let reach = Reach::of(i32::try_from(here) == Ok(size));
         let is_master = pool.rank().map_err(failed)? == root;
         let workers = comm_workers::divide(pool, is_master).map_err(failed)?;
         let crowded = options::is_crowded(here);

@@ -269,6 +269,7 @@ impl MpiPoolBuilder {
                         replaces: false,
                     },
                     liveness,
+                    reach: Reach::of(here),
                     replaced: options.pool.replace_lost_workers,
                 };
                 let recipe = Box::new(move |notify: &_| workers.start(runtime, notify));
@@ -318,6 +319,7 @@ struct Workers {
     info: Vec<(String, String)>,
     argument: WorkerArgument,
     liveness: Setting,
+    reach: Reach,
     replaced: bool,
 }
 
@@ -329,9 +331,7 @@ impl Workers {
         let workers = spawning::spawn_workers(&runtime.started, options);
         let workers = workers.map_err(|message| Error::new(Kind::Broken, message))?;
         runtime.set_line(workers);
-        let here = runtime.started.plan.spawns_here(&self.info);
-        let reach = if here { Reach::OneHost } else { Reach::Network };
-        let watch = liveness::watch(self.liveness, reach, notify);
+        let watch = liveness::watch(self.liveness, self.reach, notify);
         let transport = MpiTransport::spawned(workers).map(MpiTransport::that_ends_workers);
         let transport = transport.map(|transport| transport.with_liveness(watch));
         if !self.replaced {

@@ -35,6 +35,13 @@ pub(crate) enum Reach {
     Network,
 }
 
+impl Reach {
+    /// The reach of workers that are all on the master's host, or not.
+    pub(crate) fn of(one_host: bool) -> Self {
+        if one_host { Reach::OneHost } else { Reach::Network }
+    }
+}
+
 /// How long a host may give no answer before its processes are lost, if nobody says it.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
