@@ -201,7 +201,7 @@ fn begin() -> Result<Process, String> {
     // The ranks of a job cannot be replaced, which is said when an executor is made.
     options.pool.replace_lost_workers = false;
     let limit = options.pool.shutdown_limit;
-    let liveness = Setting::of_environment()?;
+    let liveness = Setting::of_environment().map_err(|error| error.to_string())?;
     let size = usize::try_from(world.size().map_err(failed)?).unwrap_or(1);
     if let Some(address) = service::address_of_this_process()? {
         sys::end_input().into_iter().for_each(input::pass_over);

@@ -209,8 +209,9 @@ impl MpiCommBuilder {
         warn_of_launcher();
         let pool = communicator.duplicate().map_err(failed)?;
         let backoff = self.common.backoff();
-        let own = backoff
-            .and_then(|backoff| Ok((backoff, self.common.decide()?, liveness(self.liveness, self.liveness_timeout)?)));
+        let own = backoff.and_then(|backoff| {
+            Ok((backoff, self.common.decide()?, Setting::decide(self.liveness, self.liveness_timeout)?))
+        });
         match agree(pool, size, root, own) {
             Ok((_, options, _)) if size == 1 => alone(pool, level, options).map(Some),
             Ok((backoff, options, liveness)) => Part { pool, size, root, level, backoff, options, liveness }.play(),
@@ -360,11 +361,6 @@ fn end_open_pools() {
             ));
         }
     }
-}
-
-/// Whether there are to be liveness connections, and where.
-fn liveness(wanted: Option<bool>, timeout: Option<Duration>) -> Result<Setting> {
-    Setting::decide(wanted, timeout).map_err(|message| Error::new(Kind::Configuration, message))
 }
 
 fn check_mpi() -> Result<()> {

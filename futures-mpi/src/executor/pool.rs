@@ -220,7 +220,6 @@ impl MpiPoolBuilder {
         limits::check_command(self.exe.as_deref(), &self.args)?;
         let replaces = options.pool.replace_lost_workers;
         let liveness = Setting::decide(self.liveness, self.liveness_timeout);
-        let liveness = liveness.map_err(|message| Error::new(Kind::Configuration, message));
         let executor = match &runtime.role {
             Role::Worker => return Err(recursive()),
             _ if self.service.is_some() => {

@@ -1,5 +1,6 @@
 //! Whether there are liveness connections, where the master listens, and how long the other end may stay silent.
 
+use futures_mpi_core::{Error, Result, options};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ impl Setting {
     /// # Errors
     ///
     /// A value that is not accepted, with where it came from.
-    pub(crate) fn decide(wanted: Option<bool>, timeout: Option<Duration>) -> Result<Self, String> {
+    pub(crate) fn decide(wanted: Option<bool>, timeout: Option<Duration>) -> Result<Self> {
         let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         Setting::of(wanted, timeout, &variable)
     }
@@ -73,15 +74,14 @@ impl Setting {
         wanted: Option<bool>,
         timeout: Option<Duration>,
         variable: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self> {
         if wanted == Some(false) {
             return Ok(Setting::Off);
         }
         let timeout = match (timeout, variable(Setting::TIMEOUT_VARIABLE)) {
             (Some(timeout), _) => accept_timeout(timeout, "liveness_timeout", &format!("{} s", timeout.as_secs_f64()))?,
             (None, Some(text)) => {
-                let seconds = text.trim().parse().ok().and_then(|number| Duration::try_from_secs_f64(number).ok());
-                accept_timeout(seconds.unwrap_or_default(), Setting::TIMEOUT_VARIABLE, &text)?
+                accept_timeout(options::seconds(&text).unwrap_or_default(), Setting::TIMEOUT_VARIABLE, &text)?
             }
             (None, None) => DEFAULT_TIMEOUT,
         };
@@ -102,7 +102,7 @@ impl Setting {
     }
 
     /// What the environment says.
-    pub(crate) fn of_environment() -> Result<Self, String> {
+    pub(crate) fn of_environment() -> Result<Self> {
         Setting::decide(None, None)
     }
 }
@@ -118,15 +118,12 @@ impl Terms {
     }
 }
 
-fn accept_timeout(timeout: Duration, origin: &str, text: &str) -> Result<Duration, String> {
+fn accept_timeout(timeout: Duration, origin: &str, text: &str) -> Result<Duration> {
     if (SHORTEST_TIMEOUT..=LONGEST_TIMEOUT).contains(&timeout) {
         return Ok(timeout);
     }
-    Err(format!(
-        "{origin} is {text:?}, which is not accepted: it must be a number of seconds from {} to {}",
-        SHORTEST_TIMEOUT.as_secs(),
-        LONGEST_TIMEOUT.as_secs()
-    ))
+    let accepted = format!("a number of seconds from {} to {}", SHORTEST_TIMEOUT.as_secs(), LONGEST_TIMEOUT.as_secs());
+    Err(options::refuse(origin, text, &accepted))
 }
 
 /// Reads `ADDRESS`, `ADDRESS:PORTS`, `[ADDRESS]:PORTS` or `:PORTS`, where PORTS is a port or a range as `4000-4100`.
@@ -144,13 +141,11 @@ fn read_place(text: &str) -> Option<(Option<IpAddr>, Ports)> {
     (0 < ports.0 && ports.0 <= ports.1).then_some((address, ports))
 }
 
-fn refuse_place(text: &str) -> String {
-    format!(
-        "{} is {text:?}, which is not accepted: it must be 0 for none, 1, the address of the network interface on which \
-         the master is reached, such as 10.0.0.1, or that with the ports at which it may listen, such as \
-         10.0.0.1:4000-4100, or :4000-4100 for the ports only",
-        Setting::VARIABLE
-    )
+fn refuse_place(text: &str) -> Error {
+    let accepted = "0 for none, 1, the address of the network interface on which the master is reached, such as \
+                    10.0.0.1, or that with the ports at which it may listen, such as 10.0.0.1:4000-4100, or \
+                    :4000-4100 for the ports only";
+    options::refuse(Setting::VARIABLE, text, accepted)
 }
 
 #[cfg(test)]
@@ -159,7 +154,19 @@ pub(super) mod tests {
 
     /// The setting for a value of the variable.
     fn setting(value: &str) -> Result<Setting, String> {
-        Setting::of(None, None, &|name| (name == Setting::VARIABLE).then(|| value.to_owned()))
+        setting_of(None, None, &|name| (name == Setting::VARIABLE).then(|| value.to_owned()))
+    }
+
+    /// The setting, or the message of the error, which is one of configuration.
+    fn setting_of(
+        wanted: Option<bool>,
+        timeout: Option<Duration>,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Setting, String> {
+        Setting::of(wanted, timeout, variable).map_err(|error| {
+            assert!(error.is_configuration(), "{error}");
+            error.to_string()
+        })
     }
 
     /// The terms for a value of the variable that is accepted.
@@ -206,14 +213,14 @@ pub(super) mod tests {
             Setting::VARIABLE => Some("10.0.0.1:4000".to_owned()),
             _ => Some("7.5".to_owned()),
         };
-        let of = |wanted, seconds: Option<u64>| Setting::of(wanted, seconds.map(Duration::from_secs), &both);
+        let of = |wanted, seconds: Option<u64>| setting_of(wanted, seconds.map(Duration::from_secs), &both);
         let terms = terms("10.0.0.1:4000");
         let after = |millis| Ok(Setting::On(Terms { timeout: Duration::from_millis(millis), ..terms }));
         assert_eq!(of(None, None), after(7500));
         assert_eq!(of(Some(true), Some(3)), after(3000), "the address is that of the environment");
         assert_eq!(of(Some(false), None), Ok(Setting::Off));
         let off = |name: &str| (name == Setting::VARIABLE).then(|| "0".to_owned());
-        assert!(matches!(Setting::of(Some(true), None, &off), Ok(Setting::On(_))));
+        assert!(matches!(setting_of(Some(true), None, &off), Ok(Setting::On(_))));
         for seconds in [0, 32_768] {
             let error = of(None, Some(seconds)).expect_err("it is not accepted");
             let said =
@@ -222,7 +229,7 @@ pub(super) mod tests {
         }
         for text in ["0", "soon", "-1", "1e9"] {
             let variable = |name: &str| (name == Setting::TIMEOUT_VARIABLE).then(|| text.to_owned());
-            let error = Setting::of(None, None, &variable).expect_err("it is not accepted");
+            let error = setting_of(None, None, &variable).expect_err("it is not accepted");
             assert!(
                 error.starts_with(&format!("FUTURES_MPI_LIVENESS_TIMEOUT is {text:?}, which is not accepted")),
                 "{error}"

@@ -11,7 +11,7 @@ pub use crate::driver::options::{DEFAULT_BOOT_LIMIT, DEFAULT_SHUTDOWN_LIMIT, Poo
 pub(crate) use read::stack_size;
 pub use read::{
     BACKOFF, BOOT_LIMIT, DEFAULT_BACKOFF, MAX_WORKERS, OUT_OF_BAND, PREFETCH, REPLACE_LOST_WORKERS, SHUTDOWN_LIMIT,
-    WATCHDOG, backoff, max_workers, refuse,
+    WATCHDOG, backoff, max_workers, refuse, seconds,
 };
 
 use crate::error::{Error, Kind, Result};

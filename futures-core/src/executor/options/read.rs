@@ -145,7 +145,8 @@ pub(super) fn watchdog(given: Option<Duration>) -> Result<Option<Duration>> {
     Ok(given.or(found).filter(|interval| !interval.is_zero()).map(|interval| interval.min(LONGEST)))
 }
 
-fn seconds(text: &str) -> Option<Duration> {
+/// Reads a number of seconds, such as `1.5`; `None` if it is negative, no number, or longer than a [`Duration`].
+pub fn seconds(text: &str) -> Option<Duration> {
     text.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }
 
