@@ -338,7 +338,7 @@ impl Workers {
         }
         let argument = WorkerArgument { replaces: true, crowded: Some(self.crowded), ..self.argument };
         let options = self.spawn_options(program, argument);
-        transport::boxed(transport.map(|transport| Replacing::new(transport, &runtime.started, options)))
+        transport::boxed(transport.map(|transport| transport.extended(Replacing::new(&runtime.started, options))))
     }
 
     fn spawn_options(&self, program: PathBuf, argument: WorkerArgument) -> SpawnOptions {

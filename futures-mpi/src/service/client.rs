@@ -6,7 +6,8 @@ use crate::liveness::{self, Reach, Setting};
 use crate::spawning;
 use crate::sys::{self, Communicator};
 use crate::transport::MpiTransport;
-use futures_mpi_core::engine::{Arrival, Frame, Kind, Notify, Transport, WorkerNumber};
+use crate::transport::extended::Extension;
+use futures_mpi_core::engine::{Arrival, Kind, Notify, Transport, WorkerNumber};
 use futures_mpi_core::{Error, Result};
 use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -72,19 +73,19 @@ pub(crate) fn transport(
         Some(Err(error)) => return Err(broken(not_connected(address, &error.to_string()))),
         None => return Err(broken(not_connected(address, &format!("the connection was not made within {limit:?}")))),
     };
-    let inner = MpiTransport::spawned(workers).map_err(|error| broken(not_connected(address, &error.to_string())))?;
+    let transport =
+        MpiTransport::spawned(workers).map_err(|error| broken(not_connected(address, &error.to_string())))?;
     let liveness = liveness::watch(liveness, Reach::Network, notify);
     let has_liveness = liveness.is_some();
-    let inner = inner.with_liveness(liveness);
+    let transport = transport.with_liveness(liveness);
     line.set_nonblocking(true).map_err(|error| broken(not_connected(address, &error.to_string())))?;
     let lost = VecDeque::new();
-    let (inner, next_look) = (Box::new(inner), Instant::now());
-    Ok(Box::new(Client { inner, line, has_liveness, gone: false, lost, next_look }))
+    let client = Client { line, has_liveness, gone: false, lost, next_look: Instant::now() };
+    Ok(Box::new(transport.extended(client)))
 }
 
-/// The transport of MPI, and beside it the socket by whose end client and group notice that the other is gone.
+/// The socket beside a transport over MPI, by whose end client and group notice that the other is gone.
 struct Client {
-    inner: Box<dyn Transport>,
     /// To the first worker of the group.
     line: TcpStream,
     /// Whether each worker has a liveness connection, by which it is noticed whether that one is gone.
@@ -99,7 +100,7 @@ struct Client {
 impl Client {
     /// Finds out now and then whether the group is gone; the first of its workers only, if there are liveness
     /// connections for the others, which may be alive.
-    fn look(&mut self) {
+    fn look(&mut self, transport: &MpiTransport) {
         let now = Instant::now();
         if self.gone || now < self.next_look {
             return;
@@ -108,59 +109,32 @@ impl Client {
         let alive = matches!(self.line.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
         if !alive {
             self.gone = true;
-            let count = if self.has_liveness { 1 } else { self.inner.workers() };
+            let count = if self.has_liveness { 1 } else { transport.workers() };
             let loss = |number| Arrival::Lost(WorkerNumber(number), "the group of workers has ended".to_owned());
             self.lost = (0..count as u32).map(loss).collect();
         }
     }
 }
 
-impl Transport for Client {
-    fn workers(&self) -> usize {
-        self.inner.workers()
-    }
-
-    fn send(&mut self, worker: WorkerNumber, frame: Frame) {
-        self.inner.send(worker, frame);
-    }
-
-    fn poll(&mut self) -> Option<Arrival> {
-        let arrival = self.inner.poll();
-        if arrival.is_some() {
-            return arrival;
-        }
-        self.look();
+impl Extension for Client {
+    fn poll(&mut self, transport: &mut MpiTransport) -> Option<Arrival> {
+        self.look(transport);
         self.lost.pop_front()
     }
 
-    fn is_moving(&self) -> bool {
-        self.inner.is_moving()
+    fn allows_deep_sleep(&self) -> bool {
+        // The end of the group wakes nobody here.
+        false
     }
 
-    fn can_recall(&self, worker: WorkerNumber) -> bool {
-        self.inner.can_recall(worker)
-    }
-
-    fn recall(&mut self, worker: WorkerNumber, from: u64, until: u64) -> bool {
-        self.inner.recall(worker, from, until)
-    }
-
-    fn memory(&mut self) -> Vec<u8> {
-        self.inner.memory()
-    }
-
-    fn reuse(&mut self, bytes: Vec<u8>) {
-        self.inner.reuse(bytes);
-    }
-
-    fn close(mut self: Box<Self>, limit: Duration) -> Result<(), String> {
+    fn close(mut self, transport: MpiTransport, limit: Duration) -> Result<(), String> {
         if self.gone && !self.has_liveness {
             // Nobody is there to say goodbye to, and MPI would wait for them.
             return Ok(());
         }
         // If it cannot be said, nobody is there to hear it.
         let _ = line::say(&mut self.line, "bye");
-        self.inner.close(limit)
+        Box::new(transport).close(limit)
     }
 }
 

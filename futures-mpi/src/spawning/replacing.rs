@@ -1,4 +1,4 @@
-//! A transport to spawned workers that spawns further ones in the place of those that are lost.
+//! The extension of a transport that spawns a new worker for each one that is lost.
 //!
 //! A spawn takes a while and may never end, so it goes on in a thread of its own; one at a time, because MPI is not at
 //! its best with several. Every worker that comes has an intercommunicator of its own, and a world in which it is
@@ -8,12 +8,12 @@ use crate::launch::start::Started;
 use crate::spawning::{self, SpawnOptions, Spawning};
 use crate::sys::Communicator;
 use crate::transport::MpiTransport;
-use futures_mpi_core::engine::{Arrival, Frame, Transport, WorkerNumber};
+use crate::transport::extended::Extension;
+use futures_mpi_core::engine::{Arrival, Transport, WorkerNumber};
 use std::time::{Duration, Instant};
 
-/// A transport that can bring more workers.
+/// Spawns more workers for a transport.
 pub(crate) struct Replacing {
-    inner: MpiTransport,
     started: &'static Started,
     /// How one worker is spawned.
     options: SpawnOptions,
@@ -23,13 +23,15 @@ pub(crate) struct Replacing {
 }
 
 impl Replacing {
-    /// The same transport, which can bring further workers: each is spawned as `options` say, alone.
-    pub(crate) fn new(inner: MpiTransport, started: &'static Started, options: SpawnOptions) -> Self {
-        Replacing { inner, started, options: SpawnOptions { count: 1, ..options }, wanted: 0, under_way: None }
+    /// Each worker is spawned as `options` say, alone.
+    pub(crate) fn new(started: &'static Started, options: SpawnOptions) -> Self {
+        Replacing { started, options: SpawnOptions { count: 1, ..options }, wanted: 0, under_way: None }
     }
+}
 
+impl Extension for Replacing {
     /// Begins the next spawn, and sees whether the one that is under way has ended.
-    fn look(&mut self) -> Option<Arrival> {
+    fn poll(&mut self, transport: &mut MpiTransport) -> Option<Arrival> {
         if self.under_way.is_none() && self.wanted > 0 {
             self.wanted -= 1;
             match Spawning::begin(self.started, self.options.clone()) {
@@ -39,65 +41,31 @@ impl Replacing {
         }
         let outcome = self.under_way.as_mut()?.look()?;
         self.under_way = None;
-        Some(Arrival::Joined(outcome.and_then(|workers| self.add(workers))))
+        Some(Arrival::Joined(outcome.and_then(|workers| add(transport, workers))))
     }
 
-    fn add(&mut self, workers: Communicator) -> Result<WorkerNumber, String> {
-        self.inner.add(workers).map_err(|error| format!("the new worker cannot be reached: {error}"))
-    }
-}
-
-impl Transport for Replacing {
-    fn workers(&self) -> usize {
-        self.inner.workers()
+    fn allows_deep_sleep(&self) -> bool {
+        // A new worker does not wake the manager when its spawn has ended.
+        self.under_way.is_none() && self.wanted == 0
     }
 
-    fn send(&mut self, worker: WorkerNumber, frame: Frame) {
-        self.inner.send(worker, frame);
-    }
-
-    fn poll(&mut self) -> Option<Arrival> {
-        self.inner.poll().or_else(|| self.look())
-    }
-
-    fn wakes_from_deep_sleep(&self) -> bool {
-        // Nobody calls when a new worker is there.
-        self.under_way.is_none() && self.wanted == 0 && self.inner.wakes_from_deep_sleep()
-    }
-
-    fn is_moving(&self) -> bool {
-        self.inner.is_moving()
-    }
-
-    fn replace(&mut self, limit: Duration) -> Result<(), String> {
+    fn replace(&mut self, _: &mut MpiTransport, limit: Duration) -> Result<(), String> {
         self.options.limit = limit;
         self.wanted += 1;
         Ok(())
     }
 
-    fn can_recall(&self, worker: WorkerNumber) -> bool {
-        self.inner.can_recall(worker)
-    }
-
-    fn recall(&mut self, worker: WorkerNumber, from: u64, until: u64) -> bool {
-        self.inner.recall(worker, from, until)
-    }
-
-    fn memory(&mut self) -> Vec<u8> {
-        self.inner.memory()
-    }
-
-    fn reuse(&mut self, bytes: Vec<u8>) {
-        self.inner.reuse(bytes);
-    }
-
-    fn close(mut self: Box<Self>, limit: Duration) -> Result<(), String> {
+    fn close(self, transport: MpiTransport, limit: Duration) -> Result<(), String> {
         let deadline = Instant::now() + limit;
         // A worker that comes too late is sent home; MPI could not be finalised while it is still coming.
-        let settled = self.under_way.take().map_or(Ok(()), |spawning| spawning.settle(limit));
-        let closed = Box::new(self.inner).close(deadline.saturating_duration_since(Instant::now()));
+        let settled = self.under_way.map_or(Ok(()), |spawning| spawning.settle(limit));
+        let closed = Box::new(transport).close(deadline.saturating_duration_since(Instant::now()));
         closed.and(settled)
     }
+}
+
+fn add(transport: &mut MpiTransport, workers: Communicator) -> Result<WorkerNumber, String> {
+    transport.add(workers).map_err(|error| format!("the new worker cannot be reached: {error}"))
 }
 
 /// Whether lost workers can be replaced here; if not, why, and what to do.

@@ -2,6 +2,7 @@
 
 mod change;
 mod channel;
+pub(crate) mod extended;
 pub(crate) mod link;
 pub(crate) mod parent;
 mod reception;
