@@ -1,20 +1,23 @@
-//! The first bytes of a worker on its liveness connection: a token that only invited processes know, and who it is.
+//! The first bytes of the process that connects: a token that only invited processes know, and a number.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::str::FromStr;
 
-/// How long a greeting is.
-pub(super) const GREETING_BYTES: usize = 20;
+/// How each greeting begins: the protocol and its version.
+const PROTOCOL: [u8; 4] = *b"fmp2";
 
-/// Random bytes that a master makes for each pool.
-#[derive(Clone, Copy)]
+/// How long a greeting is.
+pub(super) const GREETING_BYTES: usize = 24;
+
+/// Random bytes that the process makes to which others connect.
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Token([u8; 16]);
 
 impl Token {
     /// A new token, from the system's source of random bytes.
-    pub(super) fn random() -> io::Result<Self> {
+    pub(crate) fn random() -> io::Result<Self> {
         let mut bytes = [0; 16];
         File::open("/dev/urandom")?.read_exact(&mut bytes)?;
         Ok(Token(bytes))
@@ -50,16 +53,27 @@ impl FromStr for Token {
     }
 }
 
-/// The greeting of a worker.
-pub(super) fn write(token: Token, worker: u32) -> [u8; GREETING_BYTES] {
-    let mut bytes = [0; GREETING_BYTES];
-    bytes[..16].copy_from_slice(&token.0);
-    bytes[16..].copy_from_slice(&worker.to_le_bytes());
-    bytes
+/// The greeting of a process that connects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Greeting {
+    /// The token of the process to which it connects.
+    pub(crate) token: Token,
+    /// The number of a worker that connects to its master, or of the wish of a client that connects to a service.
+    pub(crate) number: u32,
 }
 
-/// The number of the worker that greets, if it knows the token.
-pub(super) fn read(bytes: &[u8; GREETING_BYTES], token: Token) -> Option<u32> {
-    let (theirs, number) = bytes.split_first_chunk()?;
-    (Token(*theirs) == token).then(|| number.try_into().map(u32::from_le_bytes).ok())?
+impl Greeting {
+    pub(super) fn to_bytes(self) -> [u8; GREETING_BYTES] {
+        let mut bytes = [0; GREETING_BYTES];
+        bytes[..4].copy_from_slice(&PROTOCOL);
+        bytes[4..20].copy_from_slice(&self.token.0);
+        bytes[20..].copy_from_slice(&self.number.to_le_bytes());
+        bytes
+    }
+
+    /// Reads a greeting; `None` if it is one of another protocol or version.
+    pub(super) fn from_bytes(bytes: &[u8; GREETING_BYTES]) -> Option<Self> {
+        let (token, number) = bytes.strip_prefix(&PROTOCOL)?.split_first_chunk()?;
+        Some(Greeting { token: Token(*token), number: number.try_into().map(u32::from_le_bytes).ok()? })
+    }
 }

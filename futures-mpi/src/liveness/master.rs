@@ -2,18 +2,20 @@
 //! them.
 
 use super::acceptor::{self, Acceptor};
-use super::departure::{Departure, Parting, is_temporary, see_off};
+use super::answer::Answer;
+use super::departure::{Departure, Parting, see_off};
 use super::greeting::Token;
 use super::invitation::Invitation;
 use super::pending::{GREETING_LIMIT, Look, PendingConnection};
-use super::recall::{self, Pieces, RECALL};
+use super::reader::{Heard, Reader};
+use super::recall;
+use super::say_goodbye;
 use super::setting::{Ports, Reach, Terms};
 use super::wake_up::{CALL, CALLERS_MAX, Silences};
-use super::{ACCEPTED, ACCEPTED_QUIET, GOODBYE};
 use crate::sys;
 use futures_mpi_core::engine::WorkerNumber;
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::mem;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
@@ -26,9 +28,6 @@ use std::time::{Duration, Instant};
 
 /// How many connections that have not greeted are kept; a further one replaces the oldest.
 const PENDING_MAX: usize = 256;
-
-/// The reason for a loss after an invalid message on a liveness connection.
-const NONSENSE: &str = "it sent an invalid message on its liveness connection";
 
 /// The workers of a pool, watched. Dropped without [`part`](Self::part), it takes its workers with it.
 pub(crate) struct Liveness {
@@ -213,25 +212,11 @@ struct Reports {
 
 /// The connection of a worker.
 struct WorkerConnection {
-    stream: Arc<TcpStream>,
+    reader: Reader,
     worker: WorkerNumber,
-    timeout: Duration,
     calls: bool,
-    /// The answer that is on its way.
-    answer: Option<Pieces>,
     /// It has said goodbye, and is still there.
     parted: bool,
-}
-
-/// A message from a worker.
-enum Heard {
-    Nothing,
-    Call,
-    /// How many tasks it has begun, and what it has held back.
-    Begun(u64, Vec<u8>),
-    Goodbye,
-    /// The end, with its reason, which is that of a loss unless the worker has taken leave.
-    End(String),
 }
 
 /// The sources that have something to read.
@@ -270,7 +255,7 @@ impl Thread {
         let pause = acceptor.is_none().then_some(acceptor::PAUSE);
         let limit = pause.or((!self.pending.is_empty()).then_some(GREETING_LIMIT));
         let pending = self.pending.iter().map(|pending| pending.stream.as_fd());
-        let connections = self.connections.iter().map(|connection| connection.stream.as_fd());
+        let connections = self.connections.iter().map(|connection| connection.reader.stream().as_fd());
         let listens = usize::from(acceptor.is_some());
         let all: Vec<_> = [self.woken.as_fd()].into_iter().chain(acceptor).chain(pending).chain(connections).collect();
         let mut readable = sys::wait_readable(&all, limit)?;
@@ -291,11 +276,13 @@ impl Thread {
         let mut readable = readable.iter();
         let mut accepted = Vec::new();
         for mut pending in mem::take(&mut self.pending) {
-            let look = if readable.next() == Some(&true) { pending.look(self.token) } else { Look::Waits };
+            let look = if readable.next() == Some(&true) { pending.look() } else { Look::Waits };
             match look {
                 Look::Waits if pending.is_young() => self.pending.push(pending),
-                Look::Waits => {}
-                Look::Done(worker) => accepted.extend(worker.map(|worker| (worker, pending.stream))),
+                Look::Greeted(greeting) if greeting.token == self.token => {
+                    accepted.push((WorkerNumber(greeting.number), pending.stream));
+                }
+                Look::Waits | Look::Greeted(_) | Look::Stranger => {}
             }
         }
         for (worker, stream) in accepted {
@@ -305,8 +292,8 @@ impl Thread {
                 continue;
             }
             sys::limit_silence(&stream, self.timeout);
-            let (stream, timeout) = (Arc::new(stream), self.timeout);
-            let connection = WorkerConnection { stream, worker, timeout, calls, answer: None, parted: false };
+            let reader = Reader::new(Arc::new(stream), self.timeout);
+            let connection = WorkerConnection { reader, worker, calls, parted: false };
             if self.sink.accept(&connection) {
                 self.connections.push(connection);
             }
@@ -317,7 +304,7 @@ impl Thread {
         let mut readable = readable.iter();
         let sink = &self.sink;
         self.connections.retain_mut(|connection| {
-            match if readable.next() == Some(&true) { connection.look() } else { Heard::Nothing } {
+            match if readable.next() == Some(&true) { connection.reader.read() } else { Heard::Nothing } {
                 Heard::Nothing => true,
                 Heard::Call => {
                     (sink.wake)();
@@ -348,13 +335,14 @@ impl Thread {
         self.sink.senders.callers.store(0, Ordering::Release);
         self.sink.senders.lock().clear();
         for connection in mem::take(&mut self.connections) {
+            let stream = connection.reader.into_stream();
             if parting.silent.contains(&connection.worker) {
                 // The system closes it when this process ends.
-                mem::forget(connection.stream);
+                mem::forget(stream);
             } else if !parting.lost.contains(&connection.worker) {
-                let _ = (&*connection.stream).write(&[GOODBYE]);
+                say_goodbye(&stream);
                 if parting.leaving.contains(&connection.worker) {
-                    leaving.push(connection.stream);
+                    leaving.push(stream);
                 }
             }
         }
@@ -365,14 +353,14 @@ impl Thread {
 impl Reports {
     /// Accepts a worker that has greeted; returns whether it is still there.
     ///
-    /// Under the lock of those that send to it: the worker takes the first byte for the answer to its greeting, and may
+    /// Under the lock of those that send to it: the worker takes the first bytes for the answer to its greeting, and may
     /// say something over MPI at once, upon which the master looks whether it is connected.
     fn accept(&self, connection: &WorkerConnection) -> bool {
         let mut streams = self.senders.lock();
-        let answer = if connection.calls { ACCEPTED } else { ACCEPTED_QUIET };
-        let accepted = matches!((&*connection.stream).write(&[answer]), Ok(1));
+        let (answer, mut stream) = (Answer::to_worker(connection.calls).to_bytes(), connection.reader.stream());
+        let accepted = stream.write(&answer).is_ok_and(|count| count == answer.len());
         if accepted {
-            streams.insert(connection.worker, Arc::clone(&connection.stream));
+            streams.insert(connection.worker, connection.reader.share());
             self.senders.callers.fetch_add(usize::from(connection.calls), Ordering::AcqRel);
         }
         accepted
@@ -391,45 +379,5 @@ impl Reports {
         let _ = self.report.send(report);
         self.news.store(true, Ordering::Release);
         (self.wake)();
-    }
-}
-
-/// Whether the system has given up waiting for an answer of the other host.
-fn is_silence(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable)
-}
-
-impl WorkerConnection {
-    fn look(&mut self) -> Heard {
-        let mut byte = [0];
-        let room = self.answer.as_mut().map_or(&mut byte[..], Pieces::room);
-        match (&*self.stream).read(room) {
-            Ok(count) if count > 0 && self.answer.is_some() => {
-                match self.answer.as_mut().map_or(Ok(None), |answer| answer.fill(count)) {
-                    Ok(Some((begun, replies))) => {
-                        self.answer = None;
-                        Heard::Begun(begun, replies)
-                    }
-                    Ok(None) => Heard::Nothing,
-                    Err(()) => Heard::End(NONSENSE.to_owned()),
-                }
-            }
-            Ok(1) if byte[0] == CALL => Heard::Call,
-            Ok(1) if byte[0] == RECALL => {
-                self.answer = Some(Pieces::default());
-                Heard::Nothing
-            }
-            Ok(1) if byte[0] == GOODBYE => Heard::Goodbye,
-            Ok(0) => Heard::End("its process has ended".to_owned()),
-            Ok(_) => Heard::End(NONSENSE.to_owned()),
-            Err(error) if is_temporary(&error) => Heard::Nothing,
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-                Heard::End("its process has ended".to_owned())
-            }
-            Err(error) if is_silence(&error) => {
-                Heard::End(format!("its host gave no answer for {:?}: it is down, or the network is cut", self.timeout))
-            }
-            Err(error) => Heard::End(format!("its liveness connection failed ({error})")),
-        }
     }
 }

@@ -7,8 +7,8 @@
 //!  master                                            worker
 //!  Liveness: one thread, all connections             MasterConnection: one thread, blocked in a read
 //!    invitation (an MPI message): where, token  -->
-//!    <-- greeting: token, number, process           connects
-//!    answer: one byte                           -->
+//!    <-- greeting: token, number                    connects
+//!    answer: accepted or refused                -->
 //!    ... nothing ...                                ... nothing ...
 //!    <-- call: one byte, after a long silence over MPI -->
 //!    recall: which tasks are to come back       -->
@@ -18,16 +18,22 @@
 //!
 //! A worker whose process ends with its pool takes leave and keeps the connection, so that the master sees its end.
 //!
+//! A client of a service has such a connection to its group: the same greeting, answer, goodbye and limit of silence,
+//! and the same code that reads and writes them.
+//!
 //! A worker that cannot connect goes on without. The module knows nothing of what is in frames and tasks: it carries
 //! their numbers and bytes.
 
 mod acceptor;
+mod answer;
+mod connecting;
 mod departure;
 mod greeting;
 mod invitation;
 mod master;
 mod open;
 mod pending;
+mod reader;
 mod recall;
 mod setting;
 #[cfg(test)]
@@ -35,16 +41,25 @@ mod tests;
 mod wake_up;
 mod worker;
 
+pub(crate) use answer::Answer;
+pub(crate) use connecting::greet;
 pub(crate) use departure::{Departure, Parting};
+pub(crate) use greeting::{Greeting, Token};
 pub(crate) use invitation::Invitation;
 pub(crate) use master::{Liveness, Report};
 pub(crate) use open::watch;
+pub(crate) use pending::{Look, PendingConnection};
+pub(crate) use reader::{Heard, Reader};
 pub(crate) use setting::{Reach, Setting};
 pub(crate) use worker::{MasterConnection, OrphanPolicy};
+
+use std::io::Write;
+use std::net::TcpStream;
 
 /// The byte by which an end says that it goes, or has let the other go, so that what follows is no loss.
 const GOODBYE: u8 = b'f';
 
-/// The bytes by which a master accepts a worker's greeting: one that is to [call](wake_up), and one that is not.
-const ACCEPTED: u8 = b'a';
-const ACCEPTED_QUIET: u8 = b'q';
+/// Says goodbye. If it does not arrive, nothing more can be done.
+pub(crate) fn say_goodbye(mut stream: &TcpStream) {
+    let _ = stream.write_all(&[GOODBYE]);
+}

@@ -1,8 +1,7 @@
-//! A connection to the master that has not greeted yet.
+//! A new connection, which has not greeted yet.
 
 use super::departure::is_temporary;
-use super::greeting::{self, GREETING_BYTES, Token};
-use futures_mpi_core::engine::WorkerNumber;
+use super::greeting::{GREETING_BYTES, Greeting};
 use std::io::Read;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -11,22 +10,24 @@ use std::time::{Duration, Instant};
 pub(super) const GREETING_LIMIT: Duration = Duration::from_secs(5);
 
 /// A connection that has not greeted.
-pub(super) struct PendingConnection {
-    pub(super) stream: TcpStream,
+pub(crate) struct PendingConnection {
+    pub(crate) stream: TcpStream,
     since: Instant,
     bytes: [u8; GREETING_BYTES],
     length: usize,
 }
 
 /// The state of a new connection.
-pub(super) enum Look<T> {
-    /// Nothing yet.
+pub(crate) enum Look {
+    /// It has not greeted.
     Waits,
-    Done(T),
+    Greeted(Greeting),
+    /// It does not speak this protocol, or is closed.
+    Stranger,
 }
 
 impl PendingConnection {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: TcpStream) -> Self {
         PendingConnection { stream, since: Instant::now(), bytes: [0; GREETING_BYTES], length: 0 }
     }
 
@@ -35,19 +36,72 @@ impl PendingConnection {
         self.since.elapsed() < GREETING_LIMIT
     }
 
-    /// The number of the worker, once it has greeted; none if this is no worker of ours.
-    pub(super) fn look(&mut self, token: Token) -> Look<Option<WorkerNumber>> {
+    /// Reads once.
+    pub(super) fn look(&mut self) -> Look {
         match self.stream.read(&mut self.bytes[self.length..]) {
-            Ok(0) => Look::Done(None),
+            Ok(0) => Look::Stranger,
             Ok(count) => {
                 self.length += count;
                 if self.length < GREETING_BYTES {
                     return Look::Waits;
                 }
-                Look::Done(greeting::read(&self.bytes, token).map(WorkerNumber))
+                Greeting::from_bytes(&self.bytes).map_or(Look::Stranger, Look::Greeted)
             }
             Err(error) if is_temporary(&error) => Look::Waits,
-            Err(_) => Look::Done(None),
+            Err(_) => Look::Stranger,
         }
+    }
+
+    /// Reads until it has greeted, or for as long as it may take. The reads of the connection must wait.
+    pub(crate) fn wait(&mut self) -> Look {
+        loop {
+            let left = GREETING_LIMIT.saturating_sub(self.since.elapsed()).max(Duration::from_millis(1));
+            if self.stream.set_read_timeout(Some(left)).is_err() {
+                return Look::Stranger;
+            }
+            match self.look() {
+                Look::Waits if self.is_young() => {}
+                look => return look,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::liveness::Token;
+    use std::io::Write;
+    use std::net::TcpListener;
+    use std::thread;
+
+    /// What a process that waits hears from one that sends this in two pieces, and then closes.
+    fn heard(bytes: &[u8], cut: usize) -> Look {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let mut there = TcpStream::connect(address).expect("it listens");
+        let mut pending = PendingConnection::new(listener.accept().expect("it has connected").0);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                there.set_nodelay(true).expect("the system sends pieces");
+                there.write_all(&bytes[..cut]).expect("it is open");
+                thread::yield_now();
+                // A stranger may have been sent away.
+                let _ = there.write_all(&bytes[cut..]);
+            });
+            pending.wait()
+        })
+    }
+
+    #[test]
+    fn a_process_that_waits_hears_a_greeting_or_a_stranger() {
+        let greeting = Greeting { token: Token::random().expect("there are random bytes"), number: 7 };
+        let bytes = greeting.to_bytes();
+        for cut in [0, 1, 4, 20, GREETING_BYTES] {
+            assert!(matches!(heard(&bytes, cut), Look::Greeted(heard) if heard == greeting), "{cut} bytes came first");
+            assert!(matches!(heard(&bytes[..GREETING_BYTES - 1], cut.min(9)), Look::Stranger), "it has no end");
+        }
+        assert!(matches!(heard(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 3), Look::Stranger));
+        assert!(matches!(heard(b"", 0), Look::Stranger));
     }
 }

@@ -1,6 +1,6 @@
 //! Both ends of the liveness connection in one process. That an end takes its process with it is tested with processes.
 
-use super::greeting::{self, Token};
+use super::greeting::GREETING_BYTES;
 use super::setting::tests::terms;
 use super::setting::{Ports, Terms};
 use super::wake_up::CALLERS_MAX;
@@ -27,12 +27,12 @@ fn watch() -> (Liveness, Receiver<()>) {
     (Liveness::open(terms(""), Reach::OneHost, wake).expect("the loopback interface is there"), woken)
 }
 
-/// A connection that has sent `greeting`, and the first byte of the answer.
-fn connect(invitation: &Invitation, greeting: &[u8]) -> (TcpStream, Option<u8>) {
+/// A connection that has sent `greeting`, and the answer.
+fn connect(invitation: &Invitation, greeting: &[u8]) -> (TcpStream, Option<Answer>) {
     let mut stream = TcpStream::connect(invitation.addresses[0]).expect("the watch listens");
     stream.set_read_timeout(Some(LONG)).expect("the limit is accepted");
     stream.write_all(greeting).expect("the greeting is sent");
-    let answer = read_byte(&mut stream);
+    let answer = Answer::read(&mut stream).ok();
     (stream, answer)
 }
 
@@ -41,8 +41,13 @@ fn read_byte(stream: &mut TcpStream) -> Option<u8> {
     matches!(stream.read(&mut byte), Ok(1)).then_some(byte[0])
 }
 
-fn greeting_of(invitation: &Invitation) -> [u8; greeting::GREETING_BYTES] {
-    greeting::write(invitation.token, invitation.worker)
+fn greeting_of(invitation: &Invitation) -> [u8; GREETING_BYTES] {
+    Greeting { token: invitation.token, number: invitation.worker }.to_bytes()
+}
+
+/// The answer to a worker that is to call.
+fn accepted() -> Option<Answer> {
+    Some(Answer::to_worker(true))
 }
 
 /// A call or a question that overtook the answer would be taken for that of a stranger.
@@ -53,8 +58,7 @@ fn the_answer_to_a_greeting_comes_before_all_else() {
     let workers = thread::spawn(move || {
         for invitation in &invitations {
             let (mut stream, answer) = connect(invitation, &greeting_of(invitation));
-            let is_accepted = [Some(ACCEPTED), Some(ACCEPTED_QUIET)].contains(&answer);
-            assert!(is_accepted, "worker {} is answered by {answer:?}", invitation.worker);
+            assert!(matches!(answer, Some(Answer::Accepted { .. })), "worker {} hears {answer:?}", invitation.worker);
             assert_eq!(read_byte(&mut stream), Some(wake_up::CALL));
         }
     });
@@ -99,7 +103,7 @@ fn a_closed_connection_is_a_loss_and_a_farewell_is_none() {
     let [dies, leaves, stays] = [3, 4, 5].map(|number| {
         let invitation = watch.invitation(WorkerNumber(number));
         let (stream, answer) = connect(&invitation, &greeting_of(&invitation));
-        assert_eq!(answer, Some(ACCEPTED));
+        assert_eq!(answer, accepted());
         stream
     });
     assert_eq!(watch.report(), None);
@@ -119,7 +123,7 @@ fn a_silent_worker_keeps_its_connection_and_a_dropped_watch_takes_all_with_it() 
     let (watch_that_parts, _woken) = watch();
     let invitation = watch_that_parts.invitation(WorkerNumber(1));
     let (mut stream, answer) = connect(&invitation, &greeting_of(&invitation));
-    assert_eq!(answer, Some(ACCEPTED));
+    assert_eq!(answer, accepted());
     drop(watch_that_parts.part(Parting { silent: BTreeSet::from([WorkerNumber(1)]), ..Parting::default() }));
     stream.set_read_timeout(Some(Duration::from_millis(100))).expect("the limit is accepted");
     let error = stream.read(&mut [0]).expect_err("the connection stays and is silent");
@@ -128,7 +132,7 @@ fn a_silent_worker_keeps_its_connection_and_a_dropped_watch_takes_all_with_it() 
     let (dropped, _woken) = watch();
     let invitation = dropped.invitation(WorkerNumber(1));
     let (mut stream, answer) = connect(&invitation, &greeting_of(&invitation));
-    assert_eq!(answer, Some(ACCEPTED));
+    assert_eq!(answer, accepted());
     drop(dropped);
     assert_eq!(read_byte(&mut stream), None);
 }
@@ -139,7 +143,7 @@ fn the_end_of_workers_that_have_taken_leave_is_seen() {
     let [leaves, stays] = [1, 2].map(|number| {
         let invitation = watch.invitation(WorkerNumber(number));
         let (mut stream, answer) = connect(&invitation, &greeting_of(&invitation));
-        assert_eq!(answer, Some(ACCEPTED));
+        assert_eq!(answer, accepted());
         stream.write_all(&[GOODBYE]).expect("the watch listens");
         stream
     });
@@ -155,11 +159,11 @@ fn the_end_of_workers_that_have_taken_leave_is_seen() {
 fn strangers_are_not_let_in() {
     let (mut watch, _woken) = watch();
     let invitation = watch.invitation(WorkerNumber(0));
-    let stranger = greeting::write(Token::random().expect("there are random bytes"), 0);
-    assert_eq!(connect(&invitation, &stranger).1, None);
+    let stranger = Greeting { token: Token::random().expect("there are random bytes"), number: 0 };
+    assert_eq!(connect(&invitation, &stranger.to_bytes()).1, None);
     assert_eq!(connect(&invitation, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").1, None);
     let (_first, answer) = connect(&invitation, &greeting_of(&invitation));
-    assert_eq!(answer, Some(ACCEPTED));
+    assert_eq!(answer, accepted());
     let (_second, answer) = connect(&invitation, &greeting_of(&invitation));
     assert_eq!(answer, None, "a worker has one liveness connection");
     assert_eq!(watch.report(), None, "nobody was lost");
@@ -278,7 +282,7 @@ fn a_master_of_many_workers_is_not_called() {
     for number in 0..=CALLERS_MAX {
         let invitation = watch.invitation(WorkerNumber(number as u32));
         let (line, answer) = connect(&invitation, &greeting_of(&invitation));
-        assert_eq!(answer, Some(if number < CALLERS_MAX { ACCEPTED } else { ACCEPTED_QUIET }));
+        assert_eq!(answer, Some(Answer::to_worker(number < CALLERS_MAX)));
         lines.push(line);
     }
     assert_eq!(watch.callers(), CALLERS_MAX);
@@ -327,7 +331,7 @@ fn run_short_of_files() {
     std::io::stdin().read_to_end(&mut Vec::new()).expect("the test is there");
     drop(files);
     stream.set_read_timeout(Some(LONG)).expect("the limit is accepted");
-    assert_eq!(read_byte(&mut stream), Some(ACCEPTED));
+    assert_eq!(Answer::read(&mut stream).ok(), accepted());
 }
 
 #[test]
@@ -367,7 +371,7 @@ fn invitations_survive_the_wire() {
 #[test]
 fn a_greeting_may_come_in_pieces() {
     let (mut watch, _woken) = watch();
-    for cut in 1..greeting::GREETING_BYTES {
+    for cut in 1..GREETING_BYTES {
         let invitation = watch.invitation(WorkerNumber(cut as u32));
         let mut stream = TcpStream::connect(invitation.addresses[0]).expect("the watch listens");
         stream.set_read_timeout(Some(LONG)).expect("the limit is accepted");
@@ -376,7 +380,7 @@ fn a_greeting_may_come_in_pieces() {
         stream.write_all(&greeting[..cut]).expect("it is sent");
         thread::yield_now();
         stream.write_all(&greeting[cut..]).expect("it is sent");
-        assert_eq!(read_byte(&mut stream), Some(ACCEPTED), "{cut} bytes came first");
+        assert_eq!(Answer::read(&mut stream).ok(), accepted(), "{cut} bytes came first");
         (&stream).write_all(&[GOODBYE]).expect("the watch listens");
     }
     assert_eq!(watch.report(), None, "all took leave");
@@ -414,10 +418,10 @@ proptest! {
     }
 
     #[test]
-    fn only_a_token_makes_a_greeting(token in token(), other in token(), worker: u32, bytes: [u8; greeting::GREETING_BYTES]) {
-        prop_assert_eq!(greeting::read(&greeting::write(token, worker), token), Some(worker));
-        prop_assert_eq!(greeting::read(&greeting::write(other, worker), token), (other == token).then_some(worker));
-        prop_assert!(greeting::read(&bytes, token).is_none_or(|number| greeting::write(token, number) == bytes));
+    fn every_greeting_survives_the_wire(token in token(), number: u32, bytes: [u8; GREETING_BYTES]) {
+        let greeting = Greeting { token, number };
+        prop_assert_eq!(Greeting::from_bytes(&greeting.to_bytes()), Some(greeting));
+        prop_assert!(Greeting::from_bytes(&bytes).is_none_or(|greeting| greeting.to_bytes() == bytes));
     }
 }
 

@@ -1,9 +1,12 @@
 //! The worker's end of the liveness connection: without its master it has no purpose, and ends at once.
 
+use super::answer::Answer;
+use super::connecting::{self, Greeted};
+use super::greeting::Greeting;
 use super::invitation::Invitation;
 use super::recall::{self, RECALL};
 use super::wake_up::{CALL, Waker};
-use super::{ACCEPTED, ACCEPTED_QUIET, GOODBYE, greeting};
+use super::{GOODBYE, say_goodbye};
 use crate::sys;
 use futures_mpi_core::engine::{Backoff, Claims, DeepSleep, Silence, say};
 use std::io::{self, ErrorKind, Read, Write};
@@ -162,8 +165,7 @@ impl MasterConnection {
     fn take_leave(&self) {
         self.watched.armed.store(false, Ordering::Release);
         let _speech = self.watched.speech();
-        // Whether it arrives or not, there is nothing more to do.
-        let _ = (&*self.stream).write_all(&[GOODBYE]);
+        say_goodbye(&self.stream);
     }
 
     /// Keeps it for as long as this process lives, which ends with its master until then; the system closes it.
@@ -235,7 +237,9 @@ fn reach(invitation: &Invitation) -> Result<(TcpStream, bool), String> {
         }
         let time = deadline.saturating_duration_since(Instant::now());
         match reports.recv_timeout(if next.is_some() { time.min(HEAD_START) } else { time }) {
-            Ok((_, Ok(accepted))) => return accepted.into_parts().map_err(|error| error.to_string()),
+            Ok((_, Ok((greeted, calls)))) => {
+                return greeted.into_stream().map(|stream| (stream, calls)).map_err(|error| error.to_string());
+            }
             Ok((address, Err(error))) => {
                 under_way.retain(|other| *other != address);
                 tried.push(format!("{address}: {error}"));
@@ -253,36 +257,12 @@ fn try_address(
     address: SocketAddr,
     invitation: &Invitation,
     deadline: Instant,
-    report: Sender<(SocketAddr, io::Result<Greeted>)>,
+    report: Sender<(SocketAddr, io::Result<(Greeted, bool)>)>,
 ) -> io::Result<()> {
     let invitation = invitation.clone();
     // Who has given up is not told any more.
     let body = move || drop(report.send((address, greet(address, &invitation, deadline))));
     thread::Builder::new().name("futures-mpi-connect".to_owned()).spawn(body).map(drop)
-}
-
-/// A connection that has greeted. Dropped before it is used, it says goodbye: a master that was too slow must not take
-/// its end for the end of the process.
-struct Greeted {
-    stream: Option<TcpStream>,
-    /// Whether the master wants to be called.
-    calls: bool,
-}
-
-impl Greeted {
-    fn into_parts(mut self) -> io::Result<(TcpStream, bool)> {
-        let stream = self.stream.take().ok_or(ErrorKind::NotConnected)?;
-        stream.set_read_timeout(None)?;
-        Ok((stream, self.calls))
-    }
-}
-
-impl Drop for Greeted {
-    fn drop(&mut self) {
-        if let Some(mut stream) = self.stream.take() {
-            let _ = stream.write(&[GOODBYE]);
-        }
-    }
 }
 
 /// On the master's own host its loopback interface first; it is always there, and no firewall is before it.
@@ -297,25 +277,17 @@ fn candidates(invitation: &Invitation) -> Vec<SocketAddr> {
     addresses
 }
 
-fn greet(address: SocketAddr, invitation: &Invitation, deadline: Instant) -> io::Result<Greeted> {
-    let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-    let mut stream = TcpStream::connect_timeout(&address, left())?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(left()))?;
-    sys::limit_silence(&stream, invitation.timeout);
-    stream.write_all(&greeting::write(invitation.token, invitation.worker))?;
-    let mut greeted = Greeted { stream: Some(stream), calls: false };
-    greeted.calls = greeted.stream.as_ref().map_or(Ok(false), read_answer)?;
-    Ok(greeted)
-}
-
-/// Whether the master that accepts the greeting wants to be called.
-fn read_answer(mut stream: &TcpStream) -> io::Result<bool> {
-    let mut answer = [0];
-    stream.read_exact(&mut answer)?;
-    match answer[0] {
-        ACCEPTED => Ok(true),
-        ACCEPTED_QUIET => Ok(false),
-        _ => Err(io::Error::new(ErrorKind::InvalidData, "the process that answers there is not the master")),
+/// A connection that the master has accepted, and whether it wants to be called.
+fn greet(address: SocketAddr, invitation: &Invitation, deadline: Instant) -> io::Result<(Greeted, bool)> {
+    let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+    let stream = TcpStream::connect_timeout(&address, left)?;
+    let greeting = Greeting { token: invitation.token, number: invitation.worker };
+    match connecting::greet(stream, greeting, invitation.timeout, deadline) {
+        Ok((greeted, Answer::Accepted { calls, .. })) => Ok((greeted, calls)),
+        Ok((_, Answer::Refused(reason))) => Err(io::Error::other(reason)),
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            Err(io::Error::new(ErrorKind::InvalidData, "the process that answers there is not the master"))
+        }
+        Err(error) => Err(error),
     }
 }

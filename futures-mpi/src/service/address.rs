@@ -1,5 +1,6 @@
 //! Where a group of workers and its clients meet, as users write it.
 
+use crate::liveness::Token;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -51,19 +52,19 @@ impl fmt::Display for Address {
     }
 }
 
-/// Where a group listens, as it is published or written into a file, with a word that shows that a client has read it.
+/// Where a group listens, as it is published or written into a file, with a token that shows that a client has read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) host: String,
     pub(super) port: u16,
-    pub(super) token: String,
+    pub(super) token: Token,
 }
 
 impl Place {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (socket, token) = text.trim().split_once('/')?;
         let (host, port) = socket.rsplit_once(':')?;
-        Some(Place { host: host.to_owned(), port: port.parse().ok()?, token: token.to_owned() })
+        Some(Place { host: host.to_owned(), port: port.parse().ok()?, token: token.parse().ok()? })
     }
 }
 
@@ -101,14 +102,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_place_is_read_as_it_was_written(host in "[a-z0-9.:-]{0,20}", port: u16, token in "[0-9a-f]{0,32}") {
+        fn every_place_is_read_as_it_was_written(host in "[a-z0-9.:-]{0,20}", port: u16, token: u128) {
+            let token = format!("{token:x}").parse().expect("it is a token");
             let place = Place { host, port, token };
             prop_assert_eq!(Place::parse(&format!("{place}\n")), Some(place));
         }
 
         #[test]
         fn any_text_is_a_place_or_none_and_an_address_or_refused(
-            text in prop_oneof![".{0,40}", "[a-z\\[\\]:]{0,9}:[0-9]{0,6}(/[a-z]{0,9})?"],
+            text in prop_oneof![".{0,40}", "[a-z\\[\\]:]{0,9}:[0-9]{0,6}(/[0-9a-g]{0,33})?"],
         ) {
             if let Some(place) = Place::parse(&text) {
                 prop_assert_eq!(Place::parse(&place.to_string()), Some(place));
@@ -121,9 +123,10 @@ mod tests {
 
     #[test]
     fn clients_read_what_groups_write() {
-        let place = Place { host: "node7".to_owned(), port: 4000, token: "secret".to_owned() };
+        let place =
+            Place { host: "node7".to_owned(), port: 4000, token: Token::random().expect("there are random bytes") };
         assert_eq!(Place::parse(&format!("{place}\n")), Some(place));
-        for text in ["", "node7", "node7:1", "node7/a", "node7:x/a"] {
+        for text in ["", "node7", "node7:1", "node7/a", "node7:x/a", "node7:1/secret"] {
             assert_eq!(Place::parse(text), None);
         }
     }

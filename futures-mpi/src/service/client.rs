@@ -1,8 +1,8 @@
 //! The client: finds a group of workers, connects to it within a limit, and says when it goes.
 
 use super::address::{Address, Place};
-use super::line::{self, Answer, Wish};
-use crate::liveness::{self, Reach, Setting};
+use super::wish::Wish;
+use crate::liveness::{self, Answer, Greeting, Heard, Reach, Reader, Setting, Token};
 use crate::spawning;
 use crate::sys::{self, Communicator};
 use crate::transport::MpiTransport;
@@ -11,6 +11,7 @@ use futures_mpi_core::engine::{Arrival, Kind, Notify, Transport, WorkerNumber};
 use futures_mpi_core::{Error, Result};
 use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
@@ -22,9 +23,6 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How long a group may take to say that it ends.
 const END_LIMIT: Duration = Duration::from_secs(60);
-
-/// Where a token belongs for which nobody asks.
-const NO_TOKEN: &str = "-";
 
 /// Asks a group of workers that was started with `--futures-mpi-serve=ADDRESS` to end as soon as it has served its
 /// current client.
@@ -38,11 +36,8 @@ const NO_TOKEN: &str = "-";
 pub fn end_service(address: &str) -> Result<()> {
     let address = Address::parse(address).map_err(|message| Error::new(Kind::Configuration, message))?;
     let deadline = Instant::now() + END_LIMIT;
-    match ask(&address, Wish::End, deadline) {
-        Ok((_, Answer::Ended)) => Ok(()),
-        Ok((_, answer)) => Err(Error::new(Kind::Mpi, format!("the service at {address} answers: {}", answer.line()))),
-        Err(message) => Err(Error::new(Kind::Mpi, message)),
-    }
+    let asked = ask(&address, Wish::End, Setting::Off.timeout(), deadline);
+    asked.map(drop).map_err(|message| Error::new(Kind::Mpi, message))
 }
 
 /// A transport to the workers of a group, which are all there within `limit`.
@@ -54,12 +49,8 @@ pub(crate) fn transport(
 ) -> Result<Box<dyn Transport>> {
     let broken = |message: String| Error::new(Kind::Broken, message);
     let deadline = Instant::now() + limit;
-    let (line, answer) = ask(address, Wish::Join, deadline).map_err(broken)?;
-    sys::limit_silence(&line, liveness.timeout());
-    let port = match answer {
-        Answer::Port(name) => name,
-        other => return Err(broken(format!("the service at {address} answers: {}", other.line()))),
-    };
+    let timeout = liveness.timeout();
+    let (stream, port) = ask(address, Wish::Join, timeout, deadline).map_err(broken)?;
     let time = deadline.saturating_duration_since(Instant::now());
     let met = spawning::bounded("futures-mpi connect", time, move || {
         let own = Communicator::this_process().duplicate()?;
@@ -78,16 +69,17 @@ pub(crate) fn transport(
     let liveness = liveness::watch(liveness, Reach::Network, notify);
     let has_liveness = liveness.is_some();
     let transport = transport.with_liveness(liveness);
-    line.set_nonblocking(true).map_err(|error| broken(not_connected(address, &error.to_string())))?;
+    stream.set_nonblocking(true).map_err(|error| broken(not_connected(address, &error.to_string())))?;
     let lost = VecDeque::new();
-    let client = Client { line, has_liveness, gone: false, lost, next_look: Instant::now() };
+    let group = Reader::new(Arc::new(stream), timeout);
+    let client = Client { group, has_liveness, gone: false, lost, next_look: Instant::now() };
     Ok(Box::new(transport.extended(client)))
 }
 
-/// The socket beside a transport over MPI, by whose end client and group notice that the other is gone.
+/// The connection beside a transport over MPI, by whose end client and group notice that the other is gone.
 struct Client {
     /// To the first worker of the group.
-    line: TcpStream,
+    group: Reader,
     /// Whether each worker has a liveness connection, by which it is noticed whether that one is gone.
     has_liveness: bool,
     /// Whether the first worker is gone.
@@ -106,8 +98,7 @@ impl Client {
             return;
         }
         self.next_look = now + LOOK_INTERVAL;
-        let alive = matches!(self.line.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
-        if !alive {
+        if !matches!(self.group.read(), Heard::Nothing) {
             self.gone = true;
             let count = if self.has_liveness { 1 } else { transport.workers() };
             let loss = |number| Arrival::Lost(WorkerNumber(number), "the group of workers has ended".to_owned());
@@ -127,39 +118,45 @@ impl Extension for Client {
         false
     }
 
-    fn close(mut self, transport: MpiTransport, limit: Duration) -> Result<(), String> {
+    fn close(self, transport: MpiTransport, limit: Duration) -> Result<(), String> {
         if self.gone && !self.has_liveness {
             // Nobody is there to say goodbye to, and MPI would wait for them.
             return Ok(());
         }
-        // If it cannot be said, nobody is there to hear it.
-        let _ = line::say(&mut self.line, "bye");
+        liveness::say_goodbye(self.group.stream());
         Box::new(transport).close(limit)
     }
 }
 
-/// Says to a group what is wished, and waits for its answer.
-fn ask(address: &Address, wish: Wish, deadline: Instant) -> Result<(TcpStream, Answer), String> {
-    let (mut stream, token) = reach(address)?;
-    let answer = line::say(&mut stream, &wish.line(&token)).and_then(|()| line::hear(&mut stream, deadline));
-    let text = answer.map_err(|error| match line::is_timeout(&error) {
-        true => format!("the service at {address} did not answer in time; it may be serving another client"),
-        false => format!("the service at {address} did not answer: {error}"),
-    })?;
-    let answer = Answer::parse(&text);
-    Ok((
-        stream,
-        answer.ok_or_else(|| format!("the process that answers at {address} is not a group of workers: {text:?}"))?,
-    ))
+/// Tells a group what this client wants, and waits until the group accepts it; returns the connection and what the
+/// client has to know.
+fn ask(address: &Address, wish: Wish, timeout: Duration, deadline: Instant) -> Result<(TcpStream, String), String> {
+    let (stream, token) = reach(address)?;
+    let greeting = Greeting { token, number: wish as u32 };
+    let (greeted, answer) =
+        liveness::greet(stream, greeting, timeout, deadline).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                format!("the service at {address} did not answer in time; it may be serving another client")
+            }
+            io::ErrorKind::InvalidData => format!("the process that answers at {address} is not a group of workers"),
+            _ => format!("the service at {address} did not answer: {error}"),
+        })?;
+    let text = match answer {
+        Answer::Accepted { text, .. } => text,
+        Answer::Refused(reason) => return Err(format!("the service at {address} refused: {reason}")),
+    };
+    let stream = greeted.into_stream().map_err(|error| format!("the service at {address} did not answer: {error}"))?;
+    Ok((stream, text))
 }
 
-/// Connects to the socket of a group; gives the token to show there as well.
-fn reach(address: &Address) -> Result<(TcpStream, String), String> {
+/// Connects to the socket of a group; returns the token to show there as well, which does not matter where none is asked
+/// for.
+fn reach(address: &Address) -> Result<(TcpStream, Token), String> {
     let nobody = |why: &dyn std::fmt::Display| format!("no service at {address}: {why}");
     let place = match address {
         Address::Socket(host, port) => {
             let stream = connect((host.as_str(), *port).to_socket_addrs().map_err(|error| nobody(&error))?);
-            return Ok((stream.map_err(|error| nobody(&error))?, NO_TOKEN.to_owned()));
+            return Ok((stream.map_err(|error| nobody(&error))?, Token::default()));
         }
         Address::File(path) => fs::read_to_string(path).map_err(|error| nobody(&error))?,
         Address::Name(_) if !sys::is_initialized() => {

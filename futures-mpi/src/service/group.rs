@@ -1,17 +1,15 @@
 //! The group of workers: waits for clients, and serves them one after the other until one asks it to end.
 
 use super::address::{Address, Place};
-use super::line::{self, Answer, Wish};
+use super::wish::Wish;
 use crate::comm_workers;
-use crate::liveness::OrphanPolicy;
+use crate::liveness::{Answer, Heard, Look, OrphanPolicy, PendingConnection, Reader, Token};
 use crate::sys::{self, Communicator, MpiError};
 use crate::transport::link::{MpiLink, Parting};
 use futures_mpi_core::engine::{self, Backoff, say};
-use std::collections::hash_map::RandomState;
 use std::fs::{self, OpenOptions};
-use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,14 +20,14 @@ use std::{env, thread};
 /// The argument that makes a program a group of workers, alone or with `=ADDRESS` behind it.
 const ARGUMENT: &str = "--futures-mpi-serve";
 
-/// How long a client may take to say what it wants.
-const GREETING_LIMIT: Duration = Duration::from_secs(5);
-
 /// How long a client may take to connect in MPI, and to disconnect once it has closed its socket.
 const MEETING_LIMIT: Duration = Duration::from_secs(30);
 
 /// The longest pause of a rank that waits for the next client.
 const IDLE_BACKOFF: Duration = Duration::from_millis(10);
+
+/// Why a process that connects is refused.
+const OTHER_VERSION: &str = "this is a group of workers of another version of futures-mpi";
 
 /// What rank 0 tells the others.
 const JOIN: i64 = 1;
@@ -128,7 +126,7 @@ impl Acceptor {
         let place = Place {
             host: sys::processor_name(),
             port: listener.local_addr().map_err(unreachable)?.port(),
-            token: token(),
+            token: Token::random().map_err(unreachable)?,
         };
         let place = match address {
             Address::Socket(..) => None,
@@ -153,26 +151,31 @@ impl Acceptor {
     /// Waits for a client that wants to be served; `None` when one wants that the group ends.
     fn wait(&self) -> Option<Watch> {
         loop {
-            let Ok((mut stream, _)) = self.listener.accept() else {
+            let Ok((stream, _)) = self.listener.accept() else {
                 thread::sleep(IDLE_BACKOFF);
                 continue;
             };
             sys::limit_silence(&stream, self.timeout);
-            // Whoever says nothing, or something else, or goes again, is no client.
-            let Ok(line) = line::hear(&mut stream, Instant::now() + GREETING_LIMIT) else { continue };
-            let token = self.place.as_ref().map(|place| place.token.as_str());
-            let answer = match Wish::parse(&line) {
-                None => Answer::Refused("this is a group of workers of another version of futures-mpi".to_owned()),
-                Some((_, said)) if token.is_some_and(|token| token != said) => {
-                    Answer::Refused("the service has moved to another address; look it up again".to_owned())
+            let mut pending = PendingConnection::new(stream);
+            let wish = match pending.wait() {
+                Look::Waits => continue,
+                Look::Greeted(greeting) if self.place.as_ref().is_some_and(|place| place.token != greeting.token) => {
+                    Err("the service has moved to another address; look it up again")
                 }
-                Some((Wish::Join, _)) => Answer::Port(self.port.clone()),
-                Some((Wish::End, _)) => Answer::Ended,
+                Look::Greeted(greeting) => Wish::of(greeting.number).ok_or(OTHER_VERSION),
+                Look::Stranger => Err(OTHER_VERSION),
             };
-            let told = line::say(&mut stream, &answer.line());
-            match answer {
-                Answer::Ended => return None,
-                Answer::Port(_) if told.is_ok() => return Some(Watch::begin(stream, &self.address)),
+            let answer = match wish {
+                Ok(Wish::Join) => Answer::Accepted { calls: false, text: self.port.clone() },
+                Ok(Wish::End) => Answer::Accepted { calls: false, text: String::new() },
+                Err(reason) => Answer::Refused(reason.to_owned()),
+            };
+            let told = (&pending.stream).write_all(&answer.to_bytes());
+            match wish {
+                Ok(Wish::End) => return None,
+                Ok(Wish::Join) if told.is_ok() => {
+                    return Some(Watch::begin(Reader::new(Arc::new(pending.stream), self.timeout), &self.address));
+                }
                 _ => {}
             }
         }
@@ -196,11 +199,11 @@ struct Watch {
 }
 
 impl Watch {
-    fn begin(stream: TcpStream, address: &Address) -> Self {
+    fn begin(reader: Reader, address: &Address) -> Self {
         let watch = Watch { met: Arc::default(), ended: Arc::default() };
         let (met, ended, address) = (Arc::clone(&watch.met), Arc::clone(&watch.ended), address.clone());
         let body = move || {
-            let Err(why) = observe(stream, &met, &ended) else { return };
+            let Err(why) = observe(reader, &met, &ended) else { return };
             if let Address::File(path) = address {
                 let _ = fs::remove_file(path);
             }
@@ -223,22 +226,27 @@ impl Watch {
 
 /// Returns when a client has come and gone as it should; an error says why the group has to end by force: its client is
 /// gone or does not come, and its ranks would wait in MPI for ever.
-fn observe(mut stream: TcpStream, met: &AtomicBool, ended: &AtomicBool) -> Result<(), String> {
+fn observe(mut reader: Reader, met: &AtomicBool, ended: &AtomicBool) -> Result<(), String> {
     const LOOK: Duration = Duration::from_millis(200);
     let deadline = Instant::now() + MEETING_LIMIT;
     let mut leaves = false;
+    if let Err(error) = reader.stream().set_read_timeout(Some(LOOK)) {
+        return Err(format!("its client cannot be watched: {error}"));
+    }
     loop {
-        let heard = line::hear(&mut stream, Instant::now() + LOOK);
+        let heard = reader.read();
         let met = met.load(Ordering::Acquire);
         match heard {
-            Ok(word) => leaves |= word == "bye",
-            Err(error) if line::is_timeout(&error) && (met || Instant::now() < deadline) => {}
-            Err(error) if line::is_timeout(&error) => {
+            Heard::Goodbye => leaves = true,
+            Heard::End(_) if !met => {
+                return Err("its client could not connect through MPI; see the client's error message".to_owned());
+            }
+            Heard::End(_) if leaves => break,
+            Heard::End(_) => return Err("its client disconnected without saying goodbye".to_owned()),
+            Heard::Nothing if !met && Instant::now() >= deadline => {
                 return Err(format!("its client did not connect through MPI within {MEETING_LIMIT:?}"));
             }
-            Err(_) if leaves => break,
-            Err(_) if met => return Err("its client disconnected without saying goodbye".to_owned()),
-            Err(_) => return Err("its client could not connect through MPI; see the client's error message".to_owned()),
+            Heard::Nothing | Heard::Call | Heard::Begun(..) => {}
         }
     }
     let deadline = Instant::now() + MEETING_LIMIT;
@@ -258,11 +266,6 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     writeln!(file, "{text}")?;
     fs::rename(&new, path)
-}
-
-/// A word that cannot be guessed.
-fn token() -> String {
-    (0..2).map(|_| format!("{:016x}", RandomState::new().build_hasher().finish())).collect()
 }
 
 fn failed(error: MpiError) -> String {

@@ -4,19 +4,20 @@
 //!  client                            group of workers
 //!  MpiPoolBuilder::service           program --futures-mpi-serve=ADDRESS, by mpiexec
 //!    |  looks the place up             |  rank 0 listens at a socket and tells where: a published name, a file
-//!    |  -- join ---------------------> |  (other ranks sleep)
-//!    |  <------------- port of MPI --- |
+//!    |  -- greeting: token, wish ----> |  (other ranks sleep)
+//!    |  <----- answer: port of MPI --- |
 //!    |  MPI_Comm_connect  <=========>  |  MPI_Comm_accept, all ranks
-//!    |  -- bye ----------------------> |  the next client may come
+//!    |  -- goodbye ------------------> |  the next client may come
 //! ```
 //!
 //! The socket is there because a connection of MPI can be waited for, but neither be given up nor be seen to be gone:
-//! with it both meet in MPI only when both are ready, and notice within a limit when the other is not.
+//! with it both meet in MPI only when both are ready, and notice within a limit when the other is not. Its protocol is
+//! that of the [liveness connection](crate::liveness).
 
 mod address;
 mod client;
 mod group;
-mod line;
+mod wish;
 
 pub(crate) use address::Address;
 pub use client::end_service;
