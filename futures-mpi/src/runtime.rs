@@ -135,7 +135,7 @@ pub fn run_main<R: Termination>(body: fn() -> R) -> ExitCode {
         Ok(Process::Master(runtime)) => run_master(runtime, body),
         Ok(Process::Worker(link)) => run_worker(*link, None),
         Ok(Process::Refusing(link, reason)) => run_worker(*link, Some(&reason)),
-        Ok(Process::Service(address, terms)) => run_service(&address, terms),
+        Ok(Process::Service(address, options)) => run_service(&address, options),
         Err(message) => {
             say(&message);
             if sys::is_initialized() {
@@ -153,7 +153,7 @@ enum Process {
     /// A worker that cannot work, and tells its master why.
     Refusing(Box<MpiLink>, String),
     /// Part of a group of workers that waits for clients.
-    Service(Address, service::Terms),
+    Service(Address, service::ServeOptions),
 }
 
 /// Starts MPI and finds out the role of this process.
@@ -207,8 +207,8 @@ fn begin() -> Result<Process, String> {
         sys::end_input().into_iter().for_each(input::pass_over);
         enter(started, Role::Worker, limit);
         let crowded = options::is_crowded(world.size_on_this_host().map_err(failed)?);
-        let terms = service::Terms { backoff, crowded, timeout: liveness.timeout() };
-        return Ok(Process::Service(address, terms));
+        let options = service::ServeOptions { backoff, crowded, timeout: liveness.timeout() };
+        return Ok(Process::Service(address, options));
     }
     if size == 1 {
         started.ask_universe();
@@ -365,8 +365,8 @@ fn run_worker(mut link: MpiLink, refusal: Option<&str>) -> ExitCode {
 }
 
 /// Serves clients until one asks to end.
-fn run_service(address: &Address, terms: service::Terms) -> ExitCode {
-    let served = panic::catch_unwind(AssertUnwindSafe(|| service::serve(address, terms)));
+fn run_service(address: &Address, options: service::ServeOptions) -> ExitCode {
+    let served = panic::catch_unwind(AssertUnwindSafe(|| service::serve(address, options)));
     let status = match served {
         Ok(Ok(())) => {
             ending::prepare();

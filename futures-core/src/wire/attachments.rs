@@ -1,4 +1,4 @@
-//! The side channel beside the codec: buffers that are attached to what is being encoded or decoded in this thread.
+//! The side channel beside the codec: buffers that are attached to the values that this thread encodes or decodes.
 //!
 //! serde has no place for a value that travels beside the bytes. So the codec opens the channel, the `Serialize` of a
 //! buffer that finds it open leaves its memory there and writes its place in the list, and the `Deserialize` takes the
@@ -32,16 +32,16 @@ pub(crate) fn total_bytes(attachments: &[Attachment]) -> usize {
     attachments.iter().map(Attachment::len_bytes).sum()
 }
 
-/// What a buffer does that is to be encoded.
+/// The way that a buffer takes when it is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// It has been attached, in this place.
+    /// It was attached, in this place.
     Attached(u32),
     /// It goes among the bytes, because it is small.
     Inline,
 }
 
-/// Attachments to what is being decoded, each until it is taken.
+/// The attachments of the values that are being decoded, each until it is taken.
 ///
 /// It is one word, because most values have none, and three words for each of millions of small ones take their time.
 #[derive(Debug, Default, PartialEq)]
@@ -57,7 +57,7 @@ impl Incoming {
         self.0.is_none()
     }
 
-    /// How many have not been taken.
+    /// The number of attachments that have not been taken.
     #[inline]
     pub(crate) fn left(&self) -> usize {
         self.0.as_ref().map_or(0, |attachments| attachments.iter().flatten().count())
@@ -84,25 +84,25 @@ impl From<Incoming> for Vec<Attachment> {
     }
 }
 
-/// The channel to what is being decoded.
+/// The channel for decoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Decoding {
-    /// Somebody else's work, or none.
+    /// Closed: another deserializer works, or none.
     Closed,
-    /// Of values without attachments.
+    /// Open for values without attachments.
     Without,
-    /// Of values whose attachments are in `INCOMING`.
+    /// Open for values whose attachments are in `INCOMING`.
     With,
 }
 
 thread_local! {
     // Plain numbers of one word, because the channel is opened and closed for every value, and a record that is written
     // in parts and read as a whole makes the processor wait.
-    /// The channel to what is being encoded: closed if 0, else smaller buffers are not attached.
+    /// The channel for encoding: closed if 0, else the length from which buffers are attached.
     static INLINE_BYTES: Cell<usize> = const { Cell::new(0) };
-    /// How many have been attached: the place of the next.
+    /// The number of attachments: the place of the next one.
     static COUNT: Cell<usize> = const { Cell::new(0) };
-    /// What has been attached, by encodings that nest: those of the innermost last.
+    /// The attachments of nested encodings: those of the innermost last.
     static ATTACHED: RefCell<Vec<Attachment>> = const { RefCell::new(Vec::new()) };
     static DECODING: Cell<Decoding> = const { Cell::new(Decoding::Closed) };
     static INCOMING: RefCell<Incoming> = const { RefCell::new(Incoming::NONE) };
@@ -174,14 +174,14 @@ pub(crate) fn while_decoding<R>(attachments: &mut Incoming, decode: impl FnOnce(
     }
     let given = std::mem::take(attachments);
     let Ok(outer) = INCOMING.try_with(|incoming| incoming.replace(given)) else {
-        // A thread that ends has lost it: buffers that are asked for are not there, which is an error of the codec.
+        // A thread that ends has lost it: then no buffer is found, which is an error of the codec.
         let _restore = Restore { variable: &DECODING, before: DECODING.replace(Decoding::Without) };
         return decode();
     };
     let restore = Restore { variable: &DECODING, before: DECODING.replace(Decoding::With) };
     let result = decode();
     drop(restore);
-    // After a panic they stay there, where nobody can reach them, until the next decoding.
+    // After a panic they stay there, out of reach, until the next decoding.
     *attachments = INCOMING.replace(outer);
     result
 }

@@ -1,11 +1,11 @@
 //! Which of the tasks that were sent to a worker are begun, and which were taken back before.
 //!
 //! A worker that is in a task looks for no message, so that a message could not take back what waits behind that task.
-//! A number that both sides share can: the worker counts on before it begins a task, and whoever takes tasks back
-//! counts on past all of them; each of these is one atomic operation, so that a task is begun or taken back, and never
+//! A number that both sides share can: the worker counts on before it begins a task, and a recall counts on past all
+//! tasks that it takes back. Each of these is one atomic operation, so that a task is begun or taken back, and never
 //! both.
 //!
-//! Whoever takes tasks back takes the replies along that the worker [holds back](Held).
+//! A recall also takes the replies that the worker [holds back](Held).
 
 use super::frame::Frame;
 use super::held::Held;
@@ -30,7 +30,7 @@ impl Claims {
     pub fn recall(&self, from: u64, until: u64) -> (u64, Frame) {
         let claim = |begun| (begun >= from).then_some(until.max(begun));
         let begun = self.0.begun.fetch_update(Ordering::AcqRel, Ordering::Acquire, claim);
-        // After that: what a worker holds back it has put there before it began the next task.
+        // After the exchange: a worker has put each held reply there before it began the next task.
         (begun.unwrap_or_else(|begun| begun), self.0.held.take())
     }
 
@@ -49,7 +49,7 @@ pub struct Claimer {
 }
 
 impl Claimer {
-    /// The side of a worker whose tasks can be taken back by means of these claims.
+    /// The side of a worker whose tasks these claims can take back.
     pub fn new(claims: Claims) -> Self {
         Claimer { claims, next: 0 }
     }
@@ -58,7 +58,7 @@ impl Claimer {
     pub fn begin(&mut self) -> bool {
         let number = self.next;
         self.next += 1;
-        // Nobody counts back, so that the only other number is a higher one.
+        // The number never goes down, so the only other one is higher.
         self.claims.0.begun.compare_exchange(number, self.next, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
@@ -88,7 +88,7 @@ mod tests {
     }
 
     /// A worker holds the reply of each task back while it is in the next one, and asks for none: each comes to the
-    /// manager once, by the worker or by whoever asks.
+    /// manager once, from the worker or from a recall.
     #[test]
     fn a_reply_is_taken_along_or_sent() {
         const TASKS: u32 = 20_000;

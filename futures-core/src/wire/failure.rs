@@ -8,10 +8,10 @@ use std::ops::Deref;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure(Box<Details>);
 
-/// What is known of a failure.
+/// The content of a failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
-    /// What went wrong.
+    /// The kind of the failure.
     pub(crate) kind: FailureKind,
     /// The error's or the panic's own message.
     pub(crate) message: String,
@@ -28,7 +28,7 @@ pub struct Details {
 /// A returned error, encoded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Typed {
-    /// What its type is called.
+    /// The name of its type.
     pub(crate) type_name: String,
     /// The bytes of its value, or why it could not be encoded.
     pub(crate) value: Result<Vec<u8>, String>,

@@ -1,18 +1,18 @@
-//! What a transport carries: bytes, and the memory that travels beside them.
+//! A frame, which a transport carries: bytes, and the memory that travels beside them.
 
 use crate::wire::memory::Attachment;
 
 /// One message between the manager and a worker: bytes, and buffers that travel beside them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Frame {
-    /// What the frame says.
+    /// The message.
     pub bytes: Vec<u8>,
-    /// Memory that the bytes speak of, in this order; to be sent from where it lies and received in aligned memory.
+    /// Memory to which the bytes refer, in this order; to be sent from where it lies and received in aligned memory.
     pub attachments: Vec<Attachment>,
 }
 
 impl Frame {
-    /// Whether there is nothing in it.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty() && self.attachments.is_empty()
     }

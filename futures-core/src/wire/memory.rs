@@ -1,4 +1,4 @@
-//! Plain memory that travels as it lies: aligned, shared, and used again by the transport that received it.
+//! Plain memory that is sent from where it lies: aligned, shared, and used again by the transport that received it.
 
 use bytemuck::Pod;
 use std::fmt;
@@ -24,7 +24,7 @@ pub enum Memory {
 /// The largest alignment of memory.
 pub(crate) const ALIGNMENT_MAX: usize = 16;
 
-/// Does the same with the vector of each alignment.
+/// Evaluates an expression for the vector of each alignment.
 macro_rules! each_alignment {
     ($memory:expr, $vector:ident => $body:expr) => {
         match $memory {
@@ -52,7 +52,7 @@ impl Memory {
         }
     }
 
-    /// Empty memory with room for exactly `length` bytes; an error says what is wrong with the request.
+    /// Empty memory with room for exactly `length` bytes; an error if the request cannot be met, with the reason.
     pub fn with_room(alignment: usize, length: usize) -> Result<Self, String> {
         fn room<T>(length: usize) -> Result<Vec<T>, String> {
             let mut vector = Vec::new();
@@ -78,7 +78,7 @@ impl Memory {
         each_alignment!(self, vector => bytemuck::cast_slice(vector))
     }
 
-    /// To how many bytes it is aligned.
+    /// The alignment in bytes.
     pub fn alignment(&self) -> usize {
         match self {
             Memory::Align1(_) => 1,
@@ -89,7 +89,7 @@ impl Memory {
         }
     }
 
-    /// How many bytes have room in it.
+    /// The capacity in bytes.
     pub fn room_bytes(&self) -> usize {
         each_alignment!(self, vector => vector.capacity() * align_of_value(vector))
     }
@@ -129,23 +129,23 @@ impl fmt::Debug for Memory {
     }
 }
 
-/// Memory that travels beside the bytes of a frame, shared by all who hold it.
+/// Memory that travels beside the bytes of a frame, shared by all clones.
 #[derive(Clone)]
 pub struct Attachment(Arc<Block>);
 
 struct Block {
     memory: Memory,
-    /// Where the memory goes when nobody needs it any more.
+    /// Where the memory goes when the last clone is dropped.
     home: Weak<Recycler>,
 }
 
 impl Attachment {
-    /// Shares memory that nobody else has.
+    /// Shares memory.
     pub fn new(memory: Memory) -> Self {
         Attachment(Arc::new(Block { memory, home: Weak::new() }))
     }
 
-    /// The same; the memory goes to `home` in the end.
+    /// Shares memory that goes to `home` when the last clone is dropped.
     pub fn recycled(memory: Memory, home: &Arc<Recycler>) -> Self {
         Attachment(Arc::new(Block { memory, home: Arc::downgrade(home) }))
     }
@@ -160,13 +160,13 @@ impl Attachment {
         self.memory().bytes().len()
     }
 
-    /// Takes the memory out, if nobody else has it.
+    /// Takes the memory out, if there is no other clone.
     pub(crate) fn into_memory(self) -> Result<Memory, Self> {
         let mut block = Arc::try_unwrap(self.0).map_err(Attachment)?;
         Ok(std::mem::replace(&mut block.memory, Memory::Align1(Vec::new())))
     }
 
-    /// The memory to be changed, if nobody else has it.
+    /// The memory to be changed, if there is no other clone.
     pub(crate) fn memory_mut(&mut self) -> Option<&mut Memory> {
         Arc::get_mut(&mut self.0).map(|block| &mut block.memory)
     }
@@ -195,10 +195,10 @@ impl Drop for Block {
     }
 }
 
-/// Smaller memory is not kept: to take it anew costs little.
+/// Smaller memory is not kept: allocating it costs little.
 const KEPT_BYTES_MIN: usize = 1 << 20;
 
-/// No more than this is kept.
+/// The most bytes that are kept.
 const KEPT_BYTES_MAX: usize = 512 << 20;
 
 /// Large memory that was used and waits to be used again, because a system's first access to new memory takes about as

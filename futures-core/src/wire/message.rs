@@ -28,14 +28,14 @@ const SETUP: u8 = 7;
 const FORGET: u8 = 8;
 const PREPARED: u8 = 9;
 
-/// What processes compare about a task function.
+/// The description of a task function that processes compare.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Description {
     pub(crate) name: String,
     pub(crate) signature: String,
 }
 
-/// The manager's first word to a worker.
+/// The manager's first message to a worker.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hello {
     pub(crate) protocol: u32,
@@ -52,7 +52,7 @@ pub(crate) struct Hello {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Prepared {
     pub(crate) client: ClientNumber,
-    /// What has failed, if something has; then the worker is not prepared.
+    /// The preparation that has failed, if one has; then the worker is not prepared.
     pub(crate) failure: Option<Failure>,
 }
 
@@ -63,12 +63,12 @@ pub(crate) struct Ready {
     pub(crate) process: u32,
 }
 
-/// A worker's last word when it cannot, or can no longer, work with this manager.
+/// A worker's last message when it cannot, or can no longer, work with this manager.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Refused {
     /// The fingerprints differ; these are the worker's task functions.
     Differs(Vec<Description>),
-    /// Anything else.
+    /// Any other reason.
     Because(String),
 }
 
@@ -76,7 +76,7 @@ pub(crate) enum Refused {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ToWorker<'a> {
     Hello(Hello),
-    /// Comes before the first task of this client, unless it has no setup.
+    /// Sent before the first task of this client, unless the client has no setup.
     Setup(ClientNumber, Setup),
     /// The client has ended.
     Forget(ClientNumber),
@@ -97,12 +97,12 @@ pub(crate) enum ToManager<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Call<'a> {
     pub(crate) task: TaskNumber,
-    /// Whose named values the task reads.
+    /// The client whose named values the task reads.
     pub(crate) client: ClientNumber,
     pub(crate) function: TaskKey,
-    /// How many calls it is: one, whose arguments the payload holds, or several, of which it holds the parts.
+    /// The number of calls: one, whose arguments are the payload, or several, whose parts are the payload.
     pub(crate) count: u32,
-    /// How many of the frame's attachments are its own.
+    /// How many of the frame's attachments belong to it.
     pub(crate) attachments: u32,
     pub(crate) arguments: &'a [u8],
 }
@@ -113,7 +113,7 @@ pub(crate) struct Reply<'a> {
     pub(crate) task: TaskNumber,
     /// How long the worker took for it.
     pub(crate) nanos: u64,
-    /// How many of the frame's attachments are its own.
+    /// How many of the frame's attachments belong to it.
     pub(crate) attachments: u32,
     pub(crate) results: Results<'a>,
 }
@@ -198,7 +198,7 @@ pub fn calls_apart(frame: Frame) -> Vec<Frame> {
     apart.unwrap_or_else(|_| vec![frame])
 }
 
-/// Appends a reply to a frame of replies; an empty frame is opened first. Its attachments are the caller's matter.
+/// Appends a reply to a frame of replies; an empty frame is opened first. The caller adds its attachments.
 pub(crate) fn push_reply(frame: &mut Frame, reply: &Reply<'_>) {
     let bytes = &mut frame.bytes;
     if bytes.is_empty() {
@@ -219,7 +219,7 @@ pub(crate) fn push_reply(frame: &mut Frame, reply: &Reply<'_>) {
     bytes.extend_from_slice(payload);
 }
 
-/// Takes as many attachments as an envelope says are its own.
+/// Takes as many attachments as an envelope says belong to it.
 pub(crate) fn take_attachments(
     attachments: &mut impl ExactSizeIterator<Item = Attachment>,
     count: u32,

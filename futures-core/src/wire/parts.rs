@@ -2,8 +2,8 @@
 //!
 //! A part is its length as a `u32` and its bytes. One that has attachments, is a failure, or is longer than 2 GiB has a
 //! longer header: a `u32` that consists of a bit of its own and the number of attachments, and the length as a `u64`.
-//! Numbers are little-endian. So each call reads what is its own and nothing else, whatever becomes of the calls before
-//! it. A task of one call has no parts: its payload is that of the call.
+//! Numbers are little-endian. So each call reads its own part and nothing else, even if a call before it fails. A task
+//! of one call has no parts: its payload is that of the call.
 
 use crate::wire::attachments::{Encoded, Incoming};
 use crate::wire::codec::{self, DecodeFailure};
@@ -11,13 +11,13 @@ use crate::wire::failure::Failure;
 use crate::wire::memory::Attachment;
 use crate::wire::message;
 
-/// What stands before the bytes of most parts, in bytes: their length, which is less than `LONG`.
+/// The length in bytes of the short header, which holds the length of the part, less than `LONG`.
 pub(crate) const HEADER: usize = 4;
 
 /// The bit that says that the header is a long one.
 const LONG: u32 = 1 << 31;
 
-/// What stands before the bytes of the other parts, in bytes.
+/// The length in bytes of the long header.
 const LONG_HEADER: usize = 12;
 
 /// The number of attachments that marks an encoded failure.
@@ -34,7 +34,7 @@ pub(crate) enum Part<'a> {
 
 /// Appends a part that holds what `encode` appends; if it fails, nothing is appended.
 ///
-/// After a panic there may be more than before.
+/// After a panic some bytes may have been appended.
 pub(crate) fn append<E>(encoded: &mut Encoded, encode: impl FnOnce(&mut Encoded) -> Result<(), E>) -> Result<(), E> {
     let (start, attached) = (encoded.bytes.len(), encoded.attachments.len());
     encoded.bytes.extend_from_slice(&[0; HEADER]);
@@ -64,7 +64,7 @@ pub(crate) fn append_failure(bytes: &mut Vec<u8>, failure: &Failure) {
     bytes[start - LONG_HEADER..start].copy_from_slice(&header);
 }
 
-/// Makes the payload of the only call out of its part.
+/// Turns the part of an only call into its payload.
 pub(crate) fn strip(encoded: &mut Encoded) {
     let is_long = encoded.bytes[HEADER - 1] >> 7 == 1;
     encoded.bytes.drain(..if is_long { LONG_HEADER } else { HEADER });
@@ -80,7 +80,7 @@ fn long_header(length: usize, attachments: u32) -> [u8; LONG_HEADER] {
 
 /// Takes the next part off the front of `bytes`, and its buffers off the front of `attachments`.
 ///
-/// On failure nobody knows where the next one begins.
+/// After a failure the beginning of the next part is unknown.
 #[inline(always)]
 pub(crate) fn take<'a>(
     bytes: &mut &'a [u8],
@@ -126,7 +126,7 @@ mod tests {
     use crate::wire::memory::Memory;
     use proptest::prelude::*;
 
-    /// Values, each with so many attachments, or failures.
+    /// Values, each with a number of attachments, or failures.
     fn parts() -> impl Strategy<Value = Vec<Option<(Vec<u8>, u8)>>> {
         let value = (prop::collection::vec(any::<u8>(), 0..30), 0u8..3);
         prop::collection::vec(prop::option::of(value), 0..20)

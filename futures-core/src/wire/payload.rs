@@ -6,13 +6,13 @@ use std::mem;
 
 /// Encoded values with the buffers that they name.
 ///
-/// It takes three words, because millions may be queued, and of those most are short.
+/// It takes three words, because millions may be queued, most of them short.
 #[derive(Debug, Clone)]
 pub(crate) struct Payload(Form);
 
 #[derive(Debug, Clone)]
 enum Form {
-    /// Few bytes lie in the value itself.
+    /// Few bytes are stored inline.
     Short {
         length: u8,
         bytes: [u8; SHORT_BYTES],
@@ -22,14 +22,14 @@ enum Form {
     WithAttachments(Box<Encoded>),
 }
 
-/// So many bytes lie in a payload itself.
+/// The most bytes that are stored inline.
 const SHORT_BYTES: usize = 22;
 
-/// Longer payloads are handed over rather than copied.
+/// Longer payloads are moved, shorter ones are copied.
 const HAND_OVER_BYTES: usize = 1 << 12;
 
 impl Payload {
-    /// Packs what was received: bytes that are copied, and attachments.
+    /// Packs received bytes, which are copied, and attachments.
     pub(crate) fn received(bytes: &[u8], attachments: Vec<Attachment>) -> Self {
         if attachments.is_empty() {
             Self::copied(bytes)
@@ -76,7 +76,8 @@ impl Default for Payload {
 }
 
 impl Encoded {
-    /// Packs all of it and leaves nothing but memory: few bytes are copied, so that it serves again, many handed over.
+    /// Packs all of it and leaves empty memory: few bytes are copied, so that their memory is used again; many are
+    /// moved.
     pub(crate) fn pack(&mut self) -> Payload {
         if !self.attachments.is_empty() {
             return Payload(Form::WithAttachments(Box::new(mem::take(self))));

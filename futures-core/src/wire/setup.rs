@@ -1,4 +1,4 @@
-//! What an executor wants every worker to do before its first task, in the form that travels.
+//! The preparations that every worker makes before an executor's first task, in the form that travels.
 
 use crate::wire::codec::{self, EncodeFailure, PAYLOAD_LIMIT_BYTES};
 use serde::de::DeserializeOwned;
@@ -40,18 +40,18 @@ pub(crate) struct Initializer {
 }
 
 impl Setup {
-    /// Whether there is nothing to be done.
+    /// Whether there is nothing to prepare.
     pub(crate) fn is_empty(&self) -> bool {
         *self == Setup::default()
     }
 
-    /// Drops all but what it is called in messages.
+    /// Drops everything but its name in messages.
     pub(crate) fn strip(&mut self) {
         let initializer = self.initializer.take().map(|call| Initializer { arguments: Vec::new(), ..call });
         *self = Setup { initializer, ..Setup::default() };
     }
 
-    /// What it is called in messages.
+    /// Its name in messages.
     pub(crate) fn title(&self) -> String {
         match &self.initializer {
             Some(initializer) => format!("the initializer {}", initializer.name),

@@ -6,14 +6,15 @@ use crate::wire::frame::Frame;
 pub use crate::wire::held::Held;
 use std::time::Duration;
 
-/// What a transport has to tell.
+/// An event that a transport reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Arrival {
     /// A worker has sent a frame.
     Frame(WorkerNumber, Frame),
-    /// A worker is gone, with what is known of the reason; nothing more comes from it.
+    /// A worker is lost, with the reason as far as it is known; nothing more arrives from it.
     Lost(WorkerNumber, String),
-    /// The worker that [`Transport::replace`] was asked for has come, with the next number, or will not, and why.
+    /// The worker for which [`Transport::replace`] was called has joined, with the next number, or will not, for this
+    /// reason.
     Joined(Result<WorkerNumber, String>),
     /// The answer to a [`Transport::recall`]: how many of the tasks that were sent to the worker are begun, counted
     /// from the first one, with those that were taken back before; and the replies that it held back, perhaps none. It
@@ -41,7 +42,8 @@ pub trait Transport: Send {
         false
     }
 
-    /// Whether something is on its way that moves only while somebody looks, so that nobody should sleep for long.
+    /// Whether something is under way that advances only in [`poll`](Self::poll), so that the manager should not sleep
+    /// for long.
     fn is_moving(&self) -> bool {
         false
     }
@@ -60,7 +62,7 @@ pub trait Transport: Send {
     }
 
     /// Begins to take back what a worker has not begun: its tasks from the number `from` on and before `until`, as
-    /// [`Claims::recall`] does, and takes along what it holds back; the manager is notified of the
+    /// [`Claims::recall`] does, and takes the replies that it holds back; the manager is notified of the
     /// [`Arrival::Recalled`] that follows, unless the worker is lost before. `false` if it cannot be done, now or
     /// later.
     fn recall(&mut self, worker: WorkerNumber, from: u64, until: u64) -> bool {
@@ -78,8 +80,8 @@ pub trait Transport: Send {
         drop(bytes);
     }
 
-    /// Ends the connection, after every worker has been told to stop; returns when the workers have let go or the limit
-    /// has passed, then with what was still missing.
+    /// Ends the connection, after every worker has been told to stop; returns when the workers have disconnected, or
+    /// with an error that names what is missing when the limit has passed.
     fn close(self: Box<Self>, limit: Duration) -> Result<(), String>;
 }
 
@@ -97,8 +99,8 @@ pub trait Link {
         true
     }
 
-    /// Where replies are held back while the worker is in another task, in reach of whoever takes tasks back; none if
-    /// this transport takes none back, and then no reply waits for a task.
+    /// Where replies are held back while the worker is in another task, in reach of a recall; none if this transport
+    /// takes none back, and then no reply waits for a task.
     fn held(&self) -> Option<&Held> {
         None
     }
@@ -114,7 +116,7 @@ pub trait Link {
     }
 }
 
-/// Keeps what is sent, and receives nothing: for a worker that is given its frames one by one.
+/// Keeps the frames that are sent, and receives none: for a worker that is given its frames one by one.
 impl Link for Vec<Frame> {
     fn receive(&mut self) -> Option<Frame> {
         None

@@ -4,7 +4,7 @@ use crate::liveness::Token;
 use std::fmt;
 use std::path::PathBuf;
 
-/// The name of a service that has none.
+/// The name of a service for which the user gives none.
 const DEFAULT_NAME: &str = "futures-mpi";
 
 /// Where a group of workers and its clients meet.
@@ -14,7 +14,7 @@ pub(crate) enum Address {
     Name(String),
     /// A host and a port of it.
     Socket(String, u16),
-    /// A file that both can read.
+    /// A file that both sides can read.
     File(PathBuf),
 }
 
@@ -54,21 +54,21 @@ impl fmt::Display for Address {
 
 /// Where a group listens, as it is published or written into a file, with a token that shows that a client has read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Endpoint {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) token: Token,
 }
 
-impl Place {
+impl Endpoint {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (socket, token) = text.trim().split_once('/')?;
         let (host, port) = socket.rsplit_once(':')?;
-        Some(Place { host: host.to_owned(), port: port.parse().ok()?, token: token.parse().ok()? })
+        Some(Endpoint { host: host.to_owned(), port: port.parse().ok()?, token: token.parse().ok()? })
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}/{}", self.host, self.port, self.token)
     }
@@ -102,18 +102,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_place_is_read_as_it_was_written(host in "[a-z0-9.:-]{0,20}", port: u16, token: u128) {
+        fn every_endpoint_is_read_as_it_was_written(host in "[a-z0-9.:-]{0,20}", port: u16, token: u128) {
             let token = format!("{token:x}").parse().expect("it is a token");
-            let place = Place { host, port, token };
-            prop_assert_eq!(Place::parse(&format!("{place}\n")), Some(place));
+            let endpoint = Endpoint { host, port, token };
+            prop_assert_eq!(Endpoint::parse(&format!("{endpoint}\n")), Some(endpoint));
         }
 
         #[test]
         fn any_text_is_a_place_or_none_and_an_address_or_refused(
             text in prop_oneof![".{0,40}", "[a-z\\[\\]:]{0,9}:[0-9]{0,6}(/[0-9a-g]{0,33})?"],
         ) {
-            if let Some(place) = Place::parse(&text) {
-                prop_assert_eq!(Place::parse(&place.to_string()), Some(place));
+            if let Some(endpoint) = Endpoint::parse(&text) {
+                prop_assert_eq!(Endpoint::parse(&endpoint.to_string()), Some(endpoint));
             }
             if let Err(error) = Address::parse(&text) {
                 prop_assert!(error.contains(&format!("{text:?}")), "{}", error);
@@ -123,11 +123,11 @@ mod tests {
 
     #[test]
     fn clients_read_what_groups_write() {
-        let place =
-            Place { host: "node7".to_owned(), port: 4000, token: Token::random().expect("there are random bytes") };
-        assert_eq!(Place::parse(&format!("{place}\n")), Some(place));
+        let endpoint =
+            Endpoint { host: "node7".to_owned(), port: 4000, token: Token::random().expect("there are random bytes") };
+        assert_eq!(Endpoint::parse(&format!("{endpoint}\n")), Some(endpoint));
         for text in ["", "node7", "node7:1", "node7/a", "node7:x/a", "node7:1/secret"] {
-            assert_eq!(Place::parse(text), None);
+            assert_eq!(Endpoint::parse(text), None);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The client: finds a group of workers, connects to it within a limit, and says when it goes.
+//! The client: finds a group of workers, connects to it within a limit, and says goodbye.
 
-use super::address::{Address, Place};
+use super::address::{Address, Endpoint};
 use super::wish::Wish;
 use crate::liveness::{self, Answer, Greeting, Heard, Reach, Reader, Setting, Token};
 use crate::spawning;
@@ -40,7 +40,7 @@ pub fn end_service(address: &str) -> Result<()> {
     asked.map(drop).map_err(|message| Error::new(Kind::Mpi, message))
 }
 
-/// A transport to the workers of a group, which are all there within `limit`.
+/// Connects to a group of workers within `limit`; returns a transport to them.
 pub(crate) fn transport(
     address: &Address,
     limit: Duration,
@@ -55,7 +55,7 @@ pub(crate) fn transport(
     let met = spawning::bounded("futures-mpi connect", time, move || {
         let own = Communicator::this_process().duplicate()?;
         let connected = own.connect(&port);
-        // Not worth losing the workers for.
+        // A failure is not worth losing the workers.
         let _ = own.free();
         connected
     });
@@ -72,26 +72,26 @@ pub(crate) fn transport(
     stream.set_nonblocking(true).map_err(|error| broken(not_connected(address, &error.to_string())))?;
     let lost = VecDeque::new();
     let group = Reader::new(Arc::new(stream), timeout);
-    let client = Client { group, has_liveness, gone: false, lost, next_look: Instant::now() };
+    let client = GroupConnection { group, has_liveness, gone: false, lost, next_look: Instant::now() };
     Ok(Box::new(transport.extended(client)))
 }
 
-/// The connection beside a transport over MPI, by whose end client and group notice that the other is gone.
-struct Client {
+/// The connection beside a transport over MPI, whose end tells client and group that the other is gone.
+struct GroupConnection {
     /// To the first worker of the group.
     group: Reader,
-    /// Whether each worker has a liveness connection, by which it is noticed whether that one is gone.
+    /// Whether each worker has a liveness connection, which tells when that worker is lost.
     has_liveness: bool,
     /// Whether the first worker is gone.
     gone: bool,
-    /// The losses that are not told yet.
+    /// The losses that are not reported yet.
     lost: VecDeque<Arrival>,
     next_look: Instant,
 }
 
-impl Client {
-    /// Finds out now and then whether the group is gone; the first of its workers only, if there are liveness
-    /// connections for the others, which may be alive.
+impl GroupConnection {
+    /// Looks, at intervals, whether the connection has ended. Then the first worker is lost; all others as well, unless
+    /// liveness connections tell whether they are alive.
     fn look(&mut self, transport: &MpiTransport) {
         let now = Instant::now();
         if self.gone || now < self.next_look {
@@ -107,20 +107,20 @@ impl Client {
     }
 }
 
-impl Extension for Client {
+impl Extension for GroupConnection {
     fn poll(&mut self, transport: &mut MpiTransport) -> Option<Arrival> {
         self.look(transport);
         self.lost.pop_front()
     }
 
     fn allows_deep_sleep(&self) -> bool {
-        // The end of the group wakes nobody here.
+        // The end of the group does not wake the manager.
         false
     }
 
     fn close(self, transport: MpiTransport, limit: Duration) -> Result<(), String> {
         if self.gone && !self.has_liveness {
-            // Nobody is there to say goodbye to, and MPI would wait for them.
+            // The group is gone, and MPI would wait for it.
             return Ok(());
         }
         liveness::say_goodbye(self.group.stream());
@@ -149,11 +149,11 @@ fn ask(address: &Address, wish: Wish, timeout: Duration, deadline: Instant) -> R
     Ok((stream, text))
 }
 
-/// Connects to the socket of a group; returns the token to show there as well, which does not matter where none is asked
-/// for.
+/// Connects to the socket of a group; returns the token for the greeting as well. A group at `HOST:PORT` does not look
+/// at it.
 fn reach(address: &Address) -> Result<(TcpStream, Token), String> {
     let nobody = |why: &dyn std::fmt::Display| format!("no service at {address}: {why}");
-    let place = match address {
+    let endpoint = match address {
         Address::Socket(host, port) => {
             let stream = connect((host.as_str(), *port).to_socket_addrs().map_err(|error| nobody(&error))?);
             return Ok((stream.map_err(|error| nobody(&error))?, Token::default()));
@@ -167,12 +167,14 @@ fn reach(address: &Address) -> Result<(TcpStream, Token), String> {
             nobody(&format!("{error}; {advice}"))
         })?,
     };
-    let place = Place::parse(&place).ok_or_else(|| nobody(&format!("{place:?} is not the address of a group")))?;
-    // The name of the host is its own; on the host itself it need not be known. The token keeps others out.
-    let named = (place.host.as_str(), place.port).to_socket_addrs().into_iter().flatten();
-    let here = SocketAddr::from(([127, 0, 0, 1], place.port));
+    let endpoint =
+        Endpoint::parse(&endpoint).ok_or_else(|| nobody(&format!("{endpoint:?} is not the address of a group")))?;
+    // The group names its host as that host calls itself, a name that the host itself may be unable to resolve. The
+    // token keeps strangers out.
+    let named = (endpoint.host.as_str(), endpoint.port).to_socket_addrs().into_iter().flatten();
+    let here = SocketAddr::from(([127, 0, 0, 1], endpoint.port));
     let stream = connect(named.chain([here])).map_err(|error| nobody(&error))?;
-    Ok((stream, place.token))
+    Ok((stream, endpoint.token))
 }
 
 fn connect(sockets: impl IntoIterator<Item = SocketAddr>) -> io::Result<TcpStream> {

@@ -1,6 +1,6 @@
 //! The group of workers: waits for clients, and serves them one after the other until one asks it to end.
 
-use super::address::{Address, Place};
+use super::address::{Address, Endpoint};
 use super::wish::Wish;
 use crate::comm_workers;
 use crate::liveness::{Answer, Heard, Look, OrphanPolicy, PendingConnection, Reader, Token};
@@ -23,13 +23,13 @@ const ARGUMENT: &str = "--futures-mpi-serve";
 /// How long a client may take to connect in MPI, and to disconnect once it has closed its socket.
 const MEETING_LIMIT: Duration = Duration::from_secs(30);
 
-/// The longest pause of a rank that waits for the next client.
+/// The longest pause between two looks of a rank that waits for the next client.
 const IDLE_BACKOFF: Duration = Duration::from_millis(10);
 
 /// Why a process that connects is refused.
 const OTHER_VERSION: &str = "this is a group of workers of another version of futures-mpi";
 
-/// What rank 0 tells the others.
+/// The words of rank 0 to the other ranks.
 const JOIN: i64 = 1;
 const END: i64 = 0;
 
@@ -49,7 +49,7 @@ pub(crate) fn address_of_this_process() -> Result<Option<Address>, String> {
 
 /// How a group serves.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Terms {
+pub(crate) struct ServeOptions {
     /// The longest sleep of an idle worker.
     pub(crate) backoff: Duration,
     /// Whether there are more processes than cores.
@@ -59,32 +59,32 @@ pub(crate) struct Terms {
 }
 
 /// Serves clients until one asks the group to end. To be called by all processes of the world.
-pub(crate) fn serve(address: &Address, terms: Terms) -> Result<(), String> {
+pub(crate) fn serve(address: &Address, options: ServeOptions) -> Result<(), String> {
     let world = Communicator::world();
     let control = world.duplicate().map_err(failed)?;
     comm_workers::enter(comm_workers::all_of(world).map_err(failed)?);
     let mut acceptor = match control.rank().map_err(failed)? {
-        0 => Some(Acceptor::open(address, terms.timeout)),
+        0 => Some(Acceptor::open(address, options.timeout)),
         _ => None,
     };
     let host = sys::processor_name();
     loop {
-        let visit = match &acceptor {
+        let watch = match &acceptor {
             Some(Ok(acceptor)) => acceptor.wait(),
             _ => None,
         };
         let mut pace = Backoff::new(IDLE_BACKOFF, true);
-        let word = control.hear_from_first(if visit.is_some() { JOIN } else { END }, || pace.wait()).map_err(failed)?;
+        let word = control.hear_from_first(if watch.is_some() { JOIN } else { END }, || pace.wait()).map_err(failed)?;
         if word == END {
             break;
         }
         let port = acceptor.as_ref().and_then(|acceptor| acceptor.as_ref().ok()).map_or("", |acceptor| &acceptor.port);
         let client = control.accept(port).map_err(failed)?;
-        let watch = visit.inspect(Watch::note_meeting);
-        // That its client is gone the first notices at the socket, and ends the whole group.
+        watch.iter().for_each(ClientWatch::note_meeting);
+        // Rank 0 notices at its socket that the client is gone, and ends the whole group.
         let orphan_policy = if acceptor.is_some() { OrphanPolicy::Stays } else { OrphanPolicy::Follows };
         let mut link =
-            MpiLink::to_parent(client, terms.backoff, terms.crowded).map_err(failed)?.with_fate(orphan_policy);
+            MpiLink::to_parent(client, options.backoff, options.crowded).map_err(failed)?.with_fate(orphan_policy);
         let place = engine::Place { host: &host, set_variable: Some(sys::set_variable_of_worker) };
         let limit = engine::serve(&mut link, place);
         match link.finish(limit) {
@@ -95,7 +95,7 @@ pub(crate) fn serve(address: &Address, terms: Terms) -> Result<(), String> {
             }
             Err(message) => say(&format!("a client did not disconnect cleanly: {message}")),
         }
-        watch.iter().for_each(Watch::note_end);
+        watch.iter().for_each(ClientWatch::note_end);
     }
     acceptor.take().map_or(Ok(()), |acceptor| acceptor.map(Acceptor::close))
 }
@@ -106,8 +106,8 @@ struct Acceptor {
     /// The name of the port of MPI.
     port: String,
     address: Address,
-    /// Where it listens, if clients have to look that up.
-    place: Option<Place>,
+    /// Where it listens, if clients look that up.
+    endpoint: Option<Endpoint>,
     /// How long the host of a client may give no answer.
     timeout: Duration,
 }
@@ -123,33 +123,33 @@ impl Acceptor {
             _ => TcpListener::bind(("0.0.0.0", 0)),
         };
         let listener = listener.map_err(unreachable)?;
-        let place = Place {
+        let endpoint = Endpoint {
             host: sys::processor_name(),
             port: listener.local_addr().map_err(unreachable)?.port(),
             token: Token::random().map_err(unreachable)?,
         };
-        let place = match address {
+        let endpoint = match address {
             Address::Socket(..) => None,
             Address::Name(name) => {
-                sys::publish(name, &place.to_string()).map_err(|error| {
+                sys::publish(name, &endpoint.to_string()).map_err(|error| {
                     format!(
                         "MPI cannot publish the name {name}: {error}; start an ompi-server and pass it to mpiexec \
                          (Open MPI), or a hydra_nameserver (MPICH), or serve at HOST:PORT or through a file"
                     )
                 })?;
-                Some(place)
+                Some(endpoint)
             }
             Address::File(path) => {
-                write(path, &place.to_string()).map_err(unreachable)?;
-                Some(place)
+                write(path, &endpoint.to_string()).map_err(unreachable)?;
+                Some(endpoint)
             }
         };
         println!("futures-mpi: serving at {address}");
-        Ok(Acceptor { listener, port, address: address.clone(), place, timeout })
+        Ok(Acceptor { listener, port, address: address.clone(), endpoint, timeout })
     }
 
-    /// Waits for a client that wants to be served; `None` when one wants that the group ends.
-    fn wait(&self) -> Option<Watch> {
+    /// Waits for a client that wants to be served; `None` when a client asks the group to end.
+    fn wait(&self) -> Option<ClientWatch> {
         loop {
             let Ok((stream, _)) = self.listener.accept() else {
                 thread::sleep(IDLE_BACKOFF);
@@ -159,7 +159,9 @@ impl Acceptor {
             let mut pending = PendingConnection::new(stream);
             let wish = match pending.wait() {
                 Look::Waits => continue,
-                Look::Greeted(greeting) if self.place.as_ref().is_some_and(|place| place.token != greeting.token) => {
+                Look::Greeted(greeting)
+                    if self.endpoint.as_ref().is_some_and(|endpoint| endpoint.token != greeting.token) =>
+                {
                     Err("the service has moved to another address; look it up again")
                 }
                 Look::Greeted(greeting) => Wish::of(greeting.number).ok_or(OTHER_VERSION),
@@ -174,7 +176,10 @@ impl Acceptor {
             match wish {
                 Ok(Wish::End) => return None,
                 Ok(Wish::Join) if told.is_ok() => {
-                    return Some(Watch::begin(Reader::new(Arc::new(pending.stream), self.timeout), &self.address));
+                    return Some(ClientWatch::begin(
+                        Reader::new(Arc::new(pending.stream), self.timeout),
+                        &self.address,
+                    ));
                 }
                 _ => {}
             }
@@ -182,25 +187,25 @@ impl Acceptor {
     }
 
     fn close(self) {
-        match (&self.address, &self.place) {
-            (Address::Name(name), Some(place)) => drop(sys::unpublish(name, &place.to_string())),
+        match (&self.address, &self.endpoint) {
+            (Address::Name(name), Some(endpoint)) => drop(sys::unpublish(name, &endpoint.to_string())),
             (Address::File(path), _) => drop(fs::remove_file(path)),
             _ => {}
         }
-        // The process ends: nothing depends on it.
+        // The process ends, so a failure does not matter.
         let _ = sys::close_port(&self.port);
     }
 }
 
-/// Watches a client from the moment on when both sides go to meet in MPI, where no call could be given up.
-struct Watch {
+/// Watches a client from when both sides begin to connect in MPI, where no call can be given up.
+struct ClientWatch {
     met: Arc<AtomicBool>,
     ended: Arc<AtomicBool>,
 }
 
-impl Watch {
+impl ClientWatch {
     fn begin(reader: Reader, address: &Address) -> Self {
-        let watch = Watch { met: Arc::default(), ended: Arc::default() };
+        let watch = ClientWatch { met: Arc::default(), ended: Arc::default() };
         let (met, ended, address) = (Arc::clone(&watch.met), Arc::clone(&watch.ended), address.clone());
         let body = move || {
             let Err(why) = observe(reader, &met, &ended) else { return };
@@ -225,7 +230,7 @@ impl Watch {
 }
 
 /// Returns when a client has come and gone as it should; an error says why the group has to end by force: its client is
-/// gone or does not come, and its ranks would wait in MPI for ever.
+/// gone or does not connect, and its ranks would wait in MPI forever.
 fn observe(mut reader: Reader, met: &AtomicBool, ended: &AtomicBool) -> Result<(), String> {
     const LOOK: Duration = Duration::from_millis(200);
     let deadline = Instant::now() + MEETING_LIMIT;
@@ -259,7 +264,7 @@ fn observe(mut reader: Reader, met: &AtomicBool, ended: &AtomicBool) -> Result<(
     Ok(())
 }
 
-/// Writes the file at once and for its owner only: who reads it may use the group.
+/// Writes the file atomically and for its owner only: a process that can read it may use the group.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(format!(".{}", std::process::id()));

@@ -10,9 +10,9 @@
 //!    |  -- goodbye ------------------> |  the next client may come
 //! ```
 //!
-//! The socket is there because a connection of MPI can be waited for, but neither be given up nor be seen to be gone:
-//! with it both meet in MPI only when both are ready, and notice within a limit when the other is not. Its protocol is
-//! that of the [liveness connection](crate::liveness).
+//! MPI can wait for a connection, but can neither give the wait up nor tell that the other side is gone. So client and
+//! group first meet at the socket: they connect in MPI only when both are ready, and each notices within a limit when
+//! the other is gone. Its protocol is that of the [liveness connection](crate::liveness).
 
 mod address;
 mod client;
@@ -22,4 +22,4 @@ mod wish;
 pub(crate) use address::Address;
 pub use client::end_service;
 pub(crate) use client::transport;
-pub(crate) use group::{Terms, address_of_this_process, serve};
+pub(crate) use group::{ServeOptions, address_of_this_process, serve};

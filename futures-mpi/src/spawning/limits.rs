@@ -1,5 +1,5 @@
-//! What MPI and the system accept of what workers are started with. It is checked when an executor is built, because
-//! afterwards MPI would end the program, or wait for ever for workers that the system does not start.
+//! The limits of MPI and the system for the program, arguments and info of workers. They are checked when an executor
+//! is built, because later MPI would end the program, or wait forever for workers that the system does not start.
 
 use crate::sys;
 use futures_mpi_core::Result;
@@ -10,10 +10,10 @@ use std::path::Path;
 /// The keys whose value is a list of hosts, for which there is a way around the limit.
 const HOST_KEYS: [&str; 2] = ["host", "add-host"];
 
-/// The longest argument that Linux gives to a new program, with the zero byte behind it.
+/// The longest argument that Linux accepts, with its final zero byte.
 const ARGUMENT_BYTES: usize = 128 << 10;
 
-/// Room that is left for the environment variables of MPI and for the argument that a master adds.
+/// Room for the environment variables of MPI and for the argument that a master adds.
 const RESERVE_BYTES: usize = 64 << 10;
 
 /// How much of a value an error shows.
@@ -57,8 +57,8 @@ pub(crate) fn check_command<S: AsRef<OsStr>>(program: Option<&Path>, arguments: 
     check_command_by(program, arguments, ARGUMENT_BYTES, sys::command_bytes(), environment_bytes())
 }
 
-/// The same for a system that takes arguments of less than `longest` bytes and commands of `room` bytes, variables and
-/// all, of which the variables take `taken`.
+/// Checks a command for a system that accepts arguments of less than `longest` bytes, and commands of `room` bytes with
+/// their variables, which take `taken` of them.
 fn check_command_by<S: AsRef<OsStr>>(
     program: Option<&Path>,
     arguments: &[S],
@@ -96,12 +96,12 @@ fn check_command_by<S: AsRef<OsStr>>(
     Ok(())
 }
 
-/// What a text costs among the arguments of a program: itself, a zero byte, and a pointer.
+/// The room that a text takes among the arguments of a program: its bytes, a zero byte, and a pointer.
 fn bytes_of(text: &OsStr) -> usize {
     text.len() + 1 + size_of::<usize>()
 }
 
-/// What the variables of this process take, which the workers are given too.
+/// The room that the variables of this process take, which the workers get too.
 fn environment_bytes() -> usize {
     std::env::vars_os().map(|(name, value)| bytes_of(&name) + 1 + value.len()).sum()
 }

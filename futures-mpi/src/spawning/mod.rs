@@ -1,4 +1,4 @@
-//! Starts the workers: checks what can be checked before, spawns under a limit, and explains what went wrong.
+//! Spawns the workers: checks first, spawns within a limit, and explains failures.
 
 pub(crate) mod limits;
 pub(crate) mod replacing;
@@ -21,13 +21,13 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-/// How long workers that have come too late may take to go again.
+/// How long workers that start too late may take to leave again.
 const HOME_LIMIT: Duration = Duration::from_secs(10);
 
-/// The longest pause between two looks whether they have heard that.
+/// The longest pause between two looks whether those workers have received the message to leave.
 const HOME_BACKOFF: Duration = Duration::from_millis(1);
 
-/// What to start.
+/// The workers to spawn.
 #[derive(Debug, Clone)]
 pub(crate) struct SpawnOptions {
     /// The executable.
@@ -38,8 +38,8 @@ pub(crate) struct SpawnOptions {
     pub(crate) count: usize,
     /// Keys and values for MPI, such as `host` or `wdir`.
     pub(crate) info: Vec<(String, String)>,
-    /// How long to wait for them to start. Below `MPI_THREAD_SERIALIZED`, where only this thread may call MPI, there
-    /// is no limit; at that level a spawn that was given up keeps everybody else from calling MPI.
+    /// How long to wait for them to start. Below `MPI_THREAD_SERIALIZED` only this thread may call MPI, and there is no
+    /// limit. At `MPI_THREAD_SERIALIZED` a spawn that was given up keeps all other threads from calling MPI.
     pub(crate) limit: Duration,
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn spawn_workers(started: &Started, options: SpawnOptions) -> Result<
     }
 }
 
-/// What can be known before MPI is asked.
+/// Checks what needs no MPI, and adds the keys and values that follow from the situation.
 fn checked(started: &Started, mut options: SpawnOptions) -> Result<SpawnOptions, String> {
     started.plan.spawning.clone().map_err(|why| format!("{why} (asked for: {})", asked(&options)))?;
     options.info = started.plan.with_spawn_info(options.info);
@@ -64,7 +64,7 @@ fn checked(started: &Started, mut options: SpawnOptions) -> Result<SpawnOptions,
     Ok(options)
 }
 
-/// Makes a call of MPI that brings workers and may never end, in a thread of its own; `None` when it has not ended
+/// Makes a call of MPI that connects to workers and may never end, in a helper thread; `None` if it has not ended
 /// within the limit. Below `MPI_THREAD_SERIALIZED`, where only this thread may call MPI, there is no limit.
 pub(crate) fn bounded(
     name: &str,
@@ -74,31 +74,31 @@ pub(crate) fn bounded(
     if sys::thread_level() < ThreadLevel::Serialized {
         return Ok(Some(call()));
     }
-    Meeting::arrange(name, call)?.wait(limit)
+    Helper::start(name, call)?.wait(limit)
 }
 
-/// A call of MPI that brings workers, in a thread of its own. The hand-over is a meeting: either this side gets the
-/// workers, or the other learns that nobody wants them.
-struct Meeting(Receiver<Result<Communicator, MpiError>>);
+/// A call of MPI that connects to workers, in a helper thread. Either this thread takes the workers over, or the helper
+/// learns that they are not wanted any more, and sends them home.
+struct Helper(Receiver<Result<Communicator, MpiError>>);
 
-impl Meeting {
-    fn arrange(
+impl Helper {
+    fn start(
         name: &str,
         call: impl FnOnce() -> Result<Communicator, MpiError> + Send + 'static,
     ) -> Result<Self, String> {
         let (give, take) = mpsc::sync_channel(0);
-        let helper = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
             if let Err(mpsc::SendError(outcome)) = give.send(call()) {
-                // There is nobody to report an error to.
+                // No thread waits for an error any more.
                 let _ = outcome.map(|workers| send_home(workers, Instant::now() + HOME_LIMIT));
                 ending::note_given_up_spawn_over();
             }
         });
-        helper.map_err(|error| format!("cannot start a thread that spawns workers: {error}"))?;
-        Ok(Meeting(take))
+        thread.map_err(|error| format!("cannot start a thread that spawns workers: {error}"))?;
+        Ok(Helper(take))
     }
 
-    /// What the call has brought; `None` when it has not ended within the limit, and is given up.
+    /// The outcome of the call; `None` if it has not ended within the limit, and was given up.
     fn wait(self, limit: Duration) -> Result<Option<Result<Communicator, MpiError>>, String> {
         match self.0.recv_timeout(limit) {
             Ok(outcome) => Ok(Some(outcome)),
@@ -110,7 +110,7 @@ impl Meeting {
         }
     }
 
-    /// What the call has brought, if it has ended.
+    /// The outcome of the call, if it has ended.
     fn look(&self) -> Option<Result<Result<Communicator, MpiError>, String>> {
         match self.0.try_recv() {
             Ok(outcome) => Some(Ok(outcome)),
@@ -120,7 +120,7 @@ impl Meeting {
     }
 
     fn give_up(self) {
-        // Before this side of the meeting is given up, so that the other can take it back.
+        // Before the channel is dropped, so that the helper can undo the note.
         ending::note_given_up_spawn();
     }
 }
@@ -129,44 +129,44 @@ fn helper_panicked() -> String {
     "the thread that spawns workers panicked".to_owned()
 }
 
-/// A spawn that goes on beside everything else.
+/// A spawn that does not block the pool.
 pub(crate) struct Spawning {
-    meeting: Option<Meeting>,
+    helper: Option<Helper>,
     started: &'static Started,
     options: SpawnOptions,
     deadline: Instant,
 }
 
 impl Spawning {
-    /// Begins it; MPI must give `MPI_THREAD_MULTIPLE`.
+    /// Begins it; MPI must provide `MPI_THREAD_MULTIPLE`.
     pub(crate) fn begin(started: &'static Started, options: SpawnOptions) -> Result<Self, String> {
         let options = checked(started, options)?;
         let asked = options.clone();
-        let meeting = Meeting::arrange("futures-mpi spawn", move || spawn(&asked))?;
+        let helper = Helper::start("futures-mpi spawn", move || spawn(&asked))?;
         let deadline = Instant::now() + options.limit;
-        Ok(Spawning { meeting: Some(meeting), started, options, deadline })
+        Ok(Spawning { helper: Some(helper), started, options, deadline })
     }
 
-    /// The outcome, once it is known; given up when the limit has passed.
+    /// The outcome, if the spawn has ended; it is given up when the limit has passed.
     pub(crate) fn look(&mut self) -> Option<Result<Communicator, String>> {
-        if let Some(met) = self.meeting.as_ref()?.look() {
-            self.meeting = None;
+        if let Some(met) = self.helper.as_ref()?.look() {
+            self.helper = None;
             return Some(met.and_then(|outcome| self.judge(outcome)));
         }
         if Instant::now() < self.deadline {
             return None;
         }
-        self.meeting.take().into_iter().for_each(Meeting::give_up);
+        self.helper.take().into_iter().for_each(Helper::give_up);
         Some(Err(explain_time_out(&self.options)))
     }
 
-    /// Sends the workers home that it brings within the limit, because nobody wants them any more.
+    /// Waits for the spawn within the limit, and sends its workers home, because the pool ends.
     pub(crate) fn settle(mut self, limit: Duration) -> Result<(), String> {
-        let Some(meeting) = self.meeting.take() else { return Ok(()) };
+        let Some(helper) = self.helper.take() else { return Ok(()) };
         let deadline = Instant::now() + limit;
-        match meeting.wait(limit)? {
+        match helper.wait(limit)? {
             Some(Ok(workers)) => send_home(workers, deadline),
-            // Nobody wanted it, and it is not there.
+            // There are no workers to send home.
             Some(Err(_)) => Ok(()),
             None => Err(explain_time_out(&SpawnOptions { limit, ..self.options.clone() })),
         }
@@ -178,9 +178,9 @@ impl Spawning {
 }
 
 impl Drop for Spawning {
-    /// Whoever drops it does not wait.
+    /// Gives the spawn up without waiting for it.
     fn drop(&mut self) {
-        self.meeting.take().into_iter().for_each(Meeting::give_up);
+        self.helper.take().into_iter().for_each(Helper::give_up);
     }
 }
 
@@ -188,7 +188,7 @@ impl Drop for Spawning {
 pub(crate) fn can_replace(started: &Started) -> Result<(), String> {
     let plan = &started.plan;
     match &plan.implementation {
-        // That there are no workers at all is said when they are to start.
+        // The start of the workers reports that they cannot be spawned at all.
         _ if plan.spawning.is_err() => Ok(()),
         Implementation::OpenMpi { major: ..=4, .. } if !environment::lets_workers_live() => Err(
             "Open MPI ends the whole job when a worker is lost; start the program with mpiexec --enable-recovery -n 1"
@@ -204,27 +204,27 @@ pub(crate) fn can_replace(started: &Started) -> Result<(), String> {
     }
 }
 
-/// Spawns from a communicator of our own: its errors return, and nobody else's handler is touched.
+/// Spawns from a communicator of this library: its errors return, and the program's error handlers stay.
 fn spawn(options: &SpawnOptions) -> Result<Communicator, MpiError> {
     ending::note_spawn();
     let own = Communicator::this_process().duplicate()?;
     let count = i32::try_from(options.count).unwrap_or(i32::MAX);
     let spawned = own.spawn(options.program.as_os_str(), &options.arguments, count, &options.info);
-    // Not worth losing the workers for.
+    // A failure is not worth losing the workers.
     let _ = own.free();
     spawned
 }
 
-/// Sends workers home that nobody wants any more, and disconnects from them.
+/// Tells workers that are not wanted any more to leave, and disconnects from them.
 fn send_home(workers: Communicator, deadline: Instant) -> Result<(), String> {
     let ranks = 0..workers.remote_size().unwrap_or(0);
     let mut sending = Vec::new();
     for rank in ranks {
-        // Whom it does not reach is missed when this side disconnects.
+        // If a worker does not get it, disconnecting fails below.
         let _ = stream::send_word(workers, rank, Control::Disconnect, |under_way| sending.push(under_way));
     }
     let mut backoff = Backoff::new(HOME_BACKOFF, true);
-    // While this side disconnects, nothing that is still on its way to the other would move.
+    // A pending send would not advance while this side disconnects.
     while !sending.is_empty() && Instant::now() < deadline {
         sending.retain_mut(|sending| !matches!(sending.test(), Ok(true)));
         backoff.wait();
@@ -255,10 +255,10 @@ fn check_executable(options: &SpawnOptions) -> Result<(), String> {
     Ok(())
 }
 
-/// How the system calls the file of a program that has been removed while the program runs.
+/// The suffix that the system gives to the path of a running program whose file was removed.
 const DELETED: &str = " (deleted)";
 
-/// What has become of the file of this program, if that is what `path` names.
+/// The error for a program whose file was deleted or replaced, if `path` names one.
 fn missing_program(path: &Path) -> Option<String> {
     let name = path.to_str()?.strip_suffix(DELETED)?;
     let fate = if Path::new(name).exists() { "replaced" } else { "deleted" };
@@ -268,10 +268,10 @@ fn missing_program(path: &Path) -> Option<String> {
     ))
 }
 
-/// A text that the system cannot execute: only a shell would.
+/// Refuses a script that a shell would run but the system cannot execute.
 fn check_script(path: &Path) -> Result<(), String> {
     let mut beginning = Vec::new();
-    // What cannot be read can be executed nevertheless.
+    // A file that cannot be read may still be executable.
     let Ok(_) = File::open(path).and_then(|file| file.take(256).read_to_end(&mut beginning)) else { return Ok(()) };
     if beginning.contains(&0) {
         return Ok(());
@@ -293,8 +293,9 @@ fn check_script(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Without the directory of this program MPI fails and gives no reason, also where workers are to begin in another.
-/// They begin elsewhere where the one that the user names is not there, which is known here if they are on this node.
+/// Refuses a working directory that does not exist. Without this program's own, MPI fails and gives no reason, even if
+/// the workers start in another one. Without the one that the user names, workers would start elsewhere; that can be
+/// checked only if they are on this host.
 fn check_directory(here: bool, info: &[(String, String)]) -> Result<(), String> {
     if env::current_dir().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
         return Err(
@@ -311,7 +312,7 @@ fn check_directory(here: bool, info: &[(String, String)]) -> Result<(), String> 
     }
 }
 
-/// What was asked of MPI.
+/// The workers that MPI was asked for, in words.
 fn asked(options: &SpawnOptions) -> String {
     let plural = if options.count == 1 { "worker" } else { "workers" };
     let mut text = format!("{} {plural} of {}", options.count, options.program.display());
@@ -367,7 +368,7 @@ fn explain_time_out(options: &SpawnOptions) -> String {
     )
 }
 
-/// A further reason, where there is not much room for the shared memory of so many workers.
+/// A further possible reason, if there is little room for the shared memory of this many workers.
 fn little_shared_memory(free: Option<u64>, count: usize) -> String {
     let needed = (count as u64 + 1).saturating_mul(environment::SHARED_MEMORY_OF_PROCESS);
     let Some(free) = free.filter(|free| *free < needed) else { return String::new() };

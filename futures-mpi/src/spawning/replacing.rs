@@ -1,7 +1,7 @@
 //! The extension of a transport that spawns a new worker for each one that is lost.
 //!
-//! A spawn takes a while and may never end, so it goes on in a thread of its own; one at a time, because MPI is not at
-//! its best with several. Every worker that comes has an intercommunicator of its own, and a world in which it is
+//! A spawn takes a while and may never end, so a helper thread makes it. There is one spawn at a time, because MPI
+//! handles several badly. Each new worker has an intercommunicator of its own, and an `MPI_COMM_WORLD` in which it is
 //! alone.
 
 use crate::launch::start::Started;
@@ -57,7 +57,7 @@ impl Extension for Replacing {
 
     fn close(self, transport: MpiTransport, limit: Duration) -> Result<(), String> {
         let deadline = Instant::now() + limit;
-        // A worker that comes too late is sent home; MPI could not be finalised while it is still coming.
+        // A worker that starts too late is sent home: MPI cannot be finalised while a spawn is under way.
         let settled = self.under_way.map_or(Ok(()), |spawning| spawning.settle(limit));
         let closed = Box::new(transport).close(deadline.saturating_duration_since(Instant::now()));
         closed.and(settled)

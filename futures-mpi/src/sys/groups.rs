@@ -1,4 +1,4 @@
-//! Communicators in the hands of the `mpi` crate, and the few collective calls by which processes agree and divide.
+//! Communicators that the `mpi` crate uses too, and the collective calls by which processes agree and divide.
 
 use super::messages::Request;
 use super::{Communicator, MpiError, ONE_AT_A_TIME, ThreadLevel, check, serialized, thread_level};
@@ -11,14 +11,14 @@ use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 use std::{panic, ptr};
 
-/// Prepares for calls of an MPI that the application has initialised; returns the level at which it did.
+/// Prepares for calls of an MPI that the program has initialised; returns its thread level.
 pub(crate) fn adopt() -> ThreadLevel {
     let level = thread_level();
     ONE_AT_A_TIME.store(level < ThreadLevel::Multiple, Ordering::Relaxed);
     level
 }
 
-/// Has `callback` called when MPI is finalised, by whomever, while it still works. To be called once.
+/// Has `callback` called at the beginning of `MPI_Finalize`, when MPI still works. To be called once.
 pub(crate) fn before_finalize(callback: fn()) -> Result<(), MpiError> {
     static CALLBACK: OnceLock<fn()> = OnceLock::new();
     extern "C" fn do_not_copy(
@@ -52,7 +52,7 @@ pub(crate) fn before_finalize(callback: fn()) -> Result<(), MpiError> {
 }
 
 impl Communicator {
-    /// The name of somebody's communicator, which stays theirs.
+    /// The handle of a communicator of the program, which keeps it.
     pub(crate) fn of<C: mpi::topology::Communicator + ?Sized>(communicator: &C) -> Self {
         Communicator(communicator.as_raw())
     }
@@ -64,7 +64,7 @@ impl Communicator {
         ManuallyDrop::new(unsafe { SimpleCommunicator::from_raw(self.0) })
     }
 
-    /// Makes errors of this communicator end the job, for users of the `mpi` crate, which looks at no return code.
+    /// Makes errors of this communicator end the job, for users of the `mpi` crate, which checks no return code.
     pub(crate) fn errors_are_fatal(self) -> Result<(), MpiError> {
         // SAFETY: both handles are valid.
         check(serialized(|| unsafe { ffi::MPI_Comm_set_errhandler(self.0, ffi::RSMPI_ERRORS_ARE_FATAL) }))
@@ -83,10 +83,10 @@ impl Communicator {
         Ok((!new.is_null()).then_some(new))
     }
 
-    /// What the process with the rank 0 gives, in all processes. Collective; every process calls `pause` again and
-    /// again while it waits for the others.
+    /// The value that rank 0 passes, in all processes. Collective; each process calls `pause` again and again while it
+    /// waits for the others.
     pub(crate) fn hear_from_first(self, given: i64, mut pause: impl FnMut()) -> Result<i64, MpiError> {
-        // Lost after an error, when MPI may still write there.
+        // Leaked after an error, when MPI may still write there.
         let mut value = ManuallyDrop::new(Box::new(given));
         let mut request = Request::none();
         // SAFETY: the integer stays where it is until the request has completed.
@@ -100,7 +100,7 @@ impl Communicator {
         Ok(*ManuallyDrop::into_inner(value))
     }
 
-    /// The largest of what all processes give, place by place. Collective.
+    /// The largest value that any process passes, for each place of the array. Collective.
     pub(crate) fn largest<const N: usize>(self, values: [i64; N]) -> Result<[i64; N], MpiError> {
         let mut largest = [0; N];
         // SAFETY: both buffers hold N integers of that type and outlive the call; they do not overlap.

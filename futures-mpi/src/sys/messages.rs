@@ -1,5 +1,5 @@
-//! Messages between two processes: sends that hold what they send, a receive that is posted ahead, and receives into
-//! memory that stays.
+//! Messages between two processes: sends that own their bytes, a persistent receive, and receives into memory that
+//! stays.
 
 use super::{Communicator, MpiError, Source, check, serialized};
 use futures_mpi_core::engine::{Attachment, Memory};
@@ -7,15 +7,15 @@ use mpi::ffi::{self, MPI_Request, MPI_Status};
 use std::ffi::{c_int, c_void};
 use std::mem::{self, ManuallyDrop, MaybeUninit};
 
-/// How often a receive that was given up is looked at before its memory is left to MPI for ever. It is taken back by
-/// this process alone, so that MPI has no reason to take its time.
+/// How often a cancelled receive is tested before its memory is left to MPI forever. Only this process takes part in
+/// the cancellation, so MPI has no reason to take its time.
 const LOOKS_AT_CLOSING: usize = 1000;
 
 impl Communicator {
     /// Starts to send bytes to `rank` in one message.
     pub(crate) fn send_bytes(self, bytes: Vec<u8>, rank: i32, tag: i32) -> Result<Sent, MpiError> {
         let mut request = Request::none();
-        // Forgotten, should something go wrong: MPI may still read there.
+        // Leaked on errors: MPI may still read there.
         let bytes = ManuallyDrop::new(bytes);
         self.start_send(&bytes, rank, tag, &mut request)?;
         let finished = request.test()?;
@@ -26,19 +26,25 @@ impl Communicator {
         Ok(Sent::UnderWay(Sending { send_buffer, request, others: Vec::new(), finished }))
     }
 
-    /// Starts to send a load to `rank`, as messages of at most `part` bytes; an empty one is one message.
-    pub(crate) fn send(self, send_buffer: SendBuffer, part: usize, rank: i32, tag: i32) -> Result<Sending, MpiError> {
+    /// Starts to send a buffer to `rank`, as segments of at most `segment_bytes`; an empty buffer is one message.
+    pub(crate) fn send(
+        self,
+        send_buffer: SendBuffer,
+        segment_bytes: usize,
+        rank: i32,
+        tag: i32,
+    ) -> Result<Sending, MpiError> {
         let mut sending = Sending {
             send_buffer: ManuallyDrop::new(send_buffer),
             request: Request::none(),
             others: Vec::new(),
             finished: false,
         };
-        let part = part.clamp(1, c_int::MAX as usize);
+        let segment_bytes = segment_bytes.clamp(1, c_int::MAX as usize);
         let mut start = 0;
         loop {
             let all = sending.send_buffer.bytes();
-            let bytes = &all[start..all.len().min(start + part)];
+            let bytes = &all[start..all.len().min(start + segment_bytes)];
             let mut request = Request::none();
             self.start_send(bytes, rank, tag, &mut request)?;
             if start == 0 {
@@ -46,7 +52,7 @@ impl Communicator {
             } else {
                 sending.others.push(request);
             }
-            start += part;
+            start += segment_bytes;
             if start >= sending.send_buffer.bytes().len() {
                 return Ok(sending);
             }
@@ -64,7 +70,8 @@ impl Communicator {
         }))
     }
 
-    /// Starts to receive a message from `rank` behind what has landed before; it may be as long as what is missing.
+    /// Starts to receive a message from `rank` behind the bytes that were received before; it may be as long as what is
+    /// missing.
     pub(crate) fn receive(self, mut receive_buffer: ReceiveBuffer, rank: i32, tag: i32) -> Result<Receiving, MpiError> {
         let length = receive_buffer.missing().min(c_int::MAX as usize) as c_int;
         let mut request = Request::none();
@@ -79,15 +86,15 @@ impl Communicator {
     }
 }
 
-/// What became of bytes that were to be sent.
+/// The state of a send when it was started.
 pub(crate) enum Sent {
-    /// MPI has let go of them already.
+    /// MPI has released the bytes already.
     Done(Vec<u8>),
-    /// MPI still reads them.
+    /// MPI still reads the bytes.
     UnderWay(Sending),
 }
 
-/// An operation under way; null when it has completed, unless it is one that can be started again.
+/// An operation under way; null when it has completed, unless it is persistent.
 pub(super) struct Request(pub(super) MPI_Request);
 
 // SAFETY: a handle is a name that MPI accepts from every thread, and this one is used by its owner only.
@@ -107,7 +114,7 @@ impl Request {
         Ok(done != 0)
     }
 
-    /// If the operation, a receive, has completed: from whom the message came, and how many bytes it has.
+    /// If the operation, a receive, has completed: the rank of the sender, and the number of bytes.
     fn test_receive(&mut self) -> Result<Option<(i32, usize)>, MpiError> {
         let (mut done, mut length) = (0, 0);
         let mut status = MaybeUninit::<MPI_Status>::uninit();
@@ -131,13 +138,13 @@ impl Request {
     }
 }
 
-/// A receive that is posted ahead, again and again into the same memory: messages of one tag land there one by one, in
-/// the order in which each sender has sent them.
+/// A persistent receive: messages of one tag arrive one by one in the same memory, in the order in which each sender
+/// has sent them.
 ///
-/// It is posted anew by the next look, and not before the message is handed out: whoever gets it goes on sooner, and
-/// posts while he waits anyway.
+/// The look after the one that returned a message posts it again. So the caller gets the message sooner, and posts
+/// while it waits anyway.
 ///
-/// Dropped without [`close`](Self::close) it forgets its memory: MPI may still write there.
+/// Dropped without [`close`](Self::close) it leaks its memory: MPI may still write there.
 pub(crate) struct PersistentReceive {
     memory: ManuallyDrop<Vec<u8>>,
     request: Request,
@@ -145,7 +152,7 @@ pub(crate) struct PersistentReceive {
 }
 
 impl PersistentReceive {
-    /// Opens one for messages of up to `room` bytes; a longer one is an error when it comes.
+    /// Opens one for messages of up to `room` bytes; a longer message is an error when it arrives.
     pub(crate) fn open(communicator: Communicator, source: Source, tag: i32, room: usize) -> Result<Self, MpiError> {
         let length = c_int::try_from(room).map_err(|_| MpiError::of_argument("too long for one message"))?;
         let memory = ManuallyDrop::new(Vec::with_capacity(room));
@@ -162,7 +169,7 @@ impl PersistentReceive {
         Ok(persistent_receive)
     }
 
-    /// If a message has come: the rank of its sender, and its bytes in memory that `room` gives, which is empty.
+    /// If a message has arrived: the rank of its sender, and its bytes in the empty memory that `room` returns.
     pub(crate) fn look(&mut self, room: impl FnOnce() -> Vec<u8>) -> Result<Option<(i32, Vec<u8>)>, MpiError> {
         if !self.posted {
             // SAFETY: the request is one that can be started, and is inactive.
@@ -180,7 +187,7 @@ impl PersistentReceive {
         Ok(Some((source, bytes)))
     }
 
-    /// Waits for nothing more, and gives the memory back. If a message had come: the rank of its sender, and its bytes.
+    /// Cancels the receive and frees its memory. If a message had arrived: the rank of its sender, and its bytes.
     pub(crate) fn close(mut self) -> Result<Option<(i32, Vec<u8>)>, MpiError> {
         let taken = if self.posted { self.take_back()? } else { None };
         // SAFETY: the request is valid and inactive.
@@ -194,8 +201,8 @@ impl PersistentReceive {
         Ok(taken.map(|(source, _)| (source, bytes)))
     }
 
-    /// Cancels the receive that is posted. If that comes too late: from whom the message came, and how many bytes it
-    /// has.
+    /// Cancels the receive that is posted. If a message has arrived before: the rank of the sender, and the number of
+    /// bytes.
     fn take_back(&mut self) -> Result<Option<(i32, usize)>, MpiError> {
         // SAFETY: the request is valid, and a receive is posted.
         check(serialized(|| unsafe { ffi::MPI_Cancel(&mut self.request.0) }))?;
@@ -226,7 +233,7 @@ impl PersistentReceive {
     }
 }
 
-/// What is sent: bytes of our own, or memory that others hold as well.
+/// The bytes of a send: owned, or memory that is shared.
 pub(crate) enum SendBuffer {
     Bytes(Vec<u8>),
     Attachment(Attachment),
@@ -241,7 +248,7 @@ impl SendBuffer {
     }
 }
 
-/// A send under way, which holds its bytes. Dropped unfinished, it forgets them: MPI may still read there.
+/// A send under way, which owns its bytes. Dropped unfinished, it leaks them: MPI may still read there.
 pub(crate) struct Sending {
     send_buffer: ManuallyDrop<SendBuffer>,
     request: Request,
@@ -250,12 +257,12 @@ pub(crate) struct Sending {
 }
 
 impl Sending {
-    /// How many bytes are sent.
+    /// The length in bytes.
     pub(crate) fn len_bytes(&self) -> usize {
         self.send_buffer.bytes().len()
     }
 
-    /// Whether MPI has let go of the bytes. After an error the bytes are never given back.
+    /// Whether MPI has released the bytes. After an error they are leaked.
     pub(crate) fn test(&mut self) -> Result<bool, MpiError> {
         if !self.finished {
             while let Some(request) = self.others.last_mut() {
@@ -279,7 +286,7 @@ impl Drop for Sending {
     }
 }
 
-/// Memory into which messages are received, one behind the other.
+/// Memory into which messages are received, one after the other.
 ///
 /// Invariants: the memory has room for `total` bytes; the first `filled` of them have been received.
 pub(crate) struct ReceiveBuffer {
@@ -299,13 +306,13 @@ impl ReceiveBuffer {
         ReceiveBuffer { memory, total, filled: 0 }
     }
 
-    /// How many bytes are to come.
+    /// How many bytes have not been received.
     pub(crate) fn missing(&self) -> usize {
         self.total - self.filled
     }
 
-    /// Asks for huge pages behind the room of large memory: touching 64 MiB for the first time in small pages takes
-    /// longer than copying them. A wish, which the system may ignore.
+    /// Asks the system for huge pages, which it may refuse: touching 64 MiB for the first time in small pages takes
+    /// longer than copying them.
     pub(crate) fn advise_huge_pages(&mut self) {
         const PAGE: usize = 4096;
         let (total, room) = (self.total, self.start());
@@ -320,7 +327,7 @@ impl ReceiveBuffer {
         }
     }
 
-    /// The memory with all that was received.
+    /// The memory with all bytes that were received.
     ///
     /// # Panics
     ///
@@ -353,14 +360,14 @@ impl ReceiveBuffer {
     }
 }
 
-/// A receive under way, which owns its memory. Dropped unfinished, it forgets it: MPI may still write there.
+/// A receive under way, which owns its memory. Dropped unfinished, it leaks it: MPI may still write there.
 pub(crate) struct Receiving {
     receive_buffer: ManuallyDrop<ReceiveBuffer>,
     request: Request,
 }
 
 impl Receiving {
-    /// The memory with the new bytes, and how many they are, once they are there.
+    /// Once the message has arrived: the memory, and the number of new bytes.
     pub(crate) fn test(&mut self) -> Result<Option<(ReceiveBuffer, usize)>, MpiError> {
         let Some((_, length)) = self.request.test_receive()? else { return Ok(None) };
         let empty = ReceiveBuffer { memory: Memory::Align1(Vec::new()), total: 0, filled: 0 };

@@ -1,9 +1,9 @@
 //! The only place with `unsafe`, here and in the folder of this name: thin safe wrappers over the MPI calls that the
 //! `mpi` crate lacks, and over calls of the system. No policy lives here.
 //!
-//! Every call goes by [`serialized`], which takes a lock when MPI gives less than `MPI_THREAD_MULTIPLE`. Return codes
-//! are judged, not ignored: communicators made here, or passed through [`Communicator::return_errors`], have the error
-//! handler that returns.
+//! Every call goes through [`serialized`], which takes a lock when MPI provides less than `MPI_THREAD_MULTIPLE`. Every
+//! return code is checked: communicators that are made here, or passed to [`Communicator::return_errors`], have the
+//! error handler that returns errors.
 #![allow(unsafe_code)]
 
 mod groups;
@@ -25,10 +25,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{fmt, ptr};
 
-/// The longest key of an info object, without the zero byte behind it.
+/// The longest key of an info object, without its final zero byte.
 pub(crate) const INFO_KEY_BYTES: usize = ffi::MPI_MAX_INFO_KEY as usize - 1;
 
-/// The longest value of an info object, without the zero byte behind it.
+/// The longest value of an info object, without its final zero byte.
 pub(crate) const INFO_VALUE_BYTES: usize = ffi::MPI_MAX_INFO_VAL as usize - 1;
 
 pub(crate) use process::{
@@ -36,7 +36,7 @@ pub(crate) use process::{
     interface_addresses, keeping_input, limit_silence, wait_readable,
 };
 
-/// What an MPI call reported instead of success.
+/// The error of an MPI call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MpiError {
     /// The return code.
@@ -65,7 +65,7 @@ impl MpiError {
         MpiError { code, class, text }
     }
 
-    /// An error that this side found, which has no code of MPI.
+    /// An error that this library found, for which MPI has no code.
     fn of_argument(text: impl Into<String>) -> Self {
         let code = ffi::MPI_ERR_ARG as i32;
         MpiError { code, class: code, text: text.into() }
@@ -135,7 +135,7 @@ impl From<mpi::Threading> for ThreadLevel {
 static ONE_AT_A_TIME: AtomicBool = AtomicBool::new(false);
 static CALLS: Mutex<()> = Mutex::new(());
 
-/// Makes an MPI call, alone if MPI was not given `MPI_THREAD_MULTIPLE`. Calls must not nest.
+/// Makes an MPI call; below `MPI_THREAD_MULTIPLE` it first waits until no other thread is in one. Calls must not nest.
 fn serialized<T>(call: impl FnOnce() -> T) -> T {
     let _turn: Option<MutexGuard<'_, ()>> =
         ONE_AT_A_TIME.load(Ordering::Relaxed).then(|| CALLS.lock().unwrap_or_else(PoisonError::into_inner));
@@ -187,10 +187,10 @@ pub(crate) fn set_variable_of_worker(name: &str, value: &str) {
     unsafe { std::env::set_var(name, value) }
 }
 
-/// Initialises MPI; `None` if that had happened already, and MPI therefore belongs to somebody else.
+/// Initialises MPI; `None` if the program had initialised it already, so that MPI belongs to the program.
 ///
-/// The `Universe` is kept for ever: its destructor would disconnect the parent and finalise, both without a limit.
-/// Standard input stays this process's own, whatever MPI starts.
+/// The `Universe` is kept forever: its destructor would disconnect the parent and finalise, both without a limit.
+/// Processes that MPI starts do not get the standard input of this one.
 pub(crate) fn initialize(level: ThreadLevel) -> Option<ThreadLevel> {
     let initialized = keeping_input(|| mpi::initialize_with_threading(level.into()));
     let owned = initialized.is_some();
@@ -202,17 +202,17 @@ pub(crate) fn initialize(level: ThreadLevel) -> Option<ThreadLevel> {
     owned.then_some(provided)
 }
 
-/// The level that MPI gives; MPI must be initialised.
+/// The thread level that MPI provides; MPI must be initialised.
 pub(crate) fn thread_level() -> ThreadLevel {
     mpi::environment::threading_support().into()
 }
 
-/// Whether MPI was initialised, by whomever.
+/// Whether MPI was initialised, by this library or by the program.
 pub(crate) fn is_initialized() -> bool {
     mpi::environment::is_initialized()
 }
 
-/// Whether MPI was finalised, by whomever.
+/// Whether MPI was finalised, by this library or by the program.
 pub(crate) fn is_finalized() -> bool {
     mpi::environment::is_finalized()
 }
@@ -221,13 +221,13 @@ pub(crate) fn is_finalized() -> bool {
 pub(crate) fn finalize() -> Result<(), MpiError> {
     // SAFETY: MPI is initialised; finalising twice is answered with an error or refused by MPI itself.
     let code = serialized(|| unsafe { ffi::MPI_Finalize() });
-    // The text of an error may not be asked for any more.
+    // MPI must not be asked for the text of an error any more.
     if code == 0 { Ok(()) } else { Err(MpiError { code, class: code, text: "MPI_Finalize failed".to_owned() }) }
 }
 
-/// Ends all processes of the world, and what is connected to it, with `code`.
+/// Ends all processes of the world, and those that are connected to it, with the status `code`.
 pub(crate) fn abort(code: i32) -> ! {
-    // SAFETY: MPI may be aborted at any time while it is initialised. No lock: another thread may hold it for ever.
+    // SAFETY: MPI may be aborted at any time while it is initialised. No lock: another thread may hold it forever.
     unsafe { ffi::MPI_Abort(ffi::RSMPI_COMM_WORLD, code) };
     std::process::abort()
 }
@@ -237,7 +237,7 @@ pub(crate) fn processor_name() -> String {
     serialized(|| mpi::environment::processor_name().unwrap_or_default())
 }
 
-/// How many processes MPI's launcher has room for. Never ask in an MPICH singleton, where the question starts a process
+/// How many processes MPI's launcher has room for. Do not call it in an MPICH singleton, where it starts a process
 /// manager, or hangs.
 pub(crate) fn universe_size() -> Option<usize> {
     let mut value: *const c_int = ptr::null();
@@ -258,17 +258,17 @@ pub(crate) fn universe_size() -> Option<usize> {
     usize::try_from(unsafe { *value }).ok()
 }
 
-/// From which rank a message is looked for.
+/// The rank whose messages are looked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Source {
-    /// From anyone.
+    /// Any rank.
     Any,
-    /// From this rank of the (remote) group.
+    /// This rank of the (remote) group.
     Rank(i32),
 }
 
 impl Source {
-    /// As MPI wants it.
+    /// The rank, or MPI's constant for any.
     fn rank(self) -> c_int {
         match self {
             // SAFETY: a constant of the library.
@@ -278,7 +278,7 @@ impl Source {
     }
 }
 
-/// A communicator or an intercommunicator: a name, copied freely and never closed by a destructor.
+/// A communicator or an intercommunicator: a handle, copied freely and never freed by a destructor.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Communicator(MPI_Comm);
 
@@ -322,7 +322,7 @@ impl Communicator {
         self.0 == unsafe { ffi::RSMPI_COMM_NULL }
     }
 
-    /// An integer that MPI tells of this communicator.
+    /// An integer property of this communicator.
     fn number(self, call: unsafe extern "C" fn(MPI_Comm, *mut c_int) -> c_int) -> Result<i32, MpiError> {
         let mut value = 0;
         // SAFETY: `call` is one of MPI's inquiries, which write one integer.
@@ -350,13 +350,14 @@ impl Communicator {
         Ok(self.number(ffi::MPI_Comm_test_inter)? != 0)
     }
 
-    /// Makes errors of this communicator return; only for communicators that are ours.
+    /// Makes errors of this communicator return; only for communicators that this library made.
     pub(crate) fn return_errors(self) -> Result<(), MpiError> {
         // SAFETY: both handles are valid.
         check(serialized(|| unsafe { ffi::MPI_Comm_set_errhandler(self.0, ffi::RSMPI_ERRORS_RETURN) }))
     }
 
-    /// A communicator with the same processes, whose messages meet nobody else's and whose errors return. Collective.
+    /// A communicator with the same processes, whose messages stay apart from all others and whose errors return.
+    /// Collective.
     pub(crate) fn duplicate(self) -> Result<Self, MpiError> {
         // SAFETY: the new handle is valid to write to.
         let (code, new) = serialized(|| unsafe {
@@ -382,9 +383,9 @@ impl Communicator {
         Ok(usize::try_from(size).unwrap_or(1))
     }
 
-    /// Starts `count` processes in one go and returns the intercommunicator to them, whose errors return.
+    /// Spawns `count` processes by one call and returns the intercommunicator to them, whose errors return.
     ///
-    /// Blocks until each of them has initialised MPI: for ever, if one does not.
+    /// Blocks until each of them has initialised MPI: forever, if one does not.
     pub(crate) fn spawn(
         self,
         program: &OsStr,
@@ -423,7 +424,7 @@ impl Communicator {
         Ok(new)
     }
 
-    /// Whether a message with this tag has come; it is left where it is.
+    /// Whether a message with this tag has arrived; it is not received.
     pub(crate) fn has_message(self, source: Source, tag: i32) -> Result<bool, MpiError> {
         let mut found = 0;
         // SAFETY: the place is valid to write to, and no status is asked for.
@@ -433,14 +434,14 @@ impl Communicator {
         Ok(found != 0)
     }
 
-    /// Ends the connection for good, together with the other side. Blocks until everyone has called it.
+    /// Disconnects from the other side. Blocks until all processes of both sides have called it.
     pub(crate) fn disconnect(self) -> Result<(), MpiError> {
         let mut handle = self.0;
         // SAFETY: the handle is valid; the copies of it that remain are names of nothing, which callers give up.
         check(serialized(|| unsafe { ffi::MPI_Comm_disconnect(&mut handle) }))
     }
 
-    /// Gives a communicator back.
+    /// Frees the communicator.
     pub(crate) fn free(self) -> Result<(), MpiError> {
         let mut handle = self.0;
         // SAFETY: as for `disconnect`.
@@ -457,7 +458,7 @@ fn c_string(bytes: &[u8]) -> Result<CString, MpiError> {
     })
 }
 
-/// The text of a failed spawn, with the codes of its processes where they tell more.
+/// The text of a failed spawn, with the error codes of its processes if they add anything.
 fn with_codes_of_processes(mut text: String, code: c_int, mut codes: Vec<c_int>) -> String {
     codes.sort_unstable();
     codes.dedup();
@@ -472,7 +473,7 @@ fn with_codes_of_processes(mut text: String, code: c_int, mut codes: Vec<c_int>)
     text
 }
 
-/// An info object, freed at the end.
+/// An info object, freed when it is dropped.
 struct Info(MPI_Info);
 
 impl Info {

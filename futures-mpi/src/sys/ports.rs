@@ -7,7 +7,7 @@ use std::ffi::{CStr, c_char, c_int};
 /// Room for the name of a port.
 const PORT_ROOM: usize = ffi::MPI_MAX_PORT_NAME as usize + 1;
 
-/// Opens a port at which others can connect, and gives its name.
+/// Opens a port to which other programs can connect, and returns its name.
 pub(crate) fn open_port() -> Result<String, MpiError> {
     let mut name = [0_u8; PORT_ROOM];
     // SAFETY: the name fits, because the buffer has the promised size.
@@ -29,7 +29,7 @@ pub(crate) fn publish(name: &str, value: &str) -> Result<(), MpiError> {
     returning_errors(|| unsafe { ffi::MPI_Publish_name(name.as_ptr(), ffi::RSMPI_INFO_NULL, value.as_ptr()) })
 }
 
-/// Takes a published name back.
+/// Withdraws a published name.
 pub(crate) fn unpublish(name: &str, value: &str) -> Result<(), MpiError> {
     let (name, value) = (c_string(name.as_bytes())?, c_string(value.as_bytes())?);
     // SAFETY: both strings outlive the call.
@@ -48,8 +48,8 @@ pub(crate) fn look_up(name: &str) -> Result<String, MpiError> {
 }
 
 impl Communicator {
-    /// Waits, with all processes of this communicator, until somebody connects to a port of its first; gives the
-    /// intercommunicator to them. Blocks until then, for ever if nobody comes.
+    /// Waits, with all processes of this communicator, until a client connects to a port of the first one, and returns
+    /// the intercommunicator to the client. Blocks forever if no client connects.
     pub(crate) fn accept(self, port: &str) -> Result<Self, MpiError> {
         let port = c_string(port.as_bytes())?;
         self.meet(|communicator, new| {
@@ -76,11 +76,11 @@ impl Communicator {
     }
 }
 
-/// Makes a call whose errors belong to no communicator of ours, with the handlers of those they go to set aside.
+/// Makes a call whose errors go to a communicator of the program, with that communicator's error handler set aside.
 fn returning_errors(call: impl FnOnce() -> c_int) -> Result<(), MpiError> {
     // SAFETY: the handles are valid; those that are got are put back and given up.
     let code = serialized(|| unsafe {
-        // Which of the two it is depends on the version of the standard.
+        // The version of the standard decides to which of the two.
         let communicators = [ffi::RSMPI_COMM_WORLD, ffi::RSMPI_COMM_SELF];
         let mut handlers = [ffi::RSMPI_ERRORS_RETURN; 2];
         for (communicator, handler) in communicators.iter().zip(&mut handlers) {

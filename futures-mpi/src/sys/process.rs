@@ -20,13 +20,13 @@ pub(crate) fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// Writes out what the C library still holds of all output.
+/// Flushes all output streams of the C library.
 pub(crate) fn flush_c_output() {
     // SAFETY: no stream stands for all of them.
     unsafe { libc::fflush(ptr::null_mut()) };
 }
 
-/// Has the system end this process, by a signal, when so much time has passed; with none, it takes that back.
+/// Has the system end this process by a signal after this time; `None` cancels that.
 pub(crate) fn end_after(limit: Option<Duration>) {
     let seconds = limit.map_or(0, |limit| libc::c_uint::try_from(limit.as_secs().max(1)).unwrap_or(libc::c_uint::MAX));
     // SAFETY: the call has no preconditions.
@@ -34,12 +34,12 @@ pub(crate) fn end_after(limit: Option<Duration>) {
 }
 
 thread_local! {
-    /// Whether the processes that this thread forks are to find no input.
+    /// Whether the processes that this thread forks get an empty standard input.
     static KEEPS_INPUT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Makes a call that may fork, as the start of an MPI does for its daemon: what is forked meanwhile finds an empty
-/// standard input, and takes nothing of this process's.
+/// Makes a call that may fork, as MPI does to start its daemon. A process that this thread forks meanwhile gets an
+/// empty standard input, so it takes nothing of this process's.
 pub(crate) fn keeping_input<T>(call: impl FnOnce() -> T) -> T {
     watch_forks();
     KEEPS_INPUT.set(true);
@@ -78,7 +78,7 @@ impl Own {
         let number = descriptor.as_raw_fd();
         let take =
             |place: &AtomicI32| place.compare_exchange(NONE, number, Ordering::AcqRel, Ordering::Relaxed).is_ok();
-        // Without room forked processes get it, as any other.
+        // If all places are taken, forked processes inherit it as any other.
         Own(OWN.iter().position(take))
     }
 }
@@ -89,14 +89,14 @@ impl Drop for Own {
     }
 }
 
-/// Makes the standard input of this process an empty one; returns what stood there before, if that could be kept.
+/// Makes the standard input of this process empty; returns the former one, if it could be duplicated.
 pub(crate) fn end_input() -> Option<File> {
     let before = io::stdin().as_fd().try_clone_to_owned().ok().map(File::from);
     replace_by_nothing(libc::STDIN_FILENO);
     before
 }
 
-/// Lets a descriptor lead nowhere, by calls that a forked child may make.
+/// Makes a descriptor refer to `/dev/null`, by calls that a forked child may make.
 fn replace_by_nothing(descriptor: RawFd) {
     // SAFETY: the path ends with a zero, and the descriptor that is closed was opened here. What fails leaves the other
     // as it is.
@@ -115,7 +115,8 @@ pub(crate) fn at_exit(handler: extern "C" fn()) {
     unsafe { libc::atexit(handler) };
 }
 
-/// Waits until one of the descriptors can be read or has been closed at its other end, or until `limit`; says which.
+/// Waits until one of the descriptors can be read or has been closed at its other end, or until `limit` has passed;
+/// returns for each whether it can or has.
 pub(crate) fn wait_readable(descriptors: &[BorrowedFd<'_>], limit: Option<Duration>) -> io::Result<Vec<bool>> {
     let entry =
         |descriptor: &BorrowedFd<'_>| libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 };
@@ -130,7 +131,7 @@ pub(crate) fn wait_readable(descriptors: &[BorrowedFd<'_>], limit: Option<Durati
     if error.kind() == io::ErrorKind::Interrupted { Ok(vec![false; descriptors.len()]) } else { Err(error) }
 }
 
-/// The time since some moment in the past, to some milliseconds: for a fifth of what an exact look at the clock costs.
+/// The time since a fixed moment in the past, accurate to some milliseconds. It costs a fifth of an exact time.
 pub(crate) fn coarse_time() -> Duration {
     #[cfg(target_os = "linux")]
     const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC_COARSE;
@@ -142,9 +143,9 @@ pub(crate) fn coarse_time() -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// Lets the system give a connection up when the machine at the other end has given no answer for so long, whether or
-/// not something is on its way to it. Without a limit of its own, data that is not acknowledged is sent again for a
-/// quarter of an hour, and no probes are sent meanwhile.
+/// Has the system close a connection when the host at the other end has not answered for this time, whether or not data
+/// is on its way to it. By default the system sends unacknowledged data again for a quarter of an hour, and sends no
+/// probes meanwhile.
 pub(crate) fn limit_silence(stream: &TcpStream, timeout: Duration) {
     let set = |level, name, value: libc::c_int| {
         let length = size_of_val(&value) as libc::socklen_t;
@@ -167,7 +168,7 @@ pub(crate) fn limit_silence(stream: &TcpStream, timeout: Duration) {
     let _ = timeout;
 }
 
-/// The addresses of this machine's network interfaces that are up, those of the loopback interface left out.
+/// The addresses of this host's network interfaces that are up, those of the loopback interface left out.
 pub(crate) fn interface_addresses() -> Vec<IpAddr> {
     let mut first: *mut libc::ifaddrs = ptr::null_mut();
     // SAFETY: the place is valid to write to.
@@ -190,8 +191,8 @@ pub(crate) fn interface_addresses() -> Vec<IpAddr> {
     addresses
 }
 
-/// The address behind a pointer that `getifaddrs` gave, if it is one of the internet; link-local ones, which need a
-/// zone to be reached, are left out.
+/// The IP address behind a pointer that `getifaddrs` returned, if it is one; link-local ones, which need a zone to be
+/// reached, are left out.
 fn ip_address(address: *const libc::sockaddr) -> Option<IpAddr> {
     // SAFETY: the pointer is null or valid.
     let family = i32::from(unsafe { address.as_ref()? }.sa_family);
@@ -233,7 +234,7 @@ pub(crate) fn free_bytes(directory: &Path) -> Option<u64> {
     Some(bytes)
 }
 
-/// The name of this machine.
+/// The name of this host.
 pub(crate) fn host_name() -> String {
     let mut name = [0_u8; 256];
     // SAFETY: the buffer is as long as is said, less one byte, so that a zero always ends it.

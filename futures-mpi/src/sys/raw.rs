@@ -1,15 +1,15 @@
-//! Plain sends and receives, without any of this library: what its own messages are measured against.
+//! Plain sends and receives, against which this library's own messages are measured.
 
 use super::{Communicator, MpiError, Source, check, serialized};
 use mpi::ffi::{self, MPI_Status};
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 
-/// Apart from the tags of frames.
+/// A tag that no frame has.
 const TAG: c_int = 77;
 
 impl Communicator {
-    /// Sends bytes, as a program does that knows nothing else.
+    /// Sends bytes by a plain blocking send.
     pub(crate) fn raw_send(self, bytes: &[u8], rank: i32) -> Result<(), MpiError> {
         let length = c_int::try_from(bytes.len()).map_err(|_| MpiError::of_argument("too long for one message"))?;
         // SAFETY: the bytes are there until the call returns.
@@ -18,7 +18,7 @@ impl Communicator {
         }))
     }
 
-    /// Receives bytes from anyone, or from one rank; returns the rank.
+    /// Receives bytes by a plain blocking receive; returns the rank of the sender.
     pub(crate) fn raw_receive(self, bytes: &mut [u8], source: Source) -> Result<i32, MpiError> {
         let length = c_int::try_from(bytes.len()).map_err(|_| MpiError::of_argument("too long for one message"))?;
         let mut status = MaybeUninit::<MPI_Status>::uninit();

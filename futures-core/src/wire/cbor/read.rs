@@ -1,4 +1,5 @@
-//! CBOR, read: whatever asks is told what comes; each length is believed only as far as there are bytes for it.
+//! CBOR, read: the bytes, not the types, say which values follow; each length is believed only as far as there are
+//! bytes for it.
 
 use super::format::{Failure, MAX_DEPTH, NEGATIVE, POSITIVE, SOME, UNCOUNTED, major, simple};
 use serde::de::value::BorrowedStrDeserializer;
@@ -30,9 +31,9 @@ enum Head<'a> {
     Negative(u64),
     Bytes(&'a [u8]),
     Text(&'a str),
-    /// So many elements, if it was known.
+    /// The number of elements, if it was known.
     Array(Option<usize>),
-    /// So many pairs, if it was known.
+    /// The number of pairs, if it was known.
     Map(Option<usize>),
     Tag(u64),
     Bool(bool),
@@ -129,7 +130,7 @@ impl<'a> Reader<'a> {
         Ok(u128::from_be_bytes(number))
     }
 
-    /// What is inside an option, an array or a map.
+    /// Reads inside an option, an array or a map, one level deeper.
     fn inside<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -178,7 +179,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes a value that nobody wants to have.
+    /// Skips a value.
     fn skip(&mut self) -> Result {
         match self.take_head()? {
             Head::Array(length) => self.elements(length, |elements| {
@@ -232,7 +233,7 @@ impl<'a> Deserializer<'a> for &mut Reader<'a> {
         self.inside(|reader| visitor.visit_some(reader))
     }
 
-    /// A type that wants to have nothing does not mind whether it is `()` or `None`.
+    /// A unit may have been written as `()` or as `None`.
     fn deserialize_unit<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value> {
         match self.take_head()? {
             Head::Null => visitor.visit_unit(),
@@ -261,7 +262,7 @@ impl<'a> Deserializer<'a> for &mut Reader<'a> {
         }
     }
 
-    /// Elements that are left out would make others change places.
+    /// An element that is left out would shift the others.
     fn deserialize_tuple<V: Visitor<'a>>(self, length: usize, visitor: V) -> Result<V::Value> {
         match self.take_head()? {
             Head::Array(Some(count)) if count != length => Err(Failure::new(format!(
@@ -300,7 +301,7 @@ struct Elements<'r, 'a> {
 }
 
 impl Elements<'_, '_> {
-    /// Whether there is another one.
+    /// Whether another one follows.
     fn begin(&mut self) -> Result<bool> {
         match &mut self.left {
             Some(0) => Ok(false),

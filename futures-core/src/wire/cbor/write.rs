@@ -72,7 +72,7 @@ impl Writer {
         Ok(Elements { writer: self, declared: length, count: 0, is_variant: false })
     }
 
-    /// What a variant holds: the only value of a map, under the variant's name.
+    /// The content of a variant: the only value of a map, under the variant's name.
     fn variant(&mut self, name: &str) -> Result {
         self.descend()?;
         self.put_head(major::MAP, 1);
@@ -84,7 +84,7 @@ impl Writer {
         Ok(Elements { is_variant: true, ..self.elements(major, Some(length))? })
     }
 
-    /// Whether what begins at `start` would be taken for an option without a value.
+    /// Whether the reader would take the bytes from `start` on for an option without a value.
     fn holds_nothing(&self, start: usize) -> bool {
         let [high, low] = SOME.to_be_bytes();
         matches!(self.bytes[start..], [simple::NULL | simple::UNDEFINED])
@@ -249,7 +249,7 @@ impl<'w> Serializer for &'w mut Writer {
 /// An array or a map that is being written.
 struct Elements<'w> {
     writer: &'w mut Writer,
-    /// How many there are to be, if that was known.
+    /// The number of elements, if that was known.
     declared: Option<usize>,
     count: usize,
     /// Whether it is within a variant, which ends with it.

@@ -12,7 +12,7 @@ pub(super) enum Reason {
     Message(String),
     /// There is no room for more bytes.
     TooLarge,
-    /// The value wants to be told what it is; with the innermost struct and field, if it is in one.
+    /// The value needs a format that describes itself; with the innermost struct and field, if it is in one.
     DescribesItself(Option<(&'static str, &'static str)>),
 }
 
@@ -32,7 +32,7 @@ impl Failure {
         Failure(Box::new(Reason::DescribesItself(None)))
     }
 
-    /// Says in which field of which struct it has come up, if that is not known.
+    /// Adds the struct and the field in which the error occurred, unless they are known.
     #[cold]
     pub(super) fn within(mut self, name: &'static str, field: &'static str) -> Self {
         if let Reason::DescribesItself(place @ None) = &mut *self.0 {
@@ -73,7 +73,7 @@ impl Display for Reason {
     }
 }
 
-/// How a type travels that this format cannot carry.
+/// The advice for a type that this format cannot carry.
 pub(super) const WAY_OUT: &str = "wrap the value in `Cbor`, which writes names and types (with the feature `cbor`), or \
                                   send a type without such attributes (see docs/what-can-travel.md)";
 

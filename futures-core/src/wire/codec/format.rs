@@ -12,7 +12,7 @@ pub(super) fn format() -> Configuration<LittleEndian, Fixint> {
     bincode::config::standard().with_fixed_int_encoding()
 }
 
-/// Why a value goes no further, on both sides.
+/// The error of a value that is nested too deep, for writer and reader.
 #[cold]
 pub(super) fn too_deep() -> Failure {
     Failure::new(format!(

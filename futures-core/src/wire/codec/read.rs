@@ -18,7 +18,7 @@ pub(super) struct Reader<'a> {
     pub(super) shape: Shape,
     /// How many options, enums, sequences and maps the value at hand is in.
     depth: usize,
-    /// The fields of the struct that was read last, and their sum: most often it is that of the next one.
+    /// The fields of the struct that was read last, and their sum: most often the next struct is of the same type.
     last: (&'static [&'static str], Fields),
 }
 
@@ -29,18 +29,18 @@ impl<'a> Reader<'a> {
         Reader { bytes, length: bytes.len(), shape: Shape::NONE, depth: 0, last: (&[], Fields::NONE) }
     }
 
-    /// Says that there are no more values, and requires that nothing is left but the check, and that it is right.
+    /// Ends the reading; an error unless only the check is left, and is right.
     #[inline]
     pub(super) fn end(&self) -> Result {
         match self.bytes.try_into().map(u32::from_le_bytes) {
             Ok(check) => self.shape.compare(check).map_err(differs),
-            // Nothing stands behind what has no bytes.
+            // A value without bytes has no check.
             Err(_) if self.length == 0 => Ok(()),
             Err(_) => Err(left_over(self.bytes.len())),
         }
     }
 
-    /// Takes a number, or another value of a width of its own, off the front.
+    /// Takes a value of fixed width off the front.
     #[inline(always)]
     pub(super) fn take<T: Decode<()>>(&mut self) -> Result<T> {
         let (value, used) = bincode::decode_from_slice(self.bytes, format()).map_err(unreadable)?;
@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
         if self.depth > MAX_DEPTH { Err(too_deep()) } else { Ok(()) }
     }
 
-    /// What is inside an option, a variant, a sequence or a map.
+    /// Reads inside an option, a variant, a sequence or a map, one level deeper.
     #[inline(always)]
     fn inside<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.descend()?;
@@ -319,7 +319,7 @@ impl<'a> Deserializer<'a> for &mut Reader<'a> {
 struct Elements<'r, 'a> {
     reader: &'r mut Reader<'a>,
     left: &'r mut usize,
-    /// The struct that they are the fields of.
+    /// The struct whose fields they are, with the names of the fields.
     within: Option<(&'static str, &'static [&'static str])>,
 }
 
@@ -383,7 +383,7 @@ impl<'a> de::MapAccess<'a> for Elements<'_, 'a> {
     }
 }
 
-/// A variant that was found, and what it holds.
+/// A variant that was found, before its content is read.
 struct Variant<'r, 'a> {
     reader: &'r mut Reader<'a>,
     found: variant::Found,
@@ -400,10 +400,10 @@ impl<'r, 'a> de::EnumAccess<'a> for Variant<'r, 'a> {
     }
 }
 
-/// What a variant holds.
+/// The content of a variant.
 struct Content<'r, 'a> {
     reader: &'r mut Reader<'a>,
-    /// What the variant is called.
+    /// The name of the variant.
     name: &'static str,
 }
 

@@ -1,12 +1,12 @@
-//! What a value consists of, as its writer and its reader see it: two sums that must agree.
+//! The shape of a value, as its writer and its reader see it: two sums that must agree.
 //!
 //! The bytes of a value say nothing of its type. A type whose `Serialize` and `Deserialize` do not go together would be
 //! read as something else, so both sides add up which kinds of values, and which fields, they have met.
 
-/// What stands behind the bytes of a value.
+/// The check behind the bytes of a value.
 pub(super) const CHECK_BYTES: usize = 4;
 
-/// What has been met so far.
+/// The kinds and fields that were met so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
     /// The sum of the kinds of all numbers, texts, options, enums, sequences and maps.
@@ -50,14 +50,14 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// A number that has nothing to do with those of the others.
+    /// A number that is unrelated to those of the other kinds.
     const fn weight(self) -> u32 {
         scatter(self as u32)
     }
 }
 
 impl Shape {
-    /// Of nothing.
+    /// The shape of no value.
     pub(super) const NONE: Shape = Shape { kinds: 0, names: Some(0) };
 
     #[inline(always)]
@@ -87,7 +87,7 @@ impl Shape {
         self.names = None;
     }
 
-    /// What stands behind the bytes: all about the kinds, or half of it and half about the names.
+    /// The check behind the bytes: either all of it from the kinds, or half from the kinds and half from the names.
     #[inline]
     pub(super) fn check(self) -> u32 {
         match self.names {
@@ -125,7 +125,7 @@ impl Fields {
         self.0 = (self.0.rotate_left(5) ^ hash(name)).wrapping_mul(0x9e37_79b1) | 1;
     }
 
-    /// All of these.
+    /// The sum of these fields.
     pub(super) fn of(names: &[&str]) -> Self {
         let mut fields = Fields::NONE;
         names.iter().for_each(|name| fields.add(name));

@@ -1,11 +1,11 @@
-//! Variants of enums, by what they are called: a number alone means another variant where some are skipped on one side.
+//! Variants of enums, by their names: a number alone means another variant if one side skips some.
 
 use super::failure::Failure;
 use super::shape;
 use serde::de::{self, Deserializer, IntoDeserializer, Visitor};
 
-/// What is written for a variant: its name's hash without the lowest byte, which is that of its number, by which the
-/// reader finds it most often without a search.
+/// The mark that is written for a variant: the hash of its name, with the lowest byte replaced by that of its number.
+/// By the number the reader mostly finds the variant without a search.
 #[inline(always)]
 pub(super) fn mark(index: u32, name: &str) -> u32 {
     shape::hash(name) & !0xff | index & 0xff
@@ -47,7 +47,7 @@ impl Found {
     }
 }
 
-/// What derived code asks for is the name: with aliases and skipped variants, nothing else is certain.
+/// Derived code is given the name: with aliases and skipped variants, nothing else is certain.
 impl<'de> Deserializer<'de> for Found {
     type Error = Failure;
 

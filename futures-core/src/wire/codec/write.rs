@@ -28,13 +28,13 @@ impl<'a> Writer<'a> {
         Writer { bytes, limit_bytes, shape: Shape::NONE, depth: 0 }
     }
 
-    /// Appends what the reader compares; not behind a value without bytes.
+    /// Appends the check, unless the value has no bytes.
     #[inline]
     pub(super) fn end(mut self, start: usize) -> Result {
         if self.bytes.len() == start { Ok(()) } else { self.put(self.shape.check()) }
     }
 
-    /// Appends a number, or another value of a width of its own.
+    /// Appends a value of fixed width.
     #[inline(always)]
     pub(super) fn put(&mut self, value: impl Encode) -> Result {
         bincode::encode_into_writer(value, Room(self), format()).map_err(|_| Failure::too_large())
@@ -68,7 +68,7 @@ impl<'a> Writer<'a> {
         if self.depth > MAX_DEPTH { Err(too_deep()) } else { Ok(()) }
     }
 
-    /// What is inside an option or a variant.
+    /// Writes inside an option or a variant, one level deeper.
     #[inline(always)]
     fn inside<T: Serialize + ?Sized>(&mut self, value: &T) -> Result {
         self.descend()?;
@@ -77,7 +77,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// A sequence or a map, whose length is written at the end if it is not known.
+    /// Begins a sequence or a map, whose length is corrected at the end if it was not known.
     fn counted(&mut self, kind: Kind, length: Option<usize>) -> Result<Counted<'_, 'a>> {
         self.descend()?;
         self.shape.add(kind);
@@ -286,7 +286,7 @@ impl<'w, 'a> Serializer for &'w mut Writer<'a> {
 /// A sequence or a map.
 pub(super) struct Counted<'w, 'a> {
     writer: &'w mut Writer<'a>,
-    /// Where its length stands.
+    /// The position of its length.
     place: usize,
     declared: usize,
     count: usize,
@@ -370,10 +370,10 @@ impl ser::SerializeTupleStruct for &mut Writer<'_> {
     }
 }
 
-/// A struct, or what a variant holds by names.
+/// A struct, or the named fields of a variant.
 pub(super) struct Struct<'w, 'a> {
     writer: &'w mut Writer<'a>,
-    /// What it is called in messages.
+    /// Its name in messages.
     name: &'static str,
     fields: Fields,
 }
@@ -404,7 +404,7 @@ impl ser::SerializeStruct for Struct<'_, '_> {
     }
 }
 
-/// What a variant holds; one level deeper than its enum.
+/// The content of a variant; one level deeper than its enum.
 pub(super) struct Variant<S>(S);
 
 impl ser::SerializeTupleVariant for Variant<&mut Writer<'_>> {
