@@ -165,7 +165,7 @@ impl Pool {
     /// If they are not accepted.
     pub fn executor(&mut self, set: impl FnOnce(&mut CommonOptions)) -> Arc<Executor> {
         let mut options = CommonOptions::default();
-        options.boot_limit(self.options.boot_limit);
+        options.boot_limit = Some(self.options.boot_limit);
         set(&mut options);
         let decided = options.decide().expect("they are good");
         let executor = Arc::new(Executor::sharing(Arc::clone(&self.manager), decided));

@@ -104,7 +104,7 @@ impl ThreadPoolBuilder {
     /// initializer's arguments or a global cannot be encoded; if the initializer is not registered; if the program's
     /// task functions contradict one another.
     pub fn build(self) -> Result<ThreadPoolExecutor> {
-        let count = options::max_workers(self.max_workers)?.unwrap_or_else(options::own_cores);
+        let count = options::MAX_WORKERS.decide(self.max_workers)?.unwrap_or_else(options::own_cores);
         let stack_bytes = self.stack_bytes.map(options::stack_size).transpose()?;
         let options = self.common.decide()?;
         let recipe = Box::new(move |notify: &_| {

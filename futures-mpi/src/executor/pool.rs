@@ -177,7 +177,7 @@ impl MpiPoolBuilder {
     /// does not. Where it cannot work, in command line mode and with a [`service`](Self::service), this is printed on
     /// standard error, once, and the option has no effect. Below `MPI_THREAD_MULTIPLE` it is an error of `build`.
     pub fn replace_lost_workers(mut self, wanted: bool) -> Self {
-        self.common.replace_lost_workers(wanted);
+        self.common.replace_lost_workers = Some(wanted);
         self
     }
 
@@ -213,7 +213,7 @@ impl MpiPoolBuilder {
     pub fn build(self) -> Result<MpiPoolExecutor> {
         let runtime = runtime::get().ok_or_else(no_main)?;
         runtime.check_process()?;
-        let count = options::max_workers(self.max_workers)?;
+        let count = options::MAX_WORKERS.decide(self.max_workers)?;
         let backoff = self.common.backoff()?;
         let options = self.common.decide()?;
         limits::check_info(&self.mpi_info)?;
@@ -359,7 +359,7 @@ impl Deref for MpiPoolExecutor {
 fn warn_of_no_replacement(why: &str) {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
-        let name = options::REPLACE_LOST_WORKERS;
+        let name = options::REPLACE_LOST_WORKERS.name;
         say(&format!("lost workers are not replaced here ({name}, `replace_lost_workers`): {why}"));
     });
 }
@@ -375,7 +375,7 @@ fn check_thread_level(level: ThreadLevel) -> Result<()> {
             "lost workers can be replaced only if MPI provides MPI_THREAD_MULTIPLE, but it provides {level}: do not \
              set {} to a lower level, or leave out `replace_lost_workers` and {}",
             environment::THREAD_LEVEL_VARIABLE,
-            options::REPLACE_LOST_WORKERS
+            options::REPLACE_LOST_WORKERS.name
         ),
     ))
 }

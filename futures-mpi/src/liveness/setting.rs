@@ -1,6 +1,7 @@
 //! Whether there are liveness connections, where the master listens, and how long the other end may stay silent.
 
-use futures_mpi_core::{Error, Result, options};
+use futures_mpi_core::options::{self, Variable};
+use futures_mpi_core::{Error, Result};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -52,12 +53,17 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// The longest time that the system accepts.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(32_767);
 
+/// How long the other end of a connection may stay silent.
+const TIMEOUT: Variable<Duration> = Variable {
+    name: "FUTURES_MPI_LIVENESS_TIMEOUT",
+    option: "liveness_timeout",
+    accepted: "a number of seconds from 1 to 32767",
+    accept: |timeout| (SHORTEST_TIMEOUT..=LONGEST_TIMEOUT).contains(&timeout).then_some(timeout),
+};
+
 impl Setting {
     /// The variable by which the environment says whether and where.
     pub(crate) const VARIABLE: &'static str = "FUTURES_MPI_LIVENESS";
-
-    /// The variable by which the environment says how long.
-    pub(crate) const TIMEOUT_VARIABLE: &'static str = "FUTURES_MPI_LIVENESS_TIMEOUT";
 
     /// What a program wants, filled in by the environment: whether there are connections, and the time-out.
     ///
@@ -78,13 +84,7 @@ impl Setting {
         if wanted == Some(false) {
             return Ok(Setting::Off);
         }
-        let timeout = match (timeout, variable(Setting::TIMEOUT_VARIABLE)) {
-            (Some(timeout), _) => accept_timeout(timeout, "liveness_timeout", &format!("{} s", timeout.as_secs_f64()))?,
-            (None, Some(text)) => {
-                accept_timeout(options::seconds(&text).unwrap_or_default(), Setting::TIMEOUT_VARIABLE, &text)?
-            }
-            (None, None) => DEFAULT_TIMEOUT,
-        };
+        let timeout = TIMEOUT.choose(timeout, || variable(TIMEOUT.name).map(Into::into))?.unwrap_or(DEFAULT_TIMEOUT);
         let place = match variable(Setting::VARIABLE).as_deref().map(str::trim) {
             None | Some("" | "1" | "auto") => Some((None, Ports(0, 0))),
             Some("0") => wanted.map(|_| (None, Ports(0, 0))),
@@ -116,14 +116,6 @@ impl Terms {
             (None, Reach::Network) => Ipv4Addr::UNSPECIFIED.into(),
         }
     }
-}
-
-fn accept_timeout(timeout: Duration, origin: &str, text: &str) -> Result<Duration> {
-    if (SHORTEST_TIMEOUT..=LONGEST_TIMEOUT).contains(&timeout) {
-        return Ok(timeout);
-    }
-    let accepted = format!("a number of seconds from {} to {}", SHORTEST_TIMEOUT.as_secs(), LONGEST_TIMEOUT.as_secs());
-    Err(options::refuse(origin, text, &accepted))
 }
 
 /// Reads `ADDRESS`, `ADDRESS:PORTS`, `[ADDRESS]:PORTS` or `:PORTS`, where PORTS is a port or a range as `4000-4100`.
@@ -228,7 +220,7 @@ pub(super) mod tests {
             assert!(error.starts_with(&said), "{error}");
         }
         for text in ["0", "soon", "-1", "1e9"] {
-            let variable = |name: &str| (name == Setting::TIMEOUT_VARIABLE).then(|| text.to_owned());
+            let variable = |name: &str| (name == TIMEOUT.name).then(|| text.to_owned());
             let error = setting_of(None, None, &variable).expect_err("it is not accepted");
             assert!(
                 error.starts_with(&format!("FUTURES_MPI_LIVENESS_TIMEOUT is {text:?}, which is not accepted")),

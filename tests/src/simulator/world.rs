@@ -515,7 +515,7 @@ impl World {
 /// The options of a client.
 fn options(number: u32, preparations: Option<Preparations>) -> Decided {
     let mut options = CommonOptions::default();
-    options.boot_limit(BOOT_LIMIT);
+    options.boot_limit = Some(BOOT_LIMIT);
     if let Some(Preparations { nanos, failing }) = preparations {
         options.global(CLIENT.to_owned(), &number);
         options.initializer(simulated_initializer::ID, (nanos, failing));

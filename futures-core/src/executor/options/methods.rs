@@ -46,7 +46,7 @@ macro_rules! __executor_options {
         /// The variable is 0 or 1, or a boolean of YAML (`yes`, `no`, `true`, `false`, `on`, `off`, `y`, `n`) in any
         /// case.
         pub fn out_of_band(mut self, out_of_band: bool) -> Self {
-            self.common.out_of_band(out_of_band);
+            self.common.out_of_band = Some(out_of_band);
             self
         }
 
@@ -62,7 +62,7 @@ macro_rules! __executor_options {
         /// not wait for a worker that another executor's task or initializer occupies for longer; if no other worker is
         /// left, the executor is broken, and the error names the obstacle.
         pub fn boot_limit(mut self, limit: std::time::Duration) -> Self {
-            self.common.boot_limit(limit);
+            self.common.boot_limit = Some(limit);
             self
         }
 
@@ -74,7 +74,7 @@ macro_rules! __executor_options {
         /// its number on standard error. In command line mode the variable decides, this option has no effect, and a
         /// job whose workers hang is ended with a status that is not 0.
         pub fn shutdown_limit(mut self, limit: std::time::Duration) -> Self {
-            self.common.shutdown_limit(limit);
+            self.common.shutdown_limit = Some(limit);
             self
         }
 
@@ -94,7 +94,7 @@ macro_rules! __executor_options {
         /// Single calls and maps have [the same option]($crate::Call::prefetch). The variable is 0 or 1, or a boolean
         /// of YAML as for [`out_of_band`](Self::out_of_band).
         pub fn prefetch(mut self, prefetch: bool) -> Self {
-            self.common.prefetch(prefetch);
+            self.common.prefetch = Some(prefetch);
             self
         }
 
@@ -105,7 +105,7 @@ macro_rules! __executor_options {
         /// Long tasks are not a fault, so the watchdog is off by default; choose an interval that is longer than a task
         /// may take. In command line mode the variable decides, and this option has no effect.
         pub fn watchdog(mut self, interval: std::time::Duration) -> Self {
-            self.common.watchdog(interval);
+            self.common.watchdog = Some(interval);
             self
         }
     };
@@ -161,7 +161,7 @@ macro_rules! __backoff_option {
         /// liveness connection; unless it is to look more often than every 0.1 ms. In command line mode the variable
         /// decides, and this option has no effect.
         pub fn backoff(mut self, longest: std::time::Duration) -> Self {
-            self.common.set_backoff(longest);
+            self.common.backoff = Some(longest);
             self
         }
     };

@@ -9,32 +9,74 @@ mod read;
 pub use crate::base::cores::{is_crowded, is_crowded_by_threads, own_cores};
 pub use crate::driver::options::{DEFAULT_BOOT_LIMIT, DEFAULT_SHUTDOWN_LIMIT, PoolOptions};
 pub(crate) use read::stack_size;
-pub use read::{
-    BACKOFF, BOOT_LIMIT, DEFAULT_BACKOFF, MAX_WORKERS, OUT_OF_BAND, PREFETCH, REPLACE_LOST_WORKERS, SHUTDOWN_LIMIT,
-    WATCHDOG, backoff, max_workers, refuse, seconds,
-};
+pub use read::{Variable, refuse};
 
 use crate::error::{Error, Kind, Result};
 use crate::task::registry::Registry;
 use crate::task::{IntoArgs, TaskId, encode};
 use crate::wire::attachments::Encoded;
-use crate::wire::codec::{Limits, PAYLOAD_LIMIT_BYTES};
+use crate::wire::codec::Limits;
 use crate::wire::setup::{Global, GlobalValue, Initializer, Setup};
 use std::path::Path;
 use std::time::Duration;
+
+/// The most workers that can be asked for.
+const MOST_WORKERS: usize = 1 << 24;
+
+/// The number of workers.
+pub const MAX_WORKERS: Variable<usize> = Variable {
+    name: "FUTURES_MPI_MAX_WORKERS",
+    option: "max_workers",
+    accepted: "a whole number from 1 to 16777216",
+    accept: |count| (1..=MOST_WORKERS).contains(&count).then_some(count),
+};
+
+const OUT_OF_BAND: Variable<bool> = Variable::choice("out_of_band", "FUTURES_MPI_OUT_OF_BAND");
+
+const BACKOFF: Variable<Duration> = Variable::duration(
+    "backoff",
+    "FUTURES_MPI_BACKOFF",
+    "a number of seconds that is not negative, such as 0.001; 0 never sleeps",
+);
+
+const BOOT_LIMIT: Variable<Duration> = Variable::limit("boot_limit", "FUTURES_MPI_BOOT_LIMIT");
+
+const SHUTDOWN_LIMIT: Variable<Duration> = Variable::limit("shutdown_limit", "FUTURES_MPI_SHUTDOWN_LIMIT");
+
+const WATCHDOG: Variable<Duration> = Variable::duration(
+    "watchdog",
+    "FUTURES_MPI_WATCHDOG",
+    "a number of seconds that is not negative; 0 reports nothing",
+);
+
+/// Whether lost workers are replaced.
+pub const REPLACE_LOST_WORKERS: Variable<bool> =
+    Variable::choice("replace_lost_workers", "FUTURES_MPI_REPLACE_LOST_WORKERS");
+
+const PREFETCH: Variable<bool> = Variable::choice("prefetch", "FUTURES_MPI_PREFETCH");
+
+/// The default of the longest sleep of an idle process: 0.001 s.
+pub const DEFAULT_BACKOFF: Duration = Duration::from_millis(1);
 
 /// The options that all builders have, as they were given. The methods of the builders are made by
 /// [`__executor_options`](crate::__executor_options) and [`__process_options`](crate::__process_options).
 #[derive(Debug, Clone, Default)]
 pub struct CommonOptions {
+    /// Whether buffers travel as messages of their own.
+    pub out_of_band: Option<bool>,
+    /// The longest sleep of an idle process.
+    pub backoff: Option<Duration>,
+    /// How long the workers may take to become ready.
+    pub boot_limit: Option<Duration>,
+    /// How long the workers may take to disconnect.
+    pub shutdown_limit: Option<Duration>,
+    /// After how long without movement the pool is reported.
+    pub watchdog: Option<Duration>,
+    /// Whether lost workers are replaced.
+    pub replace_lost_workers: Option<bool>,
+    /// Whether tasks may be sent to workers that have others to do before.
+    pub prefetch: Option<bool>,
     setup: Setup,
-    out_of_band: Option<bool>,
-    backoff: Option<Duration>,
-    boot_limit: Option<Duration>,
-    shutdown_limit: Option<Duration>,
-    watchdog: Option<Duration>,
-    replace_lost_workers: Option<bool>,
-    prefetch: Option<bool>,
     /// The first error.
     refusal: Option<Error>,
 }
@@ -107,48 +149,13 @@ impl CommonOptions {
         }
     }
 
-    /// Sets whether buffers travel as messages of their own.
-    pub fn out_of_band(&mut self, out_of_band: bool) {
-        self.out_of_band = Some(out_of_band);
-    }
-
-    /// Sets the longest sleep of an idle process.
-    pub fn set_backoff(&mut self, longest: Duration) {
-        self.backoff = Some(longest);
-    }
-
-    /// Sets how long the workers may take until they are ready.
-    pub fn boot_limit(&mut self, limit: Duration) {
-        self.boot_limit = Some(limit);
-    }
-
-    /// Sets how long the workers may take to disconnect.
-    pub fn shutdown_limit(&mut self, limit: Duration) {
-        self.shutdown_limit = Some(limit);
-    }
-
-    /// Sets after how long without movement the pool is reported.
-    pub fn watchdog(&mut self, interval: Duration) {
-        self.watchdog = Some(interval);
-    }
-
-    /// Sets whether lost workers are replaced.
-    pub fn replace_lost_workers(&mut self, wanted: bool) {
-        self.replace_lost_workers = Some(wanted);
-    }
-
-    /// Sets whether tasks may be sent to workers that have others to do before.
-    pub fn prefetch(&mut self, prefetch: bool) {
-        self.prefetch = Some(prefetch);
-    }
-
     /// The longest sleep of an idle process: as given, else by the variable, else the default.
     ///
     /// # Errors
     ///
     /// If the variable cannot be read.
     pub fn backoff(&self) -> Result<Duration> {
-        backoff(self.backoff)
+        Ok(BACKOFF.decide(self.backoff)?.unwrap_or(DEFAULT_BACKOFF))
     }
 
     /// Checks everything, and fills in what was not given.
@@ -160,15 +167,18 @@ impl CommonOptions {
         if let Some(refusal) = self.refusal {
             return Err(refusal);
         }
+        let defaults = PoolOptions::default();
         let pool = PoolOptions {
-            boot_limit: read::boot_limit(self.boot_limit)?,
-            shutdown_limit: read::shutdown_limit(self.shutdown_limit)?,
-            watchdog: read::watchdog(self.watchdog)?,
-            replace_lost_workers: read::replace_lost_workers(self.replace_lost_workers)?,
-            payload_limit_bytes: PAYLOAD_LIMIT_BYTES,
+            boot_limit: BOOT_LIMIT.decide(self.boot_limit)?.unwrap_or(defaults.boot_limit),
+            shutdown_limit: SHUTDOWN_LIMIT.decide(self.shutdown_limit)?.unwrap_or(defaults.shutdown_limit),
+            watchdog: WATCHDOG.decide(self.watchdog)?.filter(|interval| !interval.is_zero()),
+            replace_lost_workers: REPLACE_LOST_WORKERS
+                .decide(self.replace_lost_workers)?
+                .unwrap_or(defaults.replace_lost_workers),
+            ..defaults
         };
-        let setup = Setup { in_band: !read::out_of_band(self.out_of_band)?, ..self.setup };
-        Ok(Decided { pool, setup, prefetch: read::prefetch(self.prefetch)? })
+        let setup = Setup { in_band: !OUT_OF_BAND.decide(self.out_of_band)?.unwrap_or(true), ..self.setup };
+        Ok(Decided { pool, setup, prefetch: PREFETCH.decide(self.prefetch)? })
     }
 
     fn refuse(&mut self, error: Error) {
@@ -199,8 +209,11 @@ mod tests {
             ),
             (with(&|options| options.variable("A".to_owned(), "\0".to_owned())), "env A is \"\\0\""),
             (with(&|options| options.directory(Path::new(""))), "wdir is \"\", which is not accepted"),
-            (with(&|options| options.boot_limit(Duration::ZERO)), "boot_limit is \"0 s\", which is not accepted"),
-            (with(&|options| options.shutdown_limit(Duration::ZERO)), "shutdown_limit is \"0 s\""),
+            (
+                with(&|options| options.boot_limit = Some(Duration::ZERO)),
+                "boot_limit is \"0 s\", which is not accepted",
+            ),
+            (with(&|options| options.shutdown_limit = Some(Duration::ZERO)), "shutdown_limit is \"0 s\""),
             (
                 with(&|options| options.initializer(unknown, ())),
                 "initializer: no task function `no/such` is registered",

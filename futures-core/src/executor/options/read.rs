@@ -1,58 +1,115 @@
 //! Values that come from the program, else from the environment, with errors that say where a bad one came from.
 
-use crate::driver::options::{DEFAULT_BOOT_LIMIT, DEFAULT_SHUTDOWN_LIMIT};
 use crate::error::{Error, Kind, Result};
 use std::env;
+use std::ffi::OsString;
 use std::time::Duration;
-
-/// The number of workers, if the program does not say it.
-pub const MAX_WORKERS: &str = "FUTURES_MPI_MAX_WORKERS";
-
-/// The longest sleep of an idle process in seconds, if the program does not say it.
-pub const BACKOFF: &str = "FUTURES_MPI_BACKOFF";
-
-/// How long workers may take to become ready, in seconds, if the program does not say it.
-pub const BOOT_LIMIT: &str = "FUTURES_MPI_BOOT_LIMIT";
-
-/// How long workers may take to disconnect, in seconds, if the program does not set it.
-pub const SHUTDOWN_LIMIT: &str = "FUTURES_MPI_SHUTDOWN_LIMIT";
-
-/// Whether buffers travel as messages of their own, if the program does not say it.
-pub const OUT_OF_BAND: &str = "FUTURES_MPI_OUT_OF_BAND";
-
-/// After how long without movement a pool is reported, in seconds, if the program does not say it.
-pub const WATCHDOG: &str = "FUTURES_MPI_WATCHDOG";
-
-/// Whether tasks may be sent to workers that have others to do before, if the program does not say it.
-pub const PREFETCH: &str = "FUTURES_MPI_PREFETCH";
-
-/// Whether lost workers are replaced, if the program does not say it.
-pub const REPLACE_LOST_WORKERS: &str = "FUTURES_MPI_REPLACE_LOST_WORKERS";
-
-/// The default of the longest sleep of an idle process: 0.001 s.
-pub const DEFAULT_BACKOFF: Duration = Duration::from_millis(1);
 
 /// Longer limits and sleeps are cut to this: a hundred years, which every clock can add to the time of day.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-
-/// The most workers that can be asked for.
-const MOST_WORKERS: usize = 1 << 24;
 
 /// The smallest and the largest stack that can be asked for.
 const SMALLEST_STACK_BYTES: usize = 2 << 20;
 const LARGEST_STACK_BYTES: usize = 64 << 30;
 
-/// The number of workers that the program asks for, else the one in the environment, else none.
-///
-/// # Errors
-///
-/// If the value is 0, too large or no number; the error names it and where it came from.
-pub fn max_workers(given: Option<usize>) -> Result<Option<usize>> {
-    match given {
-        Some(count) => accept_workers(count, &count.to_string(), "max_workers").map(Some),
-        None => variable(MAX_WORKERS)?
-            .map(|text| accept_workers(text.trim().parse().unwrap_or(0), &text, MAX_WORKERS))
-            .transpose(),
+/// An option that a variable of the environment sets if the program does not.
+#[derive(Debug)]
+pub struct Variable<T> {
+    /// The name of the variable.
+    pub name: &'static str,
+    /// The name of the option.
+    pub option: &'static str,
+    /// What is accepted, for the error of a value that is not.
+    pub accepted: &'static str,
+    /// The value that holds for a given one; `None` if that one is not accepted.
+    pub accept: fn(T) -> Option<T>,
+}
+
+impl<T: Value> Variable<T> {
+    /// The value that the program gives, else the one in the environment, else none.
+    ///
+    /// # Errors
+    ///
+    /// If the value is not accepted; the error names it and where it came from.
+    pub fn decide(&self, given: Option<T>) -> Result<Option<T>> {
+        self.choose(given, || env::var_os(self.name))
+    }
+
+    /// As [`decide`](Self::decide), where the variable has this value.
+    ///
+    /// # Errors
+    ///
+    /// As for [`decide`](Self::decide).
+    pub fn choose(&self, given: Option<T>, variable: impl FnOnce() -> Option<OsString>) -> Result<Option<T>> {
+        let (value, origin, text) = match given {
+            Some(value) => (Some(value), self.option, value.show()),
+            None => match variable() {
+                Some(text) => (text.to_str().and_then(T::read), self.name, text.to_string_lossy().into_owned()),
+                None => return Ok(None),
+            },
+        };
+        let accepted = value.and_then(self.accept);
+        accepted.map(Some).ok_or_else(|| refuse(origin, &text, self.accepted))
+    }
+}
+
+/// A value of an option that a variable can set.
+pub trait Value: Copy {
+    /// Reads the value of a variable.
+    fn read(text: &str) -> Option<Self>;
+
+    /// The value as an error shows it.
+    fn show(self) -> String;
+}
+
+impl Value for Duration {
+    fn read(text: &str) -> Option<Self> {
+        seconds(text)
+    }
+
+    fn show(self) -> String {
+        format!("{} s", self.as_secs_f64())
+    }
+}
+
+impl Value for bool {
+    fn read(text: &str) -> Option<Self> {
+        boolean(text)
+    }
+
+    fn show(self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for usize {
+    fn read(text: &str) -> Option<Self> {
+        text.trim().parse().ok()
+    }
+
+    fn show(self) -> String {
+        self.to_string()
+    }
+}
+
+impl Variable<Duration> {
+    /// A time limit.
+    pub(super) const fn limit(option: &'static str, name: &'static str) -> Self {
+        let accepted = "a number of seconds that is larger than 0";
+        Variable { name, option, accepted, accept: |limit| (!limit.is_zero()).then(|| limit.min(LONGEST)) }
+    }
+
+    /// A duration that may be zero, with what zero does.
+    pub(super) const fn duration(option: &'static str, name: &'static str, accepted: &'static str) -> Self {
+        Variable { name, option, accepted, accept: |duration| Some(duration.min(LONGEST)) }
+    }
+}
+
+impl Variable<bool> {
+    /// A choice between yes and no.
+    pub(super) const fn choice(option: &'static str, name: &'static str) -> Self {
+        let accepted = "0 or 1, or one of yes, no, true, false, on, off, y, n";
+        Variable { name, option, accepted, accept: Some }
     }
 }
 
@@ -71,82 +128,8 @@ pub(crate) fn stack_size(bytes: usize) -> Result<usize> {
     }
 }
 
-/// The longest sleep that the program asks for, else the one in the environment, else the default; a hundred years at
-/// the most, which is as good as no limit.
-///
-/// # Errors
-///
-/// If the variable is negative or no number; the error names the value.
-pub fn backoff(given: Option<Duration>) -> Result<Duration> {
-    let longest = match given {
-        Some(duration) => duration,
-        None => variable(BACKOFF)?.map_or(Ok(DEFAULT_BACKOFF), |text| read_backoff(&text))?,
-    };
-    Ok(longest.min(LONGEST))
-}
-
-fn read_backoff(text: &str) -> Result<Duration> {
-    let accepted = "a number of seconds that is not negative, such as 0.001; 0 never sleeps";
-    seconds(text).ok_or_else(|| refuse(BACKOFF, text, accepted))
-}
-
-pub(super) fn boot_limit(given: Option<Duration>) -> Result<Duration> {
-    limit(given, "boot_limit", BOOT_LIMIT, DEFAULT_BOOT_LIMIT)
-}
-
-pub(super) fn shutdown_limit(given: Option<Duration>) -> Result<Duration> {
-    limit(given, "shutdown_limit", SHUTDOWN_LIMIT, DEFAULT_SHUTDOWN_LIMIT)
-}
-
-fn limit(given: Option<Duration>, option: &str, name: &str, default: Duration) -> Result<Duration> {
-    let accepted = "a number of seconds that is larger than 0";
-    let duration = match given {
-        Some(duration) if duration.is_zero() => return Err(refuse(option, "0 s", accepted)),
-        Some(duration) => duration,
-        None => match variable(name)? {
-            Some(text) => {
-                seconds(&text).filter(|duration| !duration.is_zero()).ok_or_else(|| refuse(name, &text, accepted))?
-            }
-            None => default,
-        },
-    };
-    Ok(duration.min(LONGEST))
-}
-
-pub(super) fn out_of_band(given: Option<bool>) -> Result<bool> {
-    choice(given, OUT_OF_BAND, true)
-}
-
-pub(super) fn replace_lost_workers(given: Option<bool>) -> Result<bool> {
-    choice(given, REPLACE_LOST_WORKERS, false)
-}
-
-pub(super) fn prefetch(given: Option<bool>) -> Result<Option<bool>> {
-    said(given, PREFETCH)
-}
-
-fn choice(given: Option<bool>, name: &str, default: bool) -> Result<bool> {
-    Ok(said(given, name)?.unwrap_or(default))
-}
-
-/// What was given, else what the variable says.
-fn said(given: Option<bool>, name: &str) -> Result<Option<bool>> {
-    let found = variable(name)?.filter(|_| given.is_none());
-    let accepted = "0 or 1, or one of yes, no, true, false, on, off, y, n";
-    let found = found.map(|text| boolean(&text).ok_or_else(|| refuse(name, &text, accepted))).transpose()?;
-    Ok(given.or(found))
-}
-
-/// After how long without movement a pool is reported; zero is never.
-pub(super) fn watchdog(given: Option<Duration>) -> Result<Option<Duration>> {
-    let accepted = "a number of seconds that is not negative; 0 reports nothing";
-    let found = variable(WATCHDOG)?.filter(|_| given.is_none());
-    let found = found.map(|text| seconds(&text).ok_or_else(|| refuse(WATCHDOG, &text, accepted))).transpose()?;
-    Ok(given.or(found).filter(|interval| !interval.is_zero()).map(|interval| interval.min(LONGEST)))
-}
-
 /// Reads a number of seconds, such as `1.5`; `None` if it is negative, no number, or longer than a [`Duration`].
-pub fn seconds(text: &str) -> Option<Duration> {
+fn seconds(text: &str) -> Option<Duration> {
     text.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }
 
@@ -156,22 +139,6 @@ fn boolean(text: &str) -> Option<bool> {
         "1" | "y" | "yes" | "true" | "on" => Some(true),
         "0" | "n" | "no" | "false" | "off" => Some(false),
         _ => None,
-    }
-}
-
-fn accept_workers(count: usize, text: &str, origin: &str) -> Result<usize> {
-    if (1..=MOST_WORKERS).contains(&count) {
-        Ok(count)
-    } else {
-        Err(refuse(origin, text, &format!("a whole number from 1 to {MOST_WORKERS}")))
-    }
-}
-
-fn variable(name: &str) -> Result<Option<String>> {
-    match env::var(name) {
-        Ok(text) => Ok(Some(text)),
-        Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(text)) => Err(refuse(name, &text.to_string_lossy(), "a number")),
     }
 }
 
@@ -204,7 +171,44 @@ mod tests {
         for text in ["", "-1", "nan", "inf", "1 s", "soon"] {
             assert_eq!(seconds(text), None, "{text}");
         }
-        assert_eq!(limit(Some(Duration::MAX), "a", "b", Duration::ZERO).expect("it is accepted"), LONGEST);
+    }
+
+    const LIMIT: Variable<Duration> = Variable::limit("limit", "LIMIT");
+    const PAUSE: Variable<Duration> = Variable::duration("pause", "PAUSE", "a number; 0 does not pause");
+
+    #[test]
+    fn the_program_comes_first_and_then_the_variable() {
+        let seven = || Some(OsString::from(" 7 "));
+        let second = Duration::from_secs(1);
+        assert_eq!(LIMIT.choose(None, || None).expect("nobody sets it"), None);
+        assert_eq!(LIMIT.choose(None, seven).expect("it is accepted"), Some(7 * second));
+        assert_eq!(LIMIT.choose(Some(second), seven).expect("it is accepted"), Some(second));
+        let choice = Variable::choice("choice", "CHOICE");
+        assert_eq!(choice.choose(None, || Some("off".into())).expect("it is accepted"), Some(false));
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_its_origin() {
+        let error = LIMIT.choose(Some(Duration::ZERO), || None).expect_err("it is refused");
+        let accepted = "which is not accepted: it must be a number of seconds that is larger than 0";
+        assert!(error.is_configuration(), "{error}");
+        assert_eq!(error.message(), format!("limit is \"0 s\", {accepted}"));
+        for text in ["0", "-1", "soon", ""] {
+            let error = LIMIT.choose(None, || Some(text.into())).expect_err("it is refused");
+            assert_eq!(error.message(), format!("LIMIT is {text:?}, {accepted}"));
+        }
+        let error = PAUSE.choose(None, || Some("-1".into())).expect_err("it is refused");
+        assert!(error.message().starts_with("PAUSE is \"-1\", "), "{error}");
+    }
+
+    #[test]
+    fn durations_have_an_end() {
+        for given in [Duration::from_secs(100_000_000_000), Duration::MAX] {
+            assert_eq!(LIMIT.choose(Some(given), || None).expect("it is accepted"), Some(LONGEST));
+            assert_eq!(PAUSE.choose(Some(given), || None).expect("it is accepted"), Some(LONGEST));
+        }
+        assert_eq!(PAUSE.choose(Some(Duration::ZERO), || None).expect("it is accepted"), Some(Duration::ZERO));
+        assert_eq!(PAUSE.choose(None, || Some("1e11".into())).expect("it is accepted"), Some(LONGEST));
     }
 
     #[test]
@@ -217,13 +221,5 @@ mod tests {
             assert!(error.is_configuration(), "{error}");
             assert!(error.message().starts_with(&format!("stack_size is \"{bytes}\"")), "{error}");
         }
-    }
-
-    #[test]
-    fn a_backoff_has_an_end() {
-        assert_eq!(backoff(Some(Duration::MAX)).expect("it is accepted"), LONGEST);
-        assert_eq!(backoff(Some(Duration::ZERO)).expect("it is accepted"), Duration::ZERO);
-        assert!(read_backoff("1e11").expect("it is accepted") > LONGEST);
-        assert!(read_backoff("-1").is_err_and(|error| error.to_string().contains("FUTURES_MPI_BACKOFF is \"-1\"")));
     }
 }
