@@ -19,14 +19,14 @@ pub fn entry<Args, Output>(id: TaskId<Args, Output>) -> Option<&'static TaskEntr
 
 /// Encodes arguments as a submission does; returns how many bytes they are.
 pub fn encode<Args, Output>(id: TaskId<Args, Output>, args: impl crate::IntoArgs<Args>) -> Result<usize, Error> {
-    encode::encode_arguments(id.name(), &args.into_args(), &Limits::default()).map(|payload| payload.bytes().len())
+    encode::encode_arguments(id.name(), args.as_args(), &Limits::default()).map(|payload| payload.bytes().len())
 }
 
 /// Encodes arguments, buffers included; returns their bytes.
 pub fn arguments<Args, Output>(_id: TaskId<Args, Output>, args: impl crate::IntoArgs<Args>) -> Result<Vec<u8>, Error> {
     let mut encoded = Encoded::default();
     let limits = Limits { inline_bytes: usize::MAX, ..Limits::default() };
-    codec::encode_with_attachments(&args.into_args(), &mut encoded, &limits)
+    codec::encode_with_attachments(args.as_args(), &mut encoded, &limits)
         .map_err(|failure| Error::new(Kind::Codec, format!("{failure:?}")))?;
     Ok(encoded.bytes)
 }

@@ -126,7 +126,7 @@ impl Client {
     {
         let pool = self.manager.pool();
         let promise = pool.new_promise(self.number);
-        match encode::encode_arguments(function.name(), &args.into_args(), &self.limits) {
+        match encode::encode_arguments(function.name(), args.as_args(), &self.limits) {
             Ok(arguments) => {
                 let attempt = policy.and_then(Attempt::of);
                 let (client, function) = (self.number, function.key());

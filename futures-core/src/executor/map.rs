@@ -2,11 +2,13 @@
 
 use super::map_iter::{MapIter, Settings};
 use crate::driver::policy::{TaskPolicy, policy_options};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind};
 use crate::executor::client::Client;
+use crate::executor::yields::{Alone, Beside, Yields};
 use crate::task::{IntoArgs, TaskId};
 use serde::de::DeserializeOwned;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,20 +33,23 @@ use std::time::Duration;
 /// # Ok::<(), futures_mpi::Error>(())
 /// ```
 #[must_use = "a map does nothing until it is iterated over"]
-pub struct Map<Args, T, I> {
+pub struct Map<Args, T, I, B = Alone> {
     client: Arc<Client>,
     function: TaskId<Args, T>,
     items: I,
     settings: Settings,
     policy: Option<Arc<TaskPolicy>>,
+    beside: PhantomData<fn() -> B>,
 }
 
 impl<Args, T, I> Map<Args, T, I> {
     pub(crate) fn new(client: Arc<Client>, function: TaskId<Args, T>, items: I) -> Self {
         let settings = Settings { chunksize: 1, buffersize: None, timeout: None, unordered: false };
-        Map { client, function, items, settings, policy: None }
+        Map { client, function, items, settings, policy: None, beside: PhantomData }
     }
+}
 
+impl<Args, T, I, B> Map<Args, T, I, B> {
     /// The number of calls that travel and are executed together as one task; 1 if not set.
     ///
     /// Larger chunks cost less per call and spread the work less evenly. A chunk size of 0 is an error, which the
@@ -85,6 +90,82 @@ impl<Args, T, I> Map<Args, T, I> {
 
     policy_options!();
 
+    /// Yields `(index, result)`: the result of an item together with the item's place in the input, counted from 0.
+    ///
+    /// Meant for [`unordered`](Self::unordered) maps, whose results come in any order. An item whose encoding has
+    /// panicked yields nothing, but is counted. The error of a [`timeout`](Self::timeout) has the index of the first
+    /// item that has no result, and the error of a bad option has the index 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{ThreadPoolExecutor, remote_task};
+    ///
+    /// #[remote_task]
+    /// fn square(n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// let executor = ThreadPoolExecutor::builder().max_workers(2).build()?;
+    /// let mut squares = [0; 10];
+    /// for (index, square) in executor.map(square::ID, 0..10).unordered().indexed() {
+    ///     squares[index] = square?;
+    /// }
+    /// assert_eq!(squares, [0, 1, 4, 9, 16, 25, 36, 49, 64, 81]);
+    /// # Ok::<(), futures_mpi::Error>(())
+    /// ```
+    pub fn indexed(self) -> Map<Args, T, I, B::AndIndex>
+    where
+        B: Beside,
+    {
+        self.with_beside()
+    }
+
+    /// Yields `(item, result)`: the result of an item together with the item itself, as the input gave it; after
+    /// [`indexed`](Self::indexed), or before it, `(index, item, result)`.
+    ///
+    /// The item is not copied: the map encodes it and keeps it, until its result is taken or the iterator is dropped.
+    /// So the map holds the items of all tasks that are submitted ahead, see [`buffersize`](Self::buffersize). An item
+    /// comes back whatever becomes of its call: with the result of the last of its [`retries`](Self::retries), with
+    /// its own error, with that of its cancellation or of a shutdown. The error of a [`timeout`](Self::timeout) has
+    /// the first item without a result; the iterator drops those behind it. The error of a bad option has the first
+    /// item of the input; if the input is empty, the map yields nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{ThreadPoolExecutor, remote_task};
+    ///
+    /// #[remote_task]
+    /// fn parse(text: &str) -> Result<u32, String> {
+    ///     text.parse().map_err(|_| "not a number".to_owned())
+    /// }
+    ///
+    /// let executor = ThreadPoolExecutor::builder().max_workers(2).build()?;
+    /// let texts = ["1".to_owned(), "two".to_owned(), "3".to_owned()];
+    /// for (text, number) in executor.map(parse::ID, texts).unordered().with_items() {
+    ///     match number {
+    ///         Ok(number) => assert_eq!(number.to_string(), text),
+    ///         Err(error) => assert_eq!((text.as_str(), error.message()), ("two", "not a number")),
+    ///     }
+    /// }
+    /// # Ok::<(), futures_mpi::Error>(())
+    /// ```
+    pub fn with_items(self) -> Map<Args, T, I, B::AndItem<I::Item>>
+    where
+        B: Beside,
+        I: Iterator,
+    {
+        self.with_beside()
+    }
+
+    fn with_beside<Other>(self) -> Map<Args, T, I, Other> {
+        let Map { client, function, items, settings, policy, beside: _ } = self;
+        Map { client, function, items, settings, policy, beside: PhantomData }
+    }
+
     /// What is wrong with the options.
     fn refusal(&self) -> Option<Error> {
         let zero =
@@ -97,22 +178,23 @@ impl<Args, T, I> Map<Args, T, I> {
     }
 }
 
-impl<Args, T, I> IntoIterator for Map<Args, T, I>
+impl<Args, T, I, B> IntoIterator for Map<Args, T, I, B>
 where
     I: Iterator<Item: IntoArgs<Args>>,
     T: DeserializeOwned + 'static,
+    B: Yields<I::Item>,
 {
-    type Item = Result<T>;
-    type IntoIter = MapIter<Args, T, I>;
+    type Item = B::Output<T>;
+    type IntoIter = MapIter<Args, T, I, B>;
 
     /// Submits the first calls. Here a time-out begins to count.
-    fn into_iter(self) -> MapIter<Args, T, I> {
+    fn into_iter(self) -> MapIter<Args, T, I, B> {
         let refusal = self.refusal();
         MapIter::new(self.client, (self.function, self.items), self.settings, self.policy, refusal)
     }
 }
 
-impl<Args, T, I> fmt::Debug for Map<Args, T, I> {
+impl<Args, T, I, B> fmt::Debug for Map<Args, T, I, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Map { function, settings, .. } = self;
         f.debug_struct("Map").field("function", function).field("settings", settings).finish_non_exhaustive()

@@ -7,6 +7,7 @@ use crate::driver::command::Task;
 use crate::driver::policy::{Attempt, TaskPolicy};
 use crate::error::{Error, Kind, Result};
 use crate::executor::client::Client;
+use crate::executor::yields::{Alone, Yields};
 use crate::future::Handle;
 use crate::task::{IntoArgs, TaskId, encode};
 use crate::wire::attachments::Encoded;
@@ -66,7 +67,7 @@ pub(super) struct Settings {
 /// The results of a chunk are decoded together, when the first of them is asked for; if that of one panics, the panic
 /// goes on where that one is asked for, and the results behind it are still to come. Dropping the iterator cancels the
 /// calls that have not been sent to a worker.
-pub struct MapIter<Args, T, I> {
+pub struct MapIter<Args, T, I, B = Alone> {
     client: Arc<Client>,
     policy: Option<Arc<TaskPolicy>>,
     function: TaskId<Args, T>,
@@ -83,14 +84,18 @@ pub struct MapIter<Args, T, I> {
     since: Instant,
     begin: Instant,
     deadline: Option<Instant>,
-    ahead: Ahead,
+    ahead: Ahead<B>,
     /// The sum of the chunks' bytes.
     bytes_ahead: usize,
     /// The chunk that was taken out last, until it is decoded; kept here, because the input may panic before.
-    taken: Option<Chunk>,
+    taken: Option<Chunk<B>>,
     /// The results of the chunk that was decoded last, until they are taken; instead of one whose decoding has
     /// panicked, its panic.
     results: VecDeque<Result<Result<T>, Panic>>,
+    /// What comes beside these results, or beside the error that ends the map.
+    beside: B,
+    /// How many items have been taken from the input.
+    items_taken: usize,
     /// An error after which there is nothing more.
     last_word: Option<Error>,
     over: bool,
@@ -106,10 +111,11 @@ pub struct MapIter<Args, T, I> {
     chunks_since_look: usize,
 }
 
-impl<Args, T, I> MapIter<Args, T, I>
+impl<Args, T, I, B> MapIter<Args, T, I, B>
 where
     I: Iterator<Item: IntoArgs<Args>>,
     T: DeserializeOwned + 'static,
+    B: Yields<I::Item>,
 {
     /// Begins to submit, unless the map was refused for a reason, which is then all that is yielded.
     pub(super) fn new(
@@ -140,6 +146,8 @@ where
             bytes_ahead: 0,
             taken: None,
             results: VecDeque::new(),
+            beside: B::begin(0),
+            items_taken: 0,
             chunks_since_look: 0,
             dry: false,
             quick: 0,
@@ -156,24 +164,26 @@ where
     }
 }
 
-impl<Args, T, I> Iterator for MapIter<Args, T, I>
+impl<Args, T, I, B> Iterator for MapIter<Args, T, I, B>
 where
     I: Iterator<Item: IntoArgs<Args>>,
     T: DeserializeOwned + 'static,
+    B: Yields<I::Item>,
 {
-    type Item = Result<T>;
+    type Item = B::Output<T>;
 
-    fn next(&mut self) -> Option<Result<T>> {
+    fn next(&mut self) -> Option<B::Output<T>> {
         loop {
             if let Some(result) = self.results.pop_front() {
-                return Some(result.unwrap_or_else(|panic| panic::resume_unwind(panic)));
+                return Some(self.output(result));
             }
             if let Some(chunk) = self.taken.take() {
-                chunk.take_results(&mut self.results);
+                self.beside = chunk.take_results(&mut self.results);
                 continue;
             }
             if self.over {
-                return self.last_word.take().map(Err);
+                let error = self.last_word.take()?;
+                return self.beside.last_word(|| self.items.next(), error);
             }
             if self.is_half_empty() {
                 self.top_up(true);
@@ -201,17 +211,32 @@ where
                     self.last_word = Some(self.timed_out());
                     self.over = true;
                     self.ahead.cancel();
+                    if let Some(chunk) = self.ahead.take_first() {
+                        self.beside = chunk.beside;
+                    }
                 }
             }
         }
     }
 }
 
-impl<Args, T, I> MapIter<Args, T, I>
+impl<Args, T, I, B> MapIter<Args, T, I, B>
 where
     I: Iterator<Item: IntoArgs<Args>>,
     T: DeserializeOwned + 'static,
+    B: Yields<I::Item>,
 {
+    /// What is yielded for the result of the next item, whose panic goes on.
+    fn output(&mut self, result: Result<Result<T>, Panic>) -> B::Output<T> {
+        match result {
+            Ok(result) => self.beside.output(result),
+            Err(panic) => {
+                self.beside.skip();
+                panic::resume_unwind(panic)
+            }
+        }
+    }
+
     /// Drives the pool now and then while the iterator does not wait: making tasks and taking available results takes
     /// time, in which the workers would have to wait. Returns whether it did.
     fn look(&mut self, chunks: usize) -> bool {
@@ -301,22 +326,26 @@ where
     fn make_chunk(&mut self) -> (bool, Option<Panic>) {
         let mut arguments = mem::take(&mut self.arguments);
         let (mut count, mut unencodable) = (0, Vec::new());
+        let (mut begun, mut beside) = (0, B::begin(self.items_taken));
         let (mut whole_bytes, mut whole_attachments) = (0, 0);
         let filled = panic::catch_unwind(AssertUnwindSafe(|| {
             let limits = self.client.limits();
             for item in self.items.by_ref().take(self.chunksize) {
+                begun += 1;
                 let name = self.function.name();
                 let append =
-                    |arguments: &mut Encoded| encode::append_arguments(name, &item.into_args(), arguments, &limits);
+                    |arguments: &mut Encoded| encode::append_arguments(name, item.as_args(), arguments, &limits);
                 let appended =
                     if self.chunksize == 1 { append(&mut arguments) } else { parts::append(&mut arguments, append) };
                 if let Err(error) = appended {
                     unencodable.push((count, error));
                 }
                 count += 1;
+                beside.keep(item);
                 (whole_bytes, whole_attachments) = (arguments.bytes.len(), arguments.attachments.len());
             }
         }));
+        self.items_taken += begun;
         // After a panic in the middle of an item more may be there than belongs to whole ones.
         arguments.bytes.truncate(whole_bytes);
         arguments.attachments.truncate(whole_attachments);
@@ -329,7 +358,7 @@ where
         let future = (submitted > 0).then(|| self.prepare(submitted as u32, &mut arguments));
         self.arguments = arguments;
         if count > 0 {
-            self.ahead.push(Chunk { future, count, unencodable, bytes });
+            self.ahead.push(Chunk { future, count, unencodable, bytes, beside });
             self.bytes_ahead += bytes;
         }
         (count > 0, filled.err())
@@ -356,13 +385,13 @@ where
     }
 }
 
-impl<Args, T, I> Drop for MapIter<Args, T, I> {
+impl<Args, T, I, B> Drop for MapIter<Args, T, I, B> {
     fn drop(&mut self) {
         self.ahead.cancel();
     }
 }
 
-impl<Args, T, I> std::fmt::Debug for MapIter<Args, T, I> {
+impl<Args, T, I, B> std::fmt::Debug for MapIter<Args, T, I, B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "MapIter({}, {} tasks ahead)", self.function, self.ahead.len())
     }

@@ -7,6 +7,7 @@ pub(crate) mod map_iter;
 pub mod options;
 pub(crate) mod thread_pool;
 pub(crate) mod thread_transport;
+mod yields;
 
 use crate::error::Result;
 use crate::executor::call::Call;

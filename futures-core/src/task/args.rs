@@ -82,16 +82,16 @@ pub trait IntoArgs<Args> {
     #[doc(hidden)]
     const SEAL: Seal;
 
-    /// The value to encode.
+    /// The value to encode; borrowed, so that a map can give the item back.
     #[doc(hidden)]
-    fn into_args(self) -> Self::Encoded;
+    fn as_args(&self) -> &Self::Encoded;
 }
 
 impl<A: Serialize> IntoArgs<(A,)> for A {
     type Encoded = A;
     const SEAL: Seal = Seal;
 
-    fn into_args(self) -> A {
+    fn as_args(&self) -> &Self::Encoded {
         self
     }
 }
@@ -100,7 +100,7 @@ impl<'a, A: Serialize> IntoArgs<(A,)> for &'a A {
     type Encoded = &'a A;
     const SEAL: Seal = Seal;
 
-    fn into_args(self) -> &'a A {
+    fn as_args(&self) -> &Self::Encoded {
         self
     }
 }
@@ -109,7 +109,7 @@ impl<'a> IntoArgs<(String,)> for &'a str {
     type Encoded = &'a str;
     const SEAL: Seal = Seal;
 
-    fn into_args(self) -> &'a str {
+    fn as_args(&self) -> &Self::Encoded {
         self
     }
 }
@@ -118,7 +118,7 @@ impl<'a, T: Serialize> IntoArgs<(Vec<T>,)> for &'a [T] {
     type Encoded = &'a [T];
     const SEAL: Seal = Seal;
 
-    fn into_args(self) -> &'a [T] {
+    fn as_args(&self) -> &Self::Encoded {
         self
     }
 }
@@ -127,7 +127,7 @@ impl<'a> IntoArgs<(PathBuf,)> for &'a Path {
     type Encoded = &'a Path;
     const SEAL: Seal = Seal;
 
-    fn into_args(self) -> &'a Path {
+    fn as_args(&self) -> &Self::Encoded {
         self
     }
 }
@@ -143,7 +143,7 @@ mod cbor {
         type Encoded = Self;
         const SEAL: Seal = Seal;
 
-        fn into_args(self) -> Self {
+        fn as_args(&self) -> &Self::Encoded {
             self
         }
     }
@@ -152,7 +152,7 @@ mod cbor {
         type Encoded = Self;
         const SEAL: Seal = Seal;
 
-        fn into_args(self) -> Self {
+        fn as_args(&self) -> &Self::Encoded {
             self
         }
     }
@@ -164,7 +164,7 @@ macro_rules! tuple_of_one {
             type Encoded = Self;
             const SEAL: Seal = Seal;
 
-            fn into_args(self) -> Self {
+            fn as_args(&self) -> &Self::Encoded {
                 self
             }
         }
@@ -188,7 +188,7 @@ macro_rules! tuples {
             type Encoded = Self;
             const SEAL: Seal = Seal;
 
-            fn into_args(self) -> Self {
+            fn as_args(&self) -> &Self::Encoded {
                 self
             }
         }

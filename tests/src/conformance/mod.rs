@@ -1,6 +1,7 @@
 //! The promises of every executor, written once and checked on each kind of it.
 
 mod ahead;
+mod beside;
 mod buffers;
 mod calls;
 mod cbor;
@@ -177,6 +178,7 @@ impl Setting {
 pub fn all() -> impl Iterator<Item = &'static Promise> {
     let families = [
         ahead::PROMISES,
+        beside::PROMISES,
         buffers::PROMISES,
         calls::PROMISES,
         cbor::PROMISES,

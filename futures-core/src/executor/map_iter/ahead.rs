@@ -10,26 +10,29 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-pub(super) enum Ahead {
+pub(super) enum Ahead<B> {
     /// They are taken out in the order of their items.
-    InOrder(VecDeque<Chunk>),
-    AsDone(AsDone),
+    InOrder(VecDeque<Chunk<B>>),
+    AsDone(AsDone<B>),
 }
 
 /// Chunks that are taken out as they are done.
-#[derive(Default)]
-pub(super) struct AsDone {
+pub(super) struct AsDone<B> {
     /// By their numbers, with what listens until it is dropped.
-    chunks: BTreeMap<usize, (Chunk, Option<Listening>)>,
+    chunks: BTreeMap<usize, (Chunk<B>, Option<Listening>)>,
     /// The number of the next one.
     next: usize,
     /// Reports the number of each that is done.
     completions: Arc<CompletionQueue>,
 }
 
-impl Ahead {
+impl<B> Ahead<B> {
     pub(super) fn new(unordered: bool) -> Self {
-        if unordered { Ahead::AsDone(AsDone::default()) } else { Ahead::InOrder(VecDeque::new()) }
+        if unordered {
+            Ahead::AsDone(AsDone { chunks: BTreeMap::new(), next: 0, completions: Arc::default() })
+        } else {
+            Ahead::InOrder(VecDeque::new())
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -51,7 +54,7 @@ impl Ahead {
         }
     }
 
-    pub(super) fn push(&mut self, chunk: Chunk) {
+    pub(super) fn push(&mut self, chunk: Chunk<B>) {
         match self {
             Ahead::InOrder(chunks) => chunks.push_back(chunk),
             Ahead::AsDone(AsDone { chunks, next, completions }) => {
@@ -67,7 +70,7 @@ impl Ahead {
     }
 
     /// Takes out the next chunk when it is done; `None` if that is not in time, or if there is none.
-    pub(super) fn next_done(&mut self, pool: &Arc<Pool>, deadline: Option<Instant>) -> Option<Chunk> {
+    pub(super) fn next_done(&mut self, pool: &Arc<Pool>, deadline: Option<Instant>) -> Option<Chunk<B>> {
         match self {
             Ahead::InOrder(chunks) => {
                 let future = chunks.front()?.future.as_ref();
@@ -81,9 +84,17 @@ impl Ahead {
         }
     }
 
+    /// Takes out the chunk of the first items, done or not.
+    pub(super) fn take_first(&mut self) -> Option<Chunk<B>> {
+        match self {
+            Ahead::InOrder(chunks) => chunks.pop_front(),
+            Ahead::AsDone(AsDone { chunks, .. }) => chunks.pop_first().map(|(_, (chunk, _))| chunk),
+        }
+    }
+
     /// Cancels the tasks that have not been sent to a worker.
     pub(super) fn cancel(&self) {
-        let cancel = |chunk: &Chunk| {
+        let cancel = |chunk: &Chunk<B>| {
             if let Some(future) = &chunk.future {
                 future.cancel();
             }

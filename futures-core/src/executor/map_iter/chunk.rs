@@ -12,25 +12,27 @@ use std::panic::{self, AssertUnwindSafe};
 pub(super) type Panic = Box<dyn Any + Send>;
 
 /// Consecutive items, submitted as one task.
-pub(super) struct Chunk {
+pub(super) struct Chunk<B> {
     /// None if no item of the chunk could be encoded.
     pub(super) future: Option<Handle>,
     pub(super) count: usize,
     /// The items that could not be encoded, by their place in the chunk, last first.
     pub(super) unencodable: Vec<(usize, Error)>,
     pub(super) bytes: usize,
+    /// What comes beside the results.
+    pub(super) beside: B,
 }
 
-impl Chunk {
+impl<B> Chunk<B> {
     pub(super) fn is_done(&self) -> bool {
         self.future.as_ref().is_none_or(Handle::is_done)
     }
 
-    /// Appends the results of all items, in their order.
+    /// Appends the results of all items, in their order; returns what comes beside them.
     pub(super) fn take_results<T: DeserializeOwned + 'static>(
         mut self,
         results: &mut VecDeque<Result<Result<T>, Panic>>,
-    ) {
+    ) -> B {
         let outcome = self.future.as_ref().map(|future| future.wait(None));
         let mut submitted = outcome.map(|outcome| Results::new(outcome, self.count - self.unencodable.len()));
         let mut places = 0..self.count;
@@ -52,6 +54,7 @@ impl Chunk {
                 results.push_back(Err(panic));
             }
         }
+        self.beside
     }
 }
 

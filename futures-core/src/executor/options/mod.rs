@@ -114,7 +114,7 @@ impl CommonOptions {
             return Err(Error::new(Kind::Registry, format!("initializer: {}", registry.unknown(&format!("`{name}`")))));
         }
         let mut encoded = Encoded::default();
-        encode::append_arguments(name, &args.into_args(), &mut encoded, &Limits::of(false))
+        encode::append_arguments(name, args.as_args(), &mut encoded, &Limits::of(false))
             .map_err(|error| Error::new(Kind::Codec, format!("initializer: {}", error.message())))?;
         Ok(Initializer { name: name.to_owned(), arguments: encoded.bytes })
     }
