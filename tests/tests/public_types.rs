@@ -12,6 +12,9 @@ use std::ops::Range;
 type Squares = Map<(u64,), u64, Range<u64>>;
 type SquaresIter = MapIter<(u64,), u64, Range<u64>>;
 
+/// Whether maps that yield more can be sent, which have types without a name.
+fn sent_value<T: Send + Debug>(_: T) {}
+
 const fn shared<T: Send + Sync + Debug>() {}
 const fn sent<T: Send + Debug>() {}
 const fn printed<T: Debug>() {}
@@ -70,6 +73,8 @@ fn calls_and_maps_print_the_task_and_what_is_set() -> Result<(), Error> {
     let map = executor.map(square::ID, 0..3).chunksize(2);
     let text = format!("{map:?}");
     assert!(text.contains("tests/public_types/square") && text.contains("chunksize: 2"), "{text}");
+    sent_value(executor.map(square::ID, 0..3).indexed().with_items());
+    sent_value(executor.map(square::ID, 0..3).with_items().into_iter());
     let text = format!("{:?}", map.into_iter());
     assert!(text.starts_with("MapIter(tests/public_types/square, "), "{text}");
     Ok(())

@@ -321,6 +321,14 @@ impl Listeners {
         self.interested -= usize::from(is_interested);
         Some((listener, is_interested && self.interested == 0))
     }
+
+    /// From now on this listener relies on others to drive the pool; says whether it is the first that does.
+    pub(crate) fn rely_on_others(&mut self, key: Key) -> bool {
+        let Some(Listener::Report { interested, .. }) = self.roster.get_mut(key) else { return false };
+        let changed = !mem::replace(interested, true);
+        self.interested += usize::from(changed);
+        changed && self.interested == 1
+    }
 }
 
 impl Listener {

@@ -178,6 +178,15 @@ impl Listening {
         self.with_listener(|listener| std::mem::replace(listener, wake)).is_some()
     }
 
+    /// Relies on another thread to drive the future's pool, if it did not before.
+    pub(super) fn rely_on_others(&self) {
+        let Some(key) = self.key else { return };
+        let mut listeners = self.handle.promise.lock();
+        if listeners.as_mut().is_some_and(|listeners| listeners.rely_on_others(key)) {
+            self.handle.pool.progress().add_interest();
+        }
+    }
+
     /// Does something with the listener, unless it is being told.
     fn with_listener<R>(&self, work: impl FnOnce(&mut Listener) -> R) -> Option<R> {
         let mut listeners = self.handle.promise.lock();

@@ -1,10 +1,12 @@
 //! The handle that a submission returns: ask it, wait for it, cancel it, await it.
 
 mod collect;
+mod completed;
 mod compose;
 mod derived;
 mod group;
 mod handle;
+mod reporters;
 mod sources;
 
 use crate::driver::outcome::Outcome;
@@ -12,9 +14,10 @@ use crate::driver::promise::{Phase, Promise};
 use crate::error::{Error, Result};
 use crate::pool::callbacks::{self, Calling};
 pub use collect::collect;
+pub use completed::{AsCompleted, AsCompletedTimeout, as_completed};
 pub use compose::{catch, compose, then};
 pub use derived::Resolve;
-pub use group::{AsCompleted, AsCompletedTimeout, DoneAndNotDone, ReturnWhen, as_completed, wait};
+pub use group::{DoneAndNotDone, ReturnWhen, wait};
 pub(crate) use handle::{Handle, Listening};
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -79,6 +82,11 @@ impl<T> Future<T> {
 
     fn promise(&self) -> &Arc<Promise> {
         &self.handle().promise
+    }
+
+    /// What tells the future from all others that are held.
+    fn address(&self) -> usize {
+        Arc::as_ptr(self.promise()).addr()
     }
 
     /// The pool by whose threads this future is brought forward.
@@ -237,7 +245,7 @@ impl<T> Eq for Future<T> {}
 
 impl<T> Hash for Future<T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(self.promise()).hash(state);
+        self.address().hash(state);
     }
 }
 

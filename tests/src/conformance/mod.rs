@@ -20,6 +20,7 @@ mod lifecycle;
 mod limits;
 mod maps;
 mod options;
+mod pushes;
 mod queues;
 mod retries;
 mod several;
@@ -194,6 +195,7 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
         limits::PROMISES,
         maps::PROMISES,
         options::PROMISES,
+        pushes::PROMISES,
         queues::PROMISES,
         retries::PROMISES,
         several::PROMISES,
