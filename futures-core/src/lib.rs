@@ -50,8 +50,8 @@ pub use executor::map_iter::MapIter;
 pub use executor::options;
 pub use executor::thread_pool::{ThreadPoolBuilder, ThreadPoolExecutor};
 pub use future::{
-    AsCompleted, AsCompletedTimeout, DoneAndNotDone, Future, Resolve, ReturnWhen, as_completed, catch, collect,
-    compose, then, wait,
+    AsCompleted, AsCompletedTimeout, CancelOnDrop, DoneAndNotDone, Future, Resolve, ReturnWhen, as_completed, catch,
+    collect, compose, then, wait,
 };
 #[doc(inline)]
 pub use futures_mpi_macros::remote_task;

@@ -81,9 +81,9 @@ pub use executor::pool::{MpiPoolBuilder, MpiPoolExecutor};
 #[cfg(feature = "cbor")]
 pub use futures_mpi_core::Cbor;
 pub use futures_mpi_core::{
-    AsCompleted, AsCompletedTimeout, Buffer, Call, DoneAndNotDone, Error, Executor, Future, GlobalValue, IntoArgs, Map,
-    MapIter, Pod, Resolve, Result, ReturnWhen, TaskFunction, TaskId, ThreadPoolBuilder, ThreadPoolExecutor,
-    as_completed, catch, collect, compose, global, then, wait,
+    AsCompleted, AsCompletedTimeout, Buffer, Call, CancelOnDrop, DoneAndNotDone, Error, Executor, Future, GlobalValue,
+    IntoArgs, Map, MapIter, Pod, Resolve, Result, ReturnWhen, TaskFunction, TaskId, ThreadPoolBuilder,
+    ThreadPoolExecutor, as_completed, catch, collect, compose, global, then, wait,
 };
 pub use futures_mpi_macros::main;
 #[doc(inline)]

@@ -1,8 +1,8 @@
 //! What programs rely on without calling it: which public types can be shared, sent, printed and compared.
 
 use futures_mpi::{
-    AsCompleted, AsCompletedTimeout, Buffer, Call, Cbor, DoneAndNotDone, Error, Executor, Future, Map, MapIter,
-    MpiCommBuilder, MpiCommExecutor, MpiPoolBuilder, MpiPoolExecutor, ReturnWhen, TaskId, ThreadPoolBuilder,
+    AsCompleted, AsCompletedTimeout, Buffer, Call, CancelOnDrop, Cbor, DoneAndNotDone, Error, Executor, Future, Map,
+    MapIter, MpiCommBuilder, MpiCommExecutor, MpiPoolBuilder, MpiPoolExecutor, ReturnWhen, TaskId, ThreadPoolBuilder,
     ThreadPoolExecutor, WorkersCommunicator, remote_task,
 };
 use std::collections::HashSet;
@@ -23,6 +23,7 @@ const fn printed<T: Debug>() {}
 const _: () = {
     shared::<Buffer<f64>>();
     shared::<Call<(u64,), u64>>();
+    shared::<CancelOnDrop<u64>>();
     shared::<Cbor<u64>>();
     shared::<Error>();
     shared::<Executor>();

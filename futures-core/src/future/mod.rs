@@ -1,5 +1,6 @@
 //! The handle that a submission returns: ask it, wait for it, cancel it, await it.
 
+mod cancel_on_drop;
 mod collect;
 mod completed;
 mod compose;
@@ -13,6 +14,7 @@ use crate::driver::outcome::Outcome;
 use crate::driver::promise::{Phase, Promise};
 use crate::error::{Error, Result};
 use crate::pool::callbacks::{self, Calling};
+pub use cancel_on_drop::CancelOnDrop;
 pub use collect::collect;
 pub use completed::{AsCompleted, AsCompletedTimeout, as_completed};
 pub use compose::{catch, compose, then};

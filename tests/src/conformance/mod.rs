@@ -13,6 +13,7 @@ mod errors;
 mod futures;
 mod gate;
 mod groups;
+mod guards;
 mod hooks;
 mod initializer;
 mod launched;
@@ -189,6 +190,7 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
         errors::PROMISES,
         futures::PROMISES,
         groups::PROMISES,
+        guards::PROMISES,
         hooks::PROMISES,
         initializer::PROMISES,
         lifecycle::PROMISES,
