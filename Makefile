@@ -52,7 +52,7 @@ test: setup
 	FUTURES_MPI_TEST_REQUIRE_MPI=1 cargo test --workspace --no-fail-fast
 
 test-core: setup-core
-	cargo test --package futures-mpi-core --package futures-mpi-macros --features futures-mpi-core/cbor
+	cargo test --package futures-mpi-core --package futures-mpi-macros --features futures-mpi-core/cbor,futures-mpi-core/stream
 
 # Without those of test-core, for a second MPI beside the first.
 test-mpi: setup

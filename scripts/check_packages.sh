@@ -61,9 +61,9 @@ count_dependencies() {
 # As on docs.rs, where there is MPICH; and what a library of tasks needs, as where there is no MPI at all.
 document() {
     RUSTDOCFLAGS="-D warnings" MPICC=/nonexistent LIBCLANG_PATH=/nonexistent \
-        cargo doc --quiet $offline --no-deps --features cbor --manifest-path "$folder/futures-mpi-core-$version/Cargo.toml"
+        cargo doc --quiet $offline --no-deps --features cbor,stream --manifest-path "$folder/futures-mpi-core-$version/Cargo.toml"
     RUSTDOCFLAGS="-D warnings" \
-        cargo doc --quiet $offline --no-deps --features cbor --manifest-path "$folder/futures-mpi-$version/Cargo.toml"
+        cargo doc --quiet $offline --no-deps --features cbor,stream --manifest-path "$folder/futures-mpi-$version/Cargo.toml"
     echo "packages: the documentation builds, that of futures-mpi-core without MPI"
 }
 

@@ -46,9 +46,13 @@ pub use executor::Executor;
 pub use executor::call::Call;
 pub use executor::map::Map;
 pub use executor::map_iter::MapIter;
+#[cfg(feature = "stream")]
+pub use executor::map_iter::stream::MapStream;
 #[doc(hidden)]
 pub use executor::options;
 pub use executor::thread_pool::{ThreadPoolBuilder, ThreadPoolExecutor};
+#[cfg(feature = "stream")]
+pub use future::AsCompletedStream;
 pub use future::{
     AsCompleted, AsCompletedTimeout, CancelOnDrop, DoneAndNotDone, Future, Resolve, ReturnWhen, as_completed, catch,
     collect, compose, then, wait,

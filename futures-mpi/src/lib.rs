@@ -85,6 +85,8 @@ pub use futures_mpi_core::{
     IntoArgs, Map, MapIter, Pod, Resolve, Result, ReturnWhen, TaskFunction, TaskId, ThreadPoolBuilder,
     ThreadPoolExecutor, as_completed, catch, collect, compose, global, then, wait,
 };
+#[cfg(feature = "stream")]
+pub use futures_mpi_core::{AsCompletedStream, MapStream};
 pub use futures_mpi_macros::main;
 #[doc(inline)]
 pub use futures_mpi_macros::remote_task_with_mpi as remote_task;

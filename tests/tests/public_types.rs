@@ -1,9 +1,9 @@
 //! What programs rely on without calling it: which public types can be shared, sent, printed and compared.
 
 use futures_mpi::{
-    AsCompleted, AsCompletedTimeout, Buffer, Call, CancelOnDrop, Cbor, DoneAndNotDone, Error, Executor, Future, Map,
-    MapIter, MpiCommBuilder, MpiCommExecutor, MpiPoolBuilder, MpiPoolExecutor, ReturnWhen, TaskId, ThreadPoolBuilder,
-    ThreadPoolExecutor, WorkersCommunicator, remote_task,
+    AsCompleted, AsCompletedStream, AsCompletedTimeout, Buffer, Call, CancelOnDrop, Cbor, DoneAndNotDone, Error,
+    Executor, Future, Map, MapIter, MapStream, MpiCommBuilder, MpiCommExecutor, MpiPoolBuilder, MpiPoolExecutor,
+    ReturnWhen, TaskId, ThreadPoolBuilder, ThreadPoolExecutor, WorkersCommunicator, remote_task,
 };
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -36,7 +36,9 @@ const _: () = {
     shared::<ThreadPoolExecutor>();
     shared::<DoneAndNotDone<u64>>();
     sent::<AsCompleted<u64>>();
+    sent::<AsCompletedStream<u64>>();
     sent::<AsCompletedTimeout<u64>>();
+    sent::<MapStream<(u64,), u64, Range<u64>>>();
     sent::<Squares>();
     sent::<SquaresIter>();
     printed::<MpiCommBuilder>();

@@ -2,12 +2,14 @@
 
 use crate::base::parker::{Awaited, Parker, Sleepers};
 use crate::base::sync::{Mutex, MutexGuard};
+use crate::task;
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
+use std::task::Waker;
 
 /// A queue to which futures report that they are done, each by the token that it was given.
 ///
-/// One thread at a time takes from it.
+/// One thread or one task at a time takes from it.
 #[derive(Debug, Default)]
 pub(crate) struct CompletionQueue {
     reports: Mutex<Reports>,
@@ -17,14 +19,59 @@ pub(crate) struct CompletionQueue {
 struct Reports {
     done: VecDeque<usize>,
     sleepers: Sleepers,
+    /// Of the task that takes from the queue, if one does and waits.
+    waker: Option<Waker>,
 }
 
 impl CompletionQueue {
-    /// A future is done.
-    pub(crate) fn report(&self, token: usize) {
+    /// A future is done; the waker that is returned is to be woken where nobody drives a pool.
+    #[must_use]
+    pub(crate) fn report(&self, token: usize) -> Option<Waker> {
         let mut reports = self.lock();
         reports.done.push_back(token);
         reports.sleepers.call();
+        reports.waker.take()
+    }
+
+    /// A future is done; wakes in this thread, which does not drive a pool.
+    pub(crate) fn report_here(&self, token: usize) {
+        if let Some(waker) = self.report(token) {
+            // A panic of somebody else's waker is reported by the panic hook.
+            task::contain(|| waker.wake());
+        }
+    }
+
+    /// The token of the next future that is done; if there is none, `waker` is woken by the next report, instead of
+    /// the one before.
+    #[cfg(feature = "stream")]
+    pub(crate) fn poll(&self, waker: &Waker) -> Option<usize> {
+        let mut reports = self.lock();
+        if let Some(token) = reports.done.pop_front() {
+            let before = reports.waker.take();
+            drop(reports);
+            task::contain(|| drop(before));
+            return Some(token);
+        }
+        let known = reports.waker.as_ref().is_some_and(|known| known.will_wake(waker));
+        drop(reports);
+        if !known {
+            // Outside of the lock, because it is somebody else's code; so is the end of the one before.
+            let waker = waker.clone();
+            let mut reports = self.lock();
+            let token = reports.done.pop_front();
+            let before = if token.is_some() { Some(waker) } else { reports.waker.replace(waker) };
+            drop(reports);
+            task::contain(|| drop(before));
+            return token;
+        }
+        None
+    }
+
+    /// Wakes nobody any more.
+    #[cfg(feature = "stream")]
+    pub(crate) fn forget_waker(&self) {
+        let waker = self.lock().waker.take();
+        task::contain(|| drop(waker));
     }
 
     /// The token of the next future that is done, if there is one.
@@ -53,5 +100,42 @@ impl Awaited for CompletionQueue {
 
     fn withdraw(&self, parker: &Arc<Parker>) {
         self.lock().sleepers.remove(parker);
+    }
+}
+
+#[cfg(all(test, feature = "stream"))]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    #[derive(Default)]
+    struct Counting(AtomicUsize);
+
+    impl Wake for Counting {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_report_wakes_the_last_waker_once() {
+        let queue = CompletionQueue::default();
+        let [first, last] = [(); 2].map(|()| Arc::<Counting>::default());
+        let woken = || [&first, &last].map(|counting| counting.0.load(Ordering::SeqCst));
+        let kept = || [&first, &last].map(|counting| Arc::strong_count(counting) - 1);
+        for counting in [&first, &first, &last, &last] {
+            assert_eq!(queue.poll(&Waker::from(Arc::clone(counting))), None);
+        }
+        assert_eq!((kept(), woken()), ([0, 1], [0, 0]));
+        queue.report_here(7);
+        queue.report_here(8);
+        assert_eq!((kept(), woken()), ([0, 0], [0, 1]));
+        assert_eq!([(); 3].map(|()| queue.poll(&Waker::from(Arc::clone(&first)))), [Some(7), Some(8), None]);
+        queue.forget_waker();
+        queue.report_here(9);
+        assert_eq!((kept(), woken()), ([0, 0], [0, 1]));
+        assert_eq!(queue.poll(&Waker::from(Arc::clone(&last))), Some(9));
+        assert_eq!(kept(), [0, 0], "who has something does not wait");
     }
 }

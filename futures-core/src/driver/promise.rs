@@ -248,7 +248,9 @@ impl Promise {
                 Listener::Wake(waker) => notices.push(Notice::Wake(waker)),
                 Listener::Call(callback) => callbacks.push(callback),
                 Listener::Link(link) => notices.push(Notice::Adopt(Arc::clone(self), link)),
-                Listener::Report { completions, token, .. } => completions.report(token),
+                Listener::Report { completions, token, .. } => {
+                    notices.list.extend(completions.report(token).map(Notice::Wake));
+                }
             }
         }
         Settled { callbacks, sources }

@@ -1,5 +1,7 @@
 //! Calls of one function for many items: a builder for the options.
 
+#[cfg(feature = "stream")]
+use super::map_iter::stream::MapStream;
 use super::map_iter::{MapIter, Settings};
 use crate::driver::policy::{TaskPolicy, policy_options};
 use crate::error::{Error, Kind};
@@ -166,6 +168,57 @@ impl<Args, T, I, B> Map<Args, T, I, B> {
         Map { client, function, items, settings, policy, beside: PhantomData }
     }
 
+    /// Makes a stream of the results, for programs that await; it needs no particular runtime.
+    ///
+    /// The stream yields what the iterator would, by the same options, and submits the first calls now. It holds back
+    /// as the iterator does: no more is submitted than the [buffer](Self::buffersize) allows, however slowly the stream
+    /// is polled. A poll takes items from the input until a result is available or the buffer is full, so an input that
+    /// blocks blocks the runtime's thread. A [`timeout`](Self::timeout) costs a thread that sleeps.
+    ///
+    /// The stream has the waker of its last poll, which goes when the stream is dropped; the drop cancels the calls
+    /// that have not been sent to a worker. With the feature `stream`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{ThreadPoolExecutor, remote_task};
+    ///
+    /// #[remote_task]
+    /// fn square(n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// let executor = ThreadPoolExecutor::builder().max_workers(2).build()?;
+    /// let squares = executor.map(square::ID, 0..10).buffersize(4).into_stream();
+    /// let mut sum = 0;
+    /// // In an async function: `while let Some(square) = squares.next().await`, by the trait `StreamExt`.
+    /// for square in futures_executor::block_on_stream(squares) {
+    ///     sum += square?;
+    /// }
+    /// assert_eq!(sum, 285);
+    /// # Ok::<(), futures_mpi::Error>(())
+    /// ```
+    #[cfg(feature = "stream")]
+    pub fn into_stream(self) -> MapStream<Args, T, I, B>
+    where
+        I: Iterator<Item: IntoArgs<Args>>,
+        T: DeserializeOwned + 'static,
+        B: Yields<I::Item>,
+    {
+        MapStream::new(self.begin(true))
+    }
+
+    fn begin(self, is_stream: bool) -> MapIter<Args, T, I, B>
+    where
+        I: Iterator<Item: IntoArgs<Args>>,
+        T: DeserializeOwned + 'static,
+        B: Yields<I::Item>,
+    {
+        let refusal = self.refusal();
+        MapIter::new(self.client, (self.function, self.items), self.settings, self.policy, refusal, is_stream)
+    }
+
     /// What is wrong with the options.
     fn refusal(&self) -> Option<Error> {
         let zero =
@@ -189,8 +242,7 @@ where
 
     /// Submits the first calls. Here a time-out begins to count.
     fn into_iter(self) -> MapIter<Args, T, I, B> {
-        let refusal = self.refusal();
-        MapIter::new(self.client, (self.function, self.items), self.settings, self.policy, refusal)
+        self.begin(false)
     }
 }
 

@@ -1,7 +1,11 @@
 //! The iteration over the results of a map, which submits as it goes on.
 
 mod ahead;
+#[cfg(feature = "stream")]
+mod alarm;
 mod chunk;
+#[cfg(feature = "stream")]
+pub(crate) mod stream;
 
 use crate::driver::command::Task;
 use crate::driver::policy::{Attempt, TaskPolicy};
@@ -117,13 +121,15 @@ where
     T: DeserializeOwned + 'static,
     B: Yields<I::Item>,
 {
-    /// Begins to submit, unless the map was refused for a reason, which is then all that is yielded.
+    /// Begins to submit, unless the map was refused for a reason, which is then all that is yielded. The results are
+    /// taken by `next`, or are those of a stream.
     pub(super) fn new(
         client: Arc<Client>,
         (function, items): (TaskId<Args, T>, I),
         settings: Settings,
         policy: Option<Arc<TaskPolicy>>,
         last_word: Option<Error>,
+        is_stream: bool,
     ) -> Self {
         let begin = Instant::now();
         let mut iter = MapIter {
@@ -142,7 +148,7 @@ where
             since: begin,
             deadline: settings.timeout.and_then(|timeout| begin.checked_add(timeout)),
             begin,
-            ahead: Ahead::new(settings.unordered),
+            ahead: Ahead::new(settings.unordered, is_stream),
             bytes_ahead: 0,
             taken: None,
             results: VecDeque::new(),
@@ -174,47 +180,15 @@ where
 
     fn next(&mut self) -> Option<B::Output<T>> {
         loop {
-            if let Some(result) = self.results.pop_front() {
-                return Some(self.output(result));
+            if let Some(yielded) = self.at_hand() {
+                return yielded;
             }
-            if let Some(chunk) = self.taken.take() {
-                self.beside = chunk.take_results(&mut self.results);
-                continue;
-            }
-            if self.over {
-                let error = self.last_word.take()?;
-                return self.beside.last_word(|| self.items.next(), error);
-            }
-            if self.is_half_empty() {
-                self.top_up(true);
-            }
-            if self.ahead.is_ready() {
-                self.look(1);
-            } else if self.has_room() && (self.ahead.is_empty() || !self.is_late()) {
-                self.top_up(false);
-                continue;
-            }
-            if self.ahead.is_empty() {
-                self.over = true;
+            if self.submit_more() {
                 continue;
             }
             match self.ahead.next_done(self.client.manager().pool(), self.deadline) {
-                Some(chunk) => {
-                    self.bytes_ahead -= chunk.bytes;
-                    self.taken = Some(chunk);
-                    self.taken_out += 1;
-                    if self.taken_out >= self.tasks_ahead {
-                        self.follow_round_trip();
-                    }
-                }
-                None => {
-                    self.last_word = Some(self.timed_out());
-                    self.over = true;
-                    self.ahead.cancel();
-                    if let Some(chunk) = self.ahead.take_first() {
-                        self.beside = chunk.beside;
-                    }
-                }
+                Some(chunk) => self.take_out(chunk),
+                None => self.give_up(),
             }
         }
     }
@@ -226,6 +200,62 @@ where
     T: DeserializeOwned + 'static,
     B: Yields<I::Item>,
 {
+    /// What can be yielded without a further chunk: a result, or nothing because all is over.
+    #[inline]
+    fn at_hand(&mut self) -> Option<Option<B::Output<T>>> {
+        loop {
+            if let Some(result) = self.results.pop_front() {
+                return Some(Some(self.output(result)));
+            }
+            if let Some(chunk) = self.taken.take() {
+                self.beside = chunk.take_results(&mut self.results);
+                continue;
+            }
+            if !self.over {
+                return None;
+            }
+            let last_word = self.last_word.take();
+            return Some(last_word.and_then(|error| self.beside.last_word(|| self.items.next(), error)));
+        }
+    }
+
+    /// Submits what is to be submitted before the next chunk is taken out; whether to look again before that.
+    #[inline]
+    fn submit_more(&mut self) -> bool {
+        if self.is_half_empty() {
+            self.top_up(true);
+        }
+        if self.ahead.is_ready() {
+            self.look(1);
+        } else if self.has_room() && (self.ahead.is_empty() || !self.is_late()) {
+            self.top_up(false);
+            return true;
+        }
+        self.over = self.ahead.is_empty();
+        self.over
+    }
+
+    /// A chunk is done and has been taken out.
+    #[inline]
+    fn take_out(&mut self, chunk: Chunk<B>) {
+        self.bytes_ahead -= chunk.bytes;
+        self.taken = Some(chunk);
+        self.taken_out += 1;
+        if self.taken_out >= self.tasks_ahead {
+            self.follow_round_trip();
+        }
+    }
+
+    /// The next chunk is not done in time.
+    fn give_up(&mut self) {
+        self.last_word = Some(self.timed_out());
+        self.over = true;
+        self.ahead.cancel();
+        if let Some(chunk) = self.ahead.take_first() {
+            self.beside = chunk.beside;
+        }
+    }
+
     /// What is yielded for the result of the next item, whose panic goes on.
     fn output(&mut self, result: Result<Result<T>, Panic>) -> B::Output<T> {
         match result {

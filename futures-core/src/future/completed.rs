@@ -53,7 +53,7 @@ where
 #[must_use = "an iterator does nothing until it is used"]
 pub struct AsCompleted<T> {
     called: Instant,
-    reporters: Reporters,
+    pub(super) reporters: Reporters,
     /// None in the place of one that has been yielded.
     futures: Vec<Option<Future<T>>>,
     /// How many futures have been given, each counted once.
@@ -149,7 +149,7 @@ impl<T> AsCompleted<T> {
     }
 
     /// The future in this place, which has reported.
-    fn take(&mut self, place: usize) -> Option<Future<T>> {
+    pub(super) fn take(&mut self, place: usize) -> Option<Future<T>> {
         let future = self.futures[place].take()?;
         if let Some(places) = &mut self.places {
             places.free.push(place);

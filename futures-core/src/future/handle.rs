@@ -91,7 +91,7 @@ impl Handle {
         let mut listeners = self.promise.listen();
         let key = if self.is_done() {
             drop(listeners);
-            completions.report(token);
+            completions.report_here(token);
             None
         } else {
             let report = Listener::Report { completions: Arc::clone(completions), token, interested };
@@ -101,7 +101,7 @@ impl Handle {
     }
 
     /// The outcome if there is one; otherwise `waker` will be told, unless what is returned has been dropped.
-    pub(super) fn poll(&self, waker: &Waker) -> Result<Result<&Outcome, Error>, Listening> {
+    pub(crate) fn poll(&self, waker: &Waker) -> Result<Result<&Outcome, Error>, Listening> {
         if !self.is_done() {
             // Outside of the lock, because it is somebody else's code.
             let wake = Listener::Wake(waker.clone());
@@ -166,7 +166,7 @@ pub(crate) struct Listening {
 
 impl Listening {
     /// Has this waker told instead of the one before; `false` if the future is done.
-    pub(super) fn wake_instead(&self, waker: &Waker) -> bool {
+    pub(crate) fn wake_instead(&self, waker: &Waker) -> bool {
         let has_waker = |listener: &Listener| matches!(listener, Listener::Wake(known) if known.will_wake(waker));
         match self.with_listener(|listener| has_waker(listener)) {
             None => return false,

@@ -3,6 +3,8 @@
 mod cancel_on_drop;
 mod collect;
 mod completed;
+#[cfg(feature = "stream")]
+mod completed_stream;
 mod compose;
 mod derived;
 mod group;
@@ -17,6 +19,8 @@ use crate::pool::callbacks::{self, Calling};
 pub use cancel_on_drop::CancelOnDrop;
 pub use collect::collect;
 pub use completed::{AsCompleted, AsCompletedTimeout, as_completed};
+#[cfg(feature = "stream")]
+pub use completed_stream::AsCompletedStream;
 pub use compose::{catch, compose, then};
 pub use derived::Resolve;
 pub use group::{DoneAndNotDone, ReturnWhen, wait};

@@ -7,6 +7,8 @@ use crate::pool::waiting::next_report;
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+#[cfg(feature = "stream")]
+use std::task::Waker;
 use std::time::Instant;
 
 /// Each future once, in the order of its first appearance.
@@ -94,6 +96,20 @@ impl Reporters {
         let token = next_report(&self.completions, pool, deadline)?;
         self.reported(token);
         Some(token)
+    }
+
+    /// The place of the next future that is done; if there is none, `waker` is woken when there is.
+    #[cfg(feature = "stream")]
+    pub(super) fn poll(&mut self, waker: &Waker) -> Option<usize> {
+        let token = self.completions.poll(waker)?;
+        self.reported(token);
+        Some(token)
+    }
+
+    /// Wakes nobody any more.
+    #[cfg(feature = "stream")]
+    pub(super) fn forget_waker(&self) {
+        self.completions.forget_waker();
     }
 
     fn reported(&mut self, token: usize) {

@@ -26,6 +26,7 @@ mod queues;
 mod retries;
 mod several;
 mod states;
+mod streams;
 mod tasks;
 mod values;
 
@@ -202,6 +203,7 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
         retries::PROMISES,
         several::PROMISES,
         states::PROMISES,
+        streams::PROMISES,
         values::PROMISES,
     ];
     families.into_iter().flatten()

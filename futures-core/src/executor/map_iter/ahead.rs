@@ -8,6 +8,8 @@ use crate::pool::shared::Pool;
 use crate::pool::waiting::next_report;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+#[cfg(feature = "stream")]
+use std::task::Waker;
 use std::time::Instant;
 
 pub(super) enum Ahead<B> {
@@ -24,12 +26,14 @@ pub(super) struct AsDone<B> {
     next: usize,
     /// Reports the number of each that is done.
     completions: Arc<CompletionQueue>,
+    /// Whether the results are awaited, and the thread that takes them does not drive the pool.
+    is_stream: bool,
 }
 
 impl<B> Ahead<B> {
-    pub(super) fn new(unordered: bool) -> Self {
+    pub(super) fn new(unordered: bool, is_stream: bool) -> Self {
         if unordered {
-            Ahead::AsDone(AsDone { chunks: BTreeMap::new(), next: 0, completions: Arc::default() })
+            Ahead::AsDone(AsDone { chunks: BTreeMap::new(), next: 0, completions: Arc::default(), is_stream })
         } else {
             Ahead::InOrder(VecDeque::new())
         }
@@ -57,11 +61,11 @@ impl<B> Ahead<B> {
     pub(super) fn push(&mut self, chunk: Chunk<B>) {
         match self {
             Ahead::InOrder(chunks) => chunks.push_back(chunk),
-            Ahead::AsDone(AsDone { chunks, next, completions }) => {
-                let listening = chunk.future.as_ref().map(|future| future.report_to(completions, *next, false));
+            Ahead::AsDone(AsDone { chunks, next, completions, is_stream }) => {
+                let listening = chunk.future.as_ref().map(|future| future.report_to(completions, *next, *is_stream));
                 if listening.is_none() {
                     // Without a task it is done.
-                    completions.report(*next);
+                    completions.report_here(*next);
                 }
                 chunks.insert(*next, (chunk, listening));
                 *next += 1;
@@ -81,6 +85,40 @@ impl<B> Ahead<B> {
                 let number = next_report(completions, Some(pool), deadline)?;
                 chunks.remove(&number).map(|(chunk, _)| chunk)
             }
+        }
+    }
+
+    /// Takes out the next chunk if it is done; if not, `waker` is woken when it is. Of chunks in order `listening` is
+    /// what listens at the first.
+    #[cfg(feature = "stream")]
+    pub(super) fn poll_done(&mut self, waker: &Waker, listening: &mut Option<Listening>) -> Option<Chunk<B>> {
+        match self {
+            Ahead::InOrder(chunks) => {
+                let future = chunks.front()?.future.as_ref();
+                if let Some(future) = future.filter(|future| !future.is_done()) {
+                    if listening.as_ref().is_some_and(|listening| listening.wake_instead(waker)) {
+                        return None;
+                    }
+                    *listening = future.poll(waker).err();
+                    if listening.is_some() {
+                        return None;
+                    }
+                }
+                *listening = None;
+                chunks.pop_front()
+            }
+            Ahead::AsDone(AsDone { chunks, completions, .. }) => {
+                let number = completions.poll(waker)?;
+                chunks.remove(&number).map(|(chunk, _)| chunk)
+            }
+        }
+    }
+
+    /// Wakes nobody any more.
+    #[cfg(feature = "stream")]
+    pub(super) fn forget_waker(&self) {
+        if let Ahead::AsDone(AsDone { completions, .. }) = self {
+            completions.forget_waker();
         }
     }
 
