@@ -3,7 +3,7 @@
 use crate::fallback;
 use crate::locate::Library;
 use crate::marker::marker;
-use crate::model::{Argument, Output, Owned, Task};
+use crate::model::{Argument, Output, Owned, Task, is_block};
 use crate::parse::{Accepted, Function, Keys};
 use crate::validate;
 use proc_macro2::{Span, TokenStream};
@@ -111,11 +111,15 @@ fn reply(task: &Task, value: &TokenStream) -> TokenStream {
     let span = task.output.span();
     let private = private(task, span);
     match &task.output {
-        Output::Unit | Output::Value(_) => quote_spanned!(span=> __output.result(#value)),
+        Output::Value(ty) if is_block(ty) => quote_spanned!(span=> __output.block(#value)),
+        Output::Unit | Output::Value(_) => quote_spanned!(span=> __output.result(&#value)),
         Output::Result(_, arguments) => {
             let ok = arguments.first().map_or(span, place_of);
             let err = arguments.get(1).map_or(span, place_of);
-            let encode = quote_spanned!(ok=> __output.result(__value));
+            let encode = match arguments.first() {
+                Some(ty) if is_block(ty) => quote_spanned!(ok=> __output.block(__value)),
+                _ => quote_spanned!(ok=> __output.result(&__value)),
+            };
             let failure = quote_spanned! {err=>
                 #private::Failure::returned(&__error, __returned.causes(), __returned.typed())
             };

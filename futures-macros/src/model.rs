@@ -112,6 +112,19 @@ pub(crate) fn peel(ty: &Type) -> &Type {
     }
 }
 
+/// Whether the type is written as a text or as numbers in a row: `String`, `Vec<f64>`, `Box<[f64]>` and the like, whose
+/// memory can be handed over. A type that is only called so is no harm: its values are encoded.
+pub(crate) fn is_block(ty: &Type) -> bool {
+    const NUMBERS: [&str; 12] = ["u8", "u16", "u32", "u64", "u128", "i8", "i16", "i32", "i64", "i128", "f32", "f64"];
+    let is_number = |ty: &Type| NUMBERS.iter().any(|name| last_name_is(ty, name));
+    match (arguments_of(ty).as_slice(), peel(ty)) {
+        ([], ty) => last_name_is(ty, "String"),
+        ([element], ty) if last_name_is(ty, "Vec") => is_number(peel(element)),
+        ([Type::Slice(slice)], ty) if last_name_is(ty, "Box") => is_number(peel(&slice.elem)),
+        _ => false,
+    }
+}
+
 /// Whether the type is written `Result`, with whatever path and arguments.
 pub(crate) fn is_result(ty: &Type) -> bool {
     last_name_is(ty, "Result")
@@ -119,8 +132,13 @@ pub(crate) fn is_result(ty: &Type) -> bool {
 
 /// The types in the angle brackets of a type that is written `Result`: first the value's, then perhaps the error's.
 pub(crate) fn result_arguments(ty: &Type) -> Vec<&Type> {
+    if is_result(ty) { arguments_of(ty) } else { Vec::new() }
+}
+
+/// The types in the angle brackets behind the last name of a type.
+fn arguments_of(ty: &Type) -> Vec<&Type> {
     match ty {
-        Type::Path(TypePath { path, .. }) if is_result(ty) => match path.segments.last().map(|last| &last.arguments) {
+        Type::Path(TypePath { path, .. }) => match path.segments.last().map(|last| &last.arguments) {
             Some(PathArguments::AngleBracketed(arguments)) => arguments.args.iter().filter_map(only_type).collect(),
             _ => Vec::new(),
         },

@@ -134,7 +134,7 @@ fn causes(error: &Error) -> Vec<String> {
     causes
 }
 
-fn error<O: serde::de::DeserializeOwned>(id: TaskId<(), O>) -> Error {
+fn error<O: serde::de::DeserializeOwned + 'static>(id: TaskId<(), O>) -> Error {
     let error = call(id, ()).err().expect("the function returns Err");
     assert!(error.is_task_error());
     error

@@ -119,10 +119,10 @@ impl<T: DeserializeOwned + 'static> Received for T {}
     note = "put `#[derive(serde::Serialize, serde::Deserialize)]` on the type; one of another crate has it by a feature \
             of that crate, which is mostly called `serde`"
 )]
-pub trait Returnable: Serialize + 'static {}
+pub trait Returnable: Serialize {}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + 'static> Returnable for T {}
+impl<T: Serialize + ?Sized> Returnable for T {}
 
 /// The encoded arguments of one call.
 pub struct Input<'a>(Values<'a>);
@@ -164,16 +164,24 @@ impl<'a> Output<'a> {
     }
 
     /// Appends what the function returned; nothing is appended on failure.
-    pub fn result<T: Returnable>(&mut self, value: T) -> Result<(), Failure> {
-        codec::encode_owned(value, self.encoded, &self.limits).map_err(|failure| {
-            let type_name = std::any::type_name::<T>();
-            let message = match failure {
-                EncodeFailure::Value(message) => format!("the result of type {type_name} cannot be encoded: {message}"),
-                EncodeFailure::TooLarge(limit_bytes) => {
-                    format!("the encoded result of type {type_name} is larger than the limit of {limit_bytes} bytes")
-                }
-            };
-            Failure::new(FailureKind::Codec, message)
-        })
+    pub fn result<T: Returnable + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        codec::encode_with_attachments(value, self.encoded, &self.limits).map_err(failed::<T>)
     }
+
+    /// The same for a text, or numbers in a row, whose memory is handed over if it is large.
+    pub fn block<T: Returnable + 'static>(&mut self, value: T) -> Result<(), Failure> {
+        codec::encode_owned(value, self.encoded, &self.limits).map_err(failed::<T>)
+    }
+}
+
+#[cold]
+fn failed<T: ?Sized>(failure: EncodeFailure) -> Failure {
+    let type_name = std::any::type_name::<T>();
+    let message = match failure {
+        EncodeFailure::Value(message) => format!("the result of type {type_name} cannot be encoded: {message}"),
+        EncodeFailure::TooLarge(limit_bytes) => {
+            format!("the encoded result of type {type_name} is larger than the limit of {limit_bytes} bytes")
+        }
+    };
+    Failure::new(FailureKind::Codec, message)
 }
