@@ -88,3 +88,41 @@ impl<T> fmt::Debug for AsCompletedStream<T> {
         f.debug_tuple("AsCompletedStream").field(&self.inner).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::driver::completions::CompletionQueue;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
+    #[derive(Default)]
+    struct Counting(AtomicUsize);
+
+    impl Wake for Counting {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_report_wakes_the_last_waker_once() {
+        let queue = CompletionQueue::default();
+        let [first, last] = [(); 2].map(|()| Arc::<Counting>::default());
+        let woken = || [&first, &last].map(|counting| counting.0.load(Ordering::SeqCst));
+        let kept = || [&first, &last].map(|counting| Arc::strong_count(counting) - 1);
+        for counting in [&first, &first, &last, &last] {
+            assert_eq!(queue.poll(&Waker::from(Arc::clone(counting))), None);
+        }
+        assert_eq!((kept(), woken()), ([0, 1], [0, 0]));
+        queue.report_here(7);
+        queue.report_here(8);
+        assert_eq!((kept(), woken()), ([0, 0], [0, 1]));
+        assert_eq!([(); 3].map(|()| queue.poll(&Waker::from(Arc::clone(&first)))), [Some(7), Some(8), None]);
+        queue.forget_waker();
+        queue.report_here(9);
+        assert_eq!((kept(), woken()), ([0, 0], [0, 1]));
+        assert_eq!(queue.poll(&Waker::from(Arc::clone(&last))), Some(9));
+        assert_eq!(kept(), [0, 0], "who has something does not wait");
+    }
+}
