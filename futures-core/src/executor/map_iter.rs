@@ -179,6 +179,9 @@ where
     type Item = B::Output<T>;
 
     fn next(&mut self) -> Option<B::Output<T>> {
+        if let Some(result) = self.results.pop_front() {
+            return Some(self.output(result));
+        }
         loop {
             if let Some(yielded) = self.at_hand() {
                 return yielded;
@@ -257,6 +260,7 @@ where
     }
 
     /// What is yielded for the result of the next item, whose panic goes on.
+    #[inline]
     fn output(&mut self, result: Result<Result<T>, Panic>) -> B::Output<T> {
         match result {
             Ok(result) => self.beside.output(result),

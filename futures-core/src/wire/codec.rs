@@ -17,6 +17,7 @@ mod whole;
 mod write;
 
 use crate::wire::attachments::{self, Encoded, Incoming};
+use crate::wire::memory::Attachment;
 use failure::{Failure, Reason};
 use read::Reader;
 use serde::Serialize;
@@ -91,14 +92,14 @@ fn encode_here<T: Serialize + ?Sized>(value: &T, bytes: &mut Vec<u8>, limit_byte
 }
 
 #[inline(always)]
-fn write_here(
+fn write_here<R>(
     bytes: &mut Vec<u8>,
     limit_bytes: usize,
-    write: impl FnOnce(&mut Writer) -> Result<(), Failure>,
-) -> Result<(), EncodeFailure> {
+    write: impl FnOnce(&mut Writer) -> Result<R, Failure>,
+) -> Result<R, EncodeFailure> {
     let start = bytes.len();
     let mut writer = Writer::new(bytes, limit_bytes);
-    let written = write(&mut writer).and_then(|()| writer.end(start));
+    let written = write(&mut writer).and_then(|written| writer.end(start).map(|()| written));
     written.map_err(|failure| {
         bytes.truncate(start);
         match failure.reason() {
@@ -114,32 +115,11 @@ pub(crate) fn encode_with_attachments<T: Serialize + ?Sized>(
     encoded: &mut Encoded,
     limits: &Limits,
 ) -> Result<(), EncodeFailure> {
-    encode_by(encoded, limits, |bytes| encode_here(value, bytes, limits.payload_bytes))
-}
-
-/// The same for a value that is not needed any more: vectors of numbers and texts are not copied.
-pub(crate) fn encode_owned<T: Serialize + 'static>(
-    value: T,
-    encoded: &mut Encoded,
-    limits: &Limits,
-) -> Result<(), EncodeFailure> {
-    match whole::block_of(value, numbers::attached_bytes_min(limits.inline_bytes)) {
-        Ok(block) => {
-            encode_by(encoded, limits, |bytes| write_here(bytes, limits.payload_bytes, |writer| writer.block(block)))
-        }
-        Err(value) => encode_with_attachments(&value, encoded, limits),
-    }
-}
-
-#[inline(always)]
-fn encode_by(
-    encoded: &mut Encoded,
-    limits: &Limits,
-    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeFailure>,
-) -> Result<(), EncodeFailure> {
     let Encoded { bytes, attachments } = encoded;
     let (start, attached) = (bytes.len(), attachments.len());
-    let mut result = attachments::while_encoding(attachments, limits.inline_bytes, || encode(bytes));
+    let mut result = attachments::while_encoding(attachments, limits.inline_bytes, || {
+        encode_here(value, bytes, limits.payload_bytes)
+    });
     if attachments.len() > attached {
         if bytes.len() + attachments::total_bytes(attachments) > limits.payload_bytes {
             result = Err(EncodeFailure::TooLarge(limits.payload_bytes));
@@ -150,6 +130,28 @@ fn encode_by(
         }
     }
     result
+}
+
+/// The same for a value that is not needed any more: vectors of numbers and texts are not copied.
+pub(crate) fn encode_owned<T: Serialize + 'static>(
+    value: T,
+    encoded: &mut Encoded,
+    limits: &Limits,
+) -> Result<(), EncodeFailure> {
+    match whole::block_of(value, numbers::attached_bytes_min(limits.inline_bytes)) {
+        Ok(block) => encode_block(block, encoded, limits.payload_bytes),
+        Err(value) => encode_with_attachments(&value, encoded, limits),
+    }
+}
+
+/// Appends numbers whose memory becomes the only attachment of their value.
+fn encode_block(block: whole::Block, encoded: &mut Encoded, limit_bytes: usize) -> Result<(), EncodeFailure> {
+    if encoded.len_bytes() + block.len_bytes() > limit_bytes {
+        return Err(EncodeFailure::TooLarge(limit_bytes));
+    }
+    let memory = write_here(&mut encoded.bytes, limit_bytes, |writer| writer.block(block))?;
+    encoded.attachments.push(Attachment::new(memory));
+    Ok(())
 }
 
 /// The encoded values of one call, its arguments or its result, which are taken one by one until nothing is left.

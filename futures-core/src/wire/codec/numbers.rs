@@ -38,6 +38,11 @@ impl Length {
     }
 }
 
+/// What is written in the place of the length of a block that is attached in this place.
+pub(super) fn attached(place: u32) -> u64 {
+    ATTACHED | u64::from(place)
+}
+
 /// The length from which blocks are attached where buffers are from this one on.
 pub(super) fn attached_bytes_min(inline_bytes: usize) -> usize {
     inline_bytes.max(ATTACHED_BYTES_MIN)

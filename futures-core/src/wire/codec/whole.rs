@@ -4,6 +4,7 @@
 //! code for other types. The bytes are those that serde gives.
 
 use super::failure::Failure;
+use super::numbers;
 use super::read::Reader;
 use super::shape::Kind;
 use super::write::Writer;
@@ -84,12 +85,20 @@ pub(super) fn block_of<T: 'static>(value: T, attached_bytes_min: usize) -> std::
     Err(value.expect("it has not been taken"))
 }
 
+impl Block {
+    /// The length in bytes.
+    pub(super) fn len_bytes(&self) -> usize {
+        self.memory.bytes().len()
+    }
+}
+
 impl Writer<'_> {
-    /// Attaches a block to what is being written.
-    pub(super) fn block(&mut self, block: Block) -> Result<()> {
+    /// Writes that a block is the first attachment; returns its memory, to be attached.
+    pub(super) fn block(&mut self, block: Block) -> Result<Memory> {
         let Block { kind, count, memory } = block;
         self.shape.add(Kind::Sequence);
         self.shape.add_many(kind, count);
-        self.attach(memory)
+        self.put(numbers::attached(0))?;
+        Ok(memory)
     }
 }

@@ -5,7 +5,7 @@ use super::super::read::{Reader, too_long};
 use super::super::shape::{Kind, Shape};
 use super::{Bytes, Length, boolean, character};
 use crate::wire::attachments;
-use crate::wire::memory::{Attachment, Memory};
+use crate::wire::memory::Attachment;
 use bytemuck::Pod;
 use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
         let numbers = match self.take_length()? {
             Length::Here(length) => {
                 let bytes = length.checked_mul(size_of::<N>() as u64).ok_or_else(too_long)?;
-                bytemuck::pod_collect_to_vec(self.split(bytes)?)
+                copied(self.split(bytes)?)
             }
             Length::Attached(place) => take_vec(attachment(place)?)?,
         };
@@ -60,9 +60,18 @@ fn take_vec<N: Pod>(attachment: Attachment) -> Result<Vec<N>> {
     if !attachment.len_bytes().is_multiple_of(size_of::<N>()) {
         return Err(of_another_width());
     }
-    Ok(attachment
-        .into_memory()
-        .map_or_else(|shared| bytemuck::pod_collect_to_vec(shared.memory().bytes()), Memory::into_vec))
+    Ok(match attachment.into_memory() {
+        Ok(memory) => memory.into_vec(),
+        Err(shared) => match shared.memory().values() {
+            Some(numbers) => numbers.to_vec(),
+            None => copied(shared.memory().bytes()),
+        },
+    })
+}
+
+/// Numbers in bytes that may lie at any address.
+fn copied<N: Pod>(bytes: &[u8]) -> Vec<N> {
+    bytes.chunks_exact(size_of::<N>()).map(bytemuck::pod_read_unaligned).collect()
 }
 
 /// The numbers of a block that are left to read, and what has been read so far.

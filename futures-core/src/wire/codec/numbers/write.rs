@@ -3,7 +3,7 @@
 use super::super::failure::Failure;
 use super::super::shape::Kind;
 use super::super::write::Writer;
-use super::{ATTACHED, ATTACHED_BYTES_MIN};
+use super::{ATTACHED_BYTES_MIN, attached};
 use crate::wire::attachments::{self, Place};
 use crate::wire::memory::{Attachment, Memory};
 use bytemuck::Pod;
@@ -63,7 +63,7 @@ impl Writer<'_> {
     pub(in super::super) fn attach(&mut self, memory: Memory) -> Result {
         let attachment = Attachment::new(memory);
         if let Some(Place::Attached(place)) = attachments::attach(&attachment) {
-            return self.put(ATTACHED | u64::from(place));
+            return self.put(attached(place));
         }
         // The thread ends.
         let memory = attachment.memory();
