@@ -16,6 +16,9 @@ use std::ops::Deref;
 /// message of its own, sent from where it lies and received in its final, aligned memory. A smaller one travels among
 /// the encoded bytes. The length is not limited to what one MPI message can hold.
 ///
+/// A `Vec` of numbers travels in the same way, and is copied when it is submitted and when its result is read. A buffer
+/// is for arrays of structs, for those that many calls get, and for those that are too large to be copied.
+///
 /// Clones share the memory. [`into_vec`](Self::into_vec) and [`make_mut`](Self::make_mut) copy only if another clone of
 /// the buffer exists: a task has its arguments for itself, while a result is also kept by its future.
 ///
