@@ -95,6 +95,26 @@ fn clients_come_one_after_the_other_by_file_name_or_socket() {
 }
 
 #[test]
+fn a_group_goes_on_after_a_client_that_gave_up_while_it_queued() {
+    let folder = folder("queue");
+    let Some(server) = NameServer::start(&folder) else { return };
+    let (file, release) = (folder.join("place").display().to_string(), folder.join("release"));
+    let group = server.group(2, &file);
+    let mut first = server.client(&group, "service-stays", &file).arg(&release).start();
+    first.wait_until_said("it is served");
+    for _ in 0..2 {
+        let outcome = server.client(&group, "service-impatient", &file).run();
+        outcome.expect_success().expect_said("did not answer in time; it may be serving another client");
+    }
+    fs::write(&release, "").expect("the file can be made");
+    first.wait().expect_success();
+    server.client(&group, "service", &file).run().expect_success().expect_said("square 49");
+    server.client(&group, "service-end", &file).run().expect_success();
+    group.wait().expect_success();
+    server.end();
+}
+
+#[test]
 fn a_group_ends_when_its_client_vanishes() {
     let folder = folder("vanish");
     let Some(server) = NameServer::start(&folder) else { return };
@@ -137,13 +157,8 @@ fn the_workers_of_a_group_that_are_left_go_on_for_their_client() {
             let group = group.wait();
             group.expect_success();
             if vanishes {
-                group.expect_said(if lost == "0" {
-                    "the connection to its master was closed"
-                } else {
-                    "disconnected \
-                                                                                                       without saying \
-                                                                                                       goodbye"
-                });
+                let [first, other] = ["the connection to its master was closed", "disconnected without saying goodbye"];
+                group.expect_said(if lost == "0" { first } else { other });
             } else {
                 outcome.expect_success().expect_said("the program goes on");
                 group.expect_said("the group of workers ends: one of them is lost");

@@ -19,7 +19,8 @@
 //! A worker whose process ends with its pool takes leave and keeps the connection, so that the master sees its end.
 //!
 //! A client of a service has such a connection to its group: the same greeting, answer, goodbye and limit of silence,
-//! and the same code that reads and writes them.
+//! and the same code that reads and writes them. It also confirms the answer, for which it may have queued: a group that
+//! entered MPI for a client that has given up could not come back.
 //!
 //! A worker that cannot connect goes on without. The module knows nothing of what is in frames and tasks: it carries
 //! their numbers and bytes.
@@ -53,11 +54,23 @@ pub(crate) use reader::{Heard, Reader};
 pub(crate) use setting::{Reach, Setting};
 pub(crate) use worker::{MasterConnection, OrphanPolicy};
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::TcpStream;
 
 /// The byte by which an end says that it goes, or has let the other go, so that what follows is no loss.
 const GOODBYE: u8 = b'f';
+
+/// The byte by which a client confirms that it has the answer, and is going to connect through MPI.
+const CONFIRMATION: u8 = b'j';
+
+/// Confirms an answer.
+///
+/// # Errors
+///
+/// Those of the connection.
+pub(crate) fn confirm(mut stream: &TcpStream) -> io::Result<()> {
+    stream.write_all(&[CONFIRMATION])
+}
 
 /// Says goodbye. If it does not arrive, nothing more can be done.
 pub(crate) fn say_goodbye(mut stream: &TcpStream) {

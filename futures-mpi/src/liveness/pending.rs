@@ -1,5 +1,6 @@
 //! A new connection, which has not greeted yet.
 
+use super::CONFIRMATION;
 use super::departure::is_temporary;
 use super::greeting::{GREETING_BYTES, Greeting};
 use std::io::Read;
@@ -50,6 +51,13 @@ impl PendingConnection {
             Err(error) if is_temporary(&error) => Look::Waits,
             Err(_) => Look::Stranger,
         }
+    }
+
+    /// Waits until the process that connects confirms that it has the answer; false if it has given up before.
+    pub(crate) fn is_confirmed(&mut self) -> bool {
+        let mut byte = [0];
+        let read = self.stream.set_read_timeout(Some(GREETING_LIMIT)).and_then(|()| self.stream.read_exact(&mut byte));
+        read.is_ok() && byte == [CONFIRMATION]
     }
 
     /// Reads until it has greeted, or for as long as it may take. The reads of the connection must wait.

@@ -6,10 +6,10 @@ use super::setting::{Ports, Terms};
 use super::wake_up::CALLERS_MAX;
 use super::*;
 use futures_mpi_core::engine::{Claimer, Claims, WorkerNumber};
+use io::{BufRead, BufReader, Read, Write};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -127,7 +127,7 @@ fn a_silent_worker_keeps_its_connection_and_a_dropped_watch_takes_all_with_it() 
     drop(watch_that_parts.part(Parting { silent: BTreeSet::from([WorkerNumber(1)]), ..Parting::default() }));
     stream.set_read_timeout(Some(Duration::from_millis(100))).expect("the limit is accepted");
     let error = stream.read(&mut [0]).expect_err("the connection stays and is silent");
-    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
 
     let (dropped, _woken) = watch();
     let invitation = dropped.invitation(WorkerNumber(1));
@@ -328,7 +328,7 @@ fn run_short_of_files() {
         thread::sleep(LONG);
         std::process::exit(1);
     });
-    std::io::stdin().read_to_end(&mut Vec::new()).expect("the test is there");
+    io::stdin().read_to_end(&mut Vec::new()).expect("the test is there");
     drop(files);
     stream.set_read_timeout(Some(LONG)).expect("the limit is accepted");
     assert_eq!(Answer::read(&mut stream).ok(), accepted());
@@ -431,7 +431,7 @@ fn a_master_listens_at_a_port_of_the_range_and_says_if_none_is_free() {
     let port = taken.local_addr().expect("it is bound").port();
     let open = |ports| Liveness::open(Terms { ports, ..terms("127.0.0.1") }, Reach::Network, || {});
     let error = open(Ports(port, port)).map(drop).expect_err("another has it");
-    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     let watch = open(Ports(port, port.saturating_add(100))).expect("one of a hundred is free");
     let found = watch.invitation(WorkerNumber(0)).addresses[0].port();
     assert!((port + 1..=port.saturating_add(100)).contains(&found), "{found}");

@@ -145,7 +145,11 @@ fn ask(address: &Address, wish: Wish, timeout: Duration, deadline: Instant) -> R
         Answer::Accepted { text, .. } => text,
         Answer::Refused(reason) => return Err(format!("the service at {address} refused: {reason}")),
     };
-    let stream = greeted.into_stream().map_err(|error| format!("the service at {address} did not answer: {error}"))?;
+    let confirmed = greeted.into_stream().and_then(|stream| match wish {
+        Wish::Join => liveness::confirm(&stream).map(|()| stream),
+        Wish::End => Ok(stream),
+    });
+    let stream = confirmed.map_err(|error| format!("the service at {address} did not answer: {error}"))?;
     Ok((stream, text))
 }
 

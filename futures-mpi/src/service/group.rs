@@ -175,7 +175,8 @@ impl Acceptor {
             let told = (&pending.stream).write_all(&answer.to_bytes());
             match wish {
                 Ok(Wish::End) => return None,
-                Ok(Wish::Join) if told.is_ok() => {
+                // A client that has given up while it queued is not worth the group.
+                Ok(Wish::Join) if told.is_ok() && pending.is_confirmed() => {
                     return Some(ClientWatch::begin(
                         Reader::new(Arc::new(pending.stream), self.timeout),
                         &self.address,

@@ -154,6 +154,20 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
                 println!("workers {}", calls[0].result()?);
             }
         }
+        "service-stays" => {
+            let [address, release] = [2, 3].map(|n| std::env::args().nth(n).unwrap_or_default());
+            let executor = MpiPoolExecutor::builder().service(address).build()?;
+            println!("it is served: {}", executor.submit(square::ID, 7).result()?);
+            while !Path::new(&release).exists() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        "service-impatient" => {
+            let address = std::env::args().nth(2).unwrap_or_default();
+            let limit = Duration::from_secs(1);
+            let executor = MpiPoolExecutor::builder().service(address).boot_limit(limit).build()?;
+            println!("{}", executor.submit(square::ID, 7).result().expect_err("another client is served"));
+        }
         "service-vanish" => {
             let address = std::env::args().nth(2).unwrap_or_default();
             let executor = MpiPoolExecutor::builder().service(address).build()?;

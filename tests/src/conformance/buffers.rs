@@ -60,6 +60,7 @@ fn reverse(mut numbers: Vec<f64>) -> Vec<f64> {
     numbers
 }
 
+#[expect(clippy::boxed_local, reason = "the box is what travels")]
 #[remote_task]
 fn count_bytes(bytes: &[u8], text: &str, wide: Box<[i128]>) -> Result<Box<[u64]>, String> {
     if wide.is_empty() {
