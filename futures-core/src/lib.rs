@@ -64,7 +64,7 @@ pub use wire::buffer::Buffer;
 #[cfg(feature = "cbor")]
 pub use wire::cbor::Cbor;
 pub use wire::setup::GlobalValue;
-pub use worker::globals::global;
+pub use worker::globals::{global, global_ref};
 
 /// What the MPI side of the library builds on; not for users, and free to change.
 #[doc(hidden)]

@@ -83,7 +83,7 @@ pub use futures_mpi_core::Cbor;
 pub use futures_mpi_core::{
     AsCompleted, AsCompletedTimeout, Buffer, Call, CancelOnDrop, DoneAndNotDone, Error, Executor, Future, GlobalValue,
     IntoArgs, Map, MapIter, Pod, Resolve, Result, ReturnWhen, TaskFunction, TaskId, ThreadPoolBuilder,
-    ThreadPoolExecutor, as_completed, catch, collect, compose, global, then, wait,
+    ThreadPoolExecutor, as_completed, catch, collect, compose, global, global_ref, then, wait,
 };
 #[cfg(feature = "stream")]
 pub use futures_mpi_core::{AsCompletedStream, MapStream};

@@ -201,9 +201,10 @@ pub(crate) fn decode_with_attachments<T: DeserializeOwned + 'static>(
 ///
 /// Lengths found in the bytes are believed only as far as the number of bytes makes them plausible, so that a damaged
 /// frame cannot make the decoder reserve memory that it never fills.
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeFailure> {
+pub(crate) fn decode<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T, DecodeFailure> {
     let mut reader = Reader::new(bytes);
-    let value = attachments::without_attachments(|| T::deserialize(&mut reader))?;
+    let read = || whole::take(&mut reader).unwrap_or_else(|| T::deserialize(&mut reader));
+    let value = attachments::without_attachments(read)?;
     reader.end()?;
     Ok(value)
 }

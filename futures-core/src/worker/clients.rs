@@ -7,8 +7,8 @@ use crate::task::{self, Input, Output};
 use crate::wire::attachments::{Encoded, Incoming};
 use crate::wire::codec::Limits;
 use crate::wire::failure::{Failure, FailureKind};
-use crate::wire::setup::{Globals, Initializer, Setup};
-use crate::worker::globals::Scope;
+use crate::wire::setup::{Initializer, Setup};
+use crate::worker::globals::{NamedValues, Scope};
 use std::collections::BTreeMap;
 use std::env;
 use std::sync::Arc;
@@ -18,17 +18,17 @@ use std::sync::Arc;
 pub(super) struct Clients {
     prepared: BTreeMap<ClientNumber, Client>,
     /// For executors without any.
-    no_globals: Arc<Globals>,
+    no_globals: Arc<NamedValues>,
 }
 
 struct Client {
-    globals: Arc<Globals>,
+    globals: Arc<NamedValues>,
     limits: Limits,
 }
 
 impl Clients {
     /// The named values of a client.
-    pub(super) fn globals(&self, client: ClientNumber) -> &Arc<Globals> {
+    pub(super) fn globals(&self, client: ClientNumber) -> &Arc<NamedValues> {
         self.prepared.get(&client).map_or(&self.no_globals, |client| &client.globals)
     }
 
@@ -54,7 +54,7 @@ impl Clients {
             let set = place.set_variable.ok_or_else(|| failed("environment variables cannot be set on this worker"))?;
             setup.variables.iter().for_each(|(name, value)| set(name, value));
         }
-        let globals = Arc::new(setup.globals);
+        let globals = Arc::new(NamedValues::new(setup.globals));
         let limits = Limits { payload_bytes: limits.payload_bytes, ..Limits::of(!setup.in_band) };
         if let Some(initializer) = &setup.initializer {
             let scope = Scope::open();

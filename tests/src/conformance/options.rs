@@ -6,8 +6,10 @@ use super::tasks::*;
 use super::{AnyExecutor, Kind, LONG, Setting, promises};
 use futures_mpi::mpi::topology::SimpleCommunicator;
 use futures_mpi::mpi::traits::*;
-use futures_mpi::{Error, Future, MpiPoolExecutor, ThreadPoolExecutor, get_comm_workers, global, remote_task};
-use std::collections::BTreeSet;
+use futures_mpi::{
+    Error, Future, MpiPoolExecutor, ThreadPoolExecutor, get_comm_workers, global, global_ref, remote_task,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ promises![
     a_global_outside_of_tasks_is_an_error,
     a_global_that_cannot_be_encoded_fails_the_build,
     every_executor_has_its_own_globals,
+    a_global_is_decoded_once_a_worker_and_lent,
     variables_are_set_before_the_first_task,
     the_working_directory_is_entered_before_the_first_task,
     a_working_directory_that_is_not_there_breaks_the_executor,
@@ -43,6 +46,16 @@ fn read_text_global(name: &str) -> Result<String, Error> {
 #[remote_task]
 fn sum_global(name: &str) -> Result<i64, Error> {
     Ok(global::<Vec<i64>>(name)?.into_iter().sum())
+}
+
+/// Which worker this is, where the numbers are that it is lent, and their sum, by another thread.
+#[remote_task]
+fn sum_lent_global(name: &str) -> Result<(String, usize, i64), Error> {
+    let numbers = global_ref::<Vec<i64>>(name)?;
+    let worker = format!("{}, {:?}", std::process::id(), std::thread::current().id());
+    let place = numbers.as_ptr().addr();
+    let sum = std::thread::spawn(move || numbers.iter().sum()).join().expect("it is a sum");
+    Ok((worker, place, sum))
 }
 
 #[remote_task]
@@ -117,6 +130,21 @@ fn every_executor_has_its_own_globals(setting: &Setting) {
     }
     drop(executors);
     assert!(bare.submit(read_number_global::ID, "n").result_timeout(LONG).is_err());
+}
+
+fn a_global_is_decoded_once_a_worker_and_lent(setting: &Setting) {
+    let build = |n: i64| setting.builder().global("numbers", &vec![n; 10_000]).global("n", &n).build();
+    let executors = [1, 2].map(|n| build(n).expect("they are good"));
+    let calls: Vec<_> = (0..60).map(|n| executors[n % 2].submit(sum_lent_global::ID, "numbers")).collect();
+    let mut places = BTreeMap::new();
+    for (n, call) in calls.iter().enumerate() {
+        let (worker, place, sum) = call.result_timeout(LONG).expect("it is there");
+        assert_eq!(sum, 10_000 * (n as i64 % 2 + 1), "it is that of its executor");
+        let first = *places.entry((n % 2, worker)).or_insert(place);
+        assert_eq!(place, first, "it stays where it was decoded");
+    }
+    let error = executors[0].submit(sum_lent_global::ID, "n").result_timeout(LONG).expect_err("it is one number");
+    assert_eq!(error.message(), "the global \"n\" is of type i64 and not of type alloc::vec::Vec<i64>");
 }
 
 /// An executor on processes; threads cannot have these options.

@@ -21,12 +21,12 @@ fn written<T: Serialize>(value: T) -> Result<Vec<u8>, String> {
 }
 
 /// What a value of one type is read as, by the way that arguments go.
-fn read_as<T: DeserializeOwned>(value: impl Serialize) -> Result<T, String> {
+fn read_as<T: DeserializeOwned + 'static>(value: impl Serialize) -> Result<T, String> {
     codec::decode(&written(value)?).map(Cbor::into_inner).map_err(|failure| failure.0)
 }
 
 #[track_caller]
-fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
+fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(value: T) {
     assert_eq!(read_as::<T>(&value).as_ref(), Ok(&value));
     let [some, none] = read_as::<[Option<T>; 2]>([Some(&value), None]).expect("it decodes");
     assert!(some.as_ref() == Some(&value) && none.is_none(), "{some:?}, {none:?}");
@@ -345,7 +345,7 @@ fn values_may_be_nested_so_deep_and_no_deeper() {
     }
 }
 
-fn comes_back_once<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
+fn comes_back_once<T: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(value: T) {
     assert!(read_as::<T>(&value).is_ok_and(|read| read == value));
 }
 

@@ -15,7 +15,7 @@ fn encoded<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 /// What a value of one type is read as.
-fn read_as<T: DeserializeOwned>(value: &impl Serialize) -> Result<T, String> {
+fn read_as<T: DeserializeOwned + 'static>(value: &impl Serialize) -> Result<T, String> {
     decode(&encoded(value)).map_err(|DecodeFailure(reason)| reason)
 }
 
