@@ -146,11 +146,14 @@ pub(crate) fn encode_owned<T: Serialize + 'static>(
 
 /// Appends numbers whose memory becomes the only attachment of their value.
 fn encode_block(block: whole::Block, encoded: &mut Encoded, limit_bytes: usize) -> Result<(), EncodeFailure> {
-    if encoded.len_bytes() + block.len_bytes() > limit_bytes {
-        return Err(EncodeFailure::TooLarge(limit_bytes));
-    }
+    let start = encoded.bytes.len();
     let memory = write_here(&mut encoded.bytes, limit_bytes, |writer| writer.block(block))?;
     encoded.attachments.push(Attachment::new(memory));
+    if encoded.len_bytes() > limit_bytes {
+        encoded.bytes.truncate(start);
+        encoded.attachments.pop();
+        return Err(EncodeFailure::TooLarge(limit_bytes));
+    }
     Ok(())
 }
 

@@ -85,13 +85,6 @@ pub(super) fn block_of<T: 'static>(value: T, attached_bytes_min: usize) -> std::
     Err(value.expect("it has not been taken"))
 }
 
-impl Block {
-    /// The length in bytes.
-    pub(super) fn len_bytes(&self) -> usize {
-        self.memory.bytes().len()
-    }
-}
-
 impl Writer<'_> {
     /// Writes that a block is the first attachment; returns its memory, to be attached.
     pub(super) fn block(&mut self, block: Block) -> Result<Memory> {

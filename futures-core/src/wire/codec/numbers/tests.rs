@@ -146,12 +146,15 @@ fn a_block_over_the_limit_is_refused_before_there_is_memory_for_it() {
     for limits in LIMITS {
         let failure = encode_with_attachments(&Endless, &mut Encoded::default(), &limits);
         assert_eq!(failure, Err(EncodeFailure::TooLarge(1 << 30)));
-        let owned = encode_owned(
-            vec![0u8; (1 << 20) + 1],
-            &mut Encoded::default(),
-            &Limits { payload_bytes: 1 << 20, ..limits },
-        );
-        assert_eq!(owned, Err(EncodeFailure::TooLarge(1 << 20)));
+        // Behind the length stands the check.
+        let limits = Limits { payload_bytes: 1 << 20, ..limits };
+        for (length, result) in [((1 << 20) - 12, Ok(())), ((1 << 20) - 11, Err(EncodeFailure::TooLarge(1 << 20)))] {
+            let mut by_value = Encoded::default();
+            assert_eq!(encode_owned(vec![0u8; length], &mut by_value, &limits), result);
+            let mut by_reference = Encoded::default();
+            assert_eq!(encode_with_attachments(&vec![0u8; length], &mut by_reference, &limits), result);
+            assert_eq!((by_value.bytes, by_value.attachments), (by_reference.bytes, by_reference.attachments));
+        }
     }
 }
 
