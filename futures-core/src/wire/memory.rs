@@ -89,6 +89,11 @@ impl Memory {
         }
     }
 
+    /// How many words as wide as its alignment it holds.
+    pub(crate) fn count(&self) -> usize {
+        each_alignment!(self, vector => vector.len())
+    }
+
     /// The capacity in bytes.
     pub fn room_bytes(&self) -> usize {
         each_alignment!(self, vector => vector.capacity() * align_of_value(vector))

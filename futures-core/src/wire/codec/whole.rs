@@ -50,7 +50,6 @@ pub(super) fn take<T: 'static>(reader: &mut Reader) -> Option<Result<T>> {
 /// A value that is a block of numbers.
 pub(super) struct Block {
     kind: Kind,
-    count: usize,
     memory: Memory,
 }
 
@@ -65,13 +64,12 @@ pub(super) fn block_of<T: 'static>(value: T, attached_bytes_min: usize) -> std::
                 if let Some(vector) = place.downcast_mut::<Option<Vec<$number>>>()
                     && let Some(numbers) = vector.take_if(|numbers| size_of_val(&**numbers) >= attached_bytes_min)
                 {
-                    return Ok(Block { kind: Kind::$kind, count: numbers.len(), memory: Memory::of(numbers) });
+                    return Ok(Block { kind: Kind::$kind, memory: Memory::of(numbers) });
                 }
                 if let Some(boxed) = place.downcast_mut::<Option<Box<[$number]>>>()
                     && let Some(numbers) = boxed.take_if(|numbers| size_of_val(&**numbers) >= attached_bytes_min)
                 {
-                    let memory = Memory::of(numbers.into_vec());
-                    return Ok(Block { kind: Kind::$kind, count: memory.bytes().len() / size_of::<$number>(), memory });
+                    return Ok(Block { kind: Kind::$kind, memory: Memory::of(numbers.into_vec()) });
                 }
             )*};
         }
@@ -79,7 +77,7 @@ pub(super) fn block_of<T: 'static>(value: T, attached_bytes_min: usize) -> std::
         if let Some(text) = place.downcast_mut::<Option<String>>()
             && let Some(text) = text.take_if(|text| text.len() >= attached_bytes_min)
         {
-            return Ok(Block { kind: Kind::U8, count: text.len(), memory: Memory::of(text.into_bytes()) });
+            return Ok(Block { kind: Kind::U8, memory: Memory::of(text.into_bytes()) });
         }
     }
     Err(value.expect("it has not been taken"))
@@ -88,9 +86,9 @@ pub(super) fn block_of<T: 'static>(value: T, attached_bytes_min: usize) -> std::
 impl Writer<'_> {
     /// Writes that a block is the first attachment; returns its memory, to be attached.
     pub(super) fn block(&mut self, block: Block) -> Result<Memory> {
-        let Block { kind, count, memory } = block;
+        let Block { kind, memory } = block;
         self.shape.add(Kind::Sequence);
-        self.shape.add_many(kind, count);
+        self.shape.add_many(kind, memory.count());
         self.put(numbers::attached(0))?;
         Ok(memory)
     }

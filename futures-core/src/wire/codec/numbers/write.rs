@@ -67,7 +67,7 @@ impl Writer<'_> {
         }
         // The thread ends.
         let memory = attachment.memory();
-        self.put_length(memory.bytes().len() / memory.alignment())?;
+        self.put_length(memory.count())?;
         self.put_bytes(memory.bytes())
     }
 }
