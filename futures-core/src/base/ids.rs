@@ -1,6 +1,8 @@
 //! The numbers by which the parts of an executor name tasks, workers and clients.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! number {
     ($(#[$docs:meta])* $visibility:vis $name:ident($inner:ty)) => {
@@ -35,6 +37,24 @@ number! {
 number! {
     /// The number of a task function in the registry, from 0.
     pub FunctionNumber(u32)
+}
+
+/// Gives the tasks of a pool their numbers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TaskNumbers(Arc<AtomicU64>);
+
+impl TaskNumbers {
+    /// The next number.
+    #[inline]
+    pub(crate) fn next(&self) -> TaskNumber {
+        self.next_in_a_row(1)
+    }
+
+    /// The first of so many consecutive numbers.
+    #[inline]
+    pub(crate) fn next_in_a_row(&self, count: u64) -> TaskNumber {
+        TaskNumber(self.0.fetch_add(count, Ordering::Relaxed))
+    }
 }
 
 impl WorkerNumber {

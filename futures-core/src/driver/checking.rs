@@ -20,8 +20,7 @@ impl Driver {
         assert_eq!(self.counts, WorkerCounts::of(&self.workers), "the workers that are ready and gone are counted");
         let tasks = self.tasks.iter().map(|(task, _)| TaskNumber(task));
         assert!(tasks.eq(self.scheduler.tasks()), "driver and scheduler know the same tasks");
-        let timed =
-            self.tasks.iter().filter_map(|(task, known)| Some((known.attempt.as_ref()?.timer?, TaskNumber(task))));
+        let timed = self.tasks.iter().filter_map(|(task, known)| Some((known.attempt()?.timer?, TaskNumber(task))));
         let timed: BTreeSet<(Duration, TaskNumber)> = timed.collect();
         assert!(timed.iter().eq(self.timers.keys()), "every timer belongs to a task that means it");
         assert!(self.unsent.is_empty() && self.workers.iter().all(|worker| worker.outgoing.is_empty()), "all is sent");

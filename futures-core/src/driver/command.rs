@@ -3,6 +3,7 @@
 use crate::base::ids::{ClientNumber, TaskKey, TaskNumber};
 use crate::base::latch::Latch;
 use crate::driver::boot::Boot;
+use crate::driver::lease::Lease;
 use crate::driver::policy::Attempt;
 use crate::driver::promise::Promise;
 use crate::error::{Error, Kind};
@@ -50,8 +51,55 @@ pub(crate) struct Task {
     /// How many argument tuples there are.
     pub(crate) count: u32,
     pub(crate) arguments: Payload,
-    /// None if it is tried once and without a limit.
-    pub(crate) attempt: Option<Box<Attempt>>,
+    /// None if it is tried once, without a limit, and its worker keeps all calls. One word, because millions of tasks
+    /// may be queued.
+    pub(crate) special: Option<Box<Special>>,
+}
+
+/// What is special about a task.
+pub(crate) enum Special {
+    /// It may be tried again, or has a limit.
+    Attempt(Attempt),
+    /// Its calls may come back, or their pace is asked for.
+    Lease(Lease),
+}
+
+impl Task {
+    pub(crate) fn attempt(&self) -> Option<&Attempt> {
+        match self.special.as_deref() {
+            Some(Special::Attempt(attempt)) => Some(attempt),
+            _ => None,
+        }
+    }
+
+    pub(super) fn attempt_mut(&mut self) -> Option<&mut Attempt> {
+        match self.special.as_deref_mut() {
+            Some(Special::Attempt(attempt)) => Some(attempt),
+            _ => None,
+        }
+    }
+
+    pub(super) fn lease(&self) -> Option<&Lease> {
+        match self.special.as_deref() {
+            Some(Special::Lease(lease)) => Some(lease),
+            _ => None,
+        }
+    }
+
+    /// Whether it may have to be sent again, as a whole or in part.
+    pub(super) fn keeps_arguments(&self) -> bool {
+        match self.special.as_deref() {
+            Some(Special::Attempt(attempt)) => attempt.keeps_arguments(),
+            Some(Special::Lease(lease)) => lease.limit_micros.is_some(),
+            None => false,
+        }
+    }
+
+    /// Whether it is a part of one whose future nobody holds any more.
+    pub(super) fn is_unwanted(&self) -> bool {
+        let part = self.lease().and_then(|lease| lease.part.as_ref());
+        part.is_some_and(|(whole, _)| !whole.is_wanted())
+    }
 }
 
 /// The driver is asked whether anything has moved.

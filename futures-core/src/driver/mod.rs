@@ -10,7 +10,9 @@ mod client;
 mod closing;
 pub(crate) mod command;
 pub(crate) mod completions;
+mod dividing;
 mod joining;
+pub(crate) mod lease;
 mod measuring;
 mod observed;
 pub(crate) mod options;
@@ -30,7 +32,7 @@ mod round_trip;
 mod sending;
 mod worker;
 
-use crate::base::ids::{TaskNumber, WorkerNumber};
+use crate::base::ids::{TaskNumber, TaskNumbers, WorkerNumber};
 use crate::driver::boot::Boot;
 use crate::driver::command::{Command, Task, shut_down};
 use crate::driver::options::PoolOptions;
@@ -67,6 +69,7 @@ pub(crate) struct Driver {
     /// Scratch for the scheduler's actions.
     actions: Vec<Action>,
     registry: &'static Registry,
+    numbers: TaskNumbers,
     /// The tasks that are queued or dispatched: the same ones that the scheduler knows.
     tasks: PagedMap<Task>,
     /// By client number.
@@ -108,11 +111,17 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn new(registry: &'static Registry, boot: Arc<Boot>, options: PoolOptions) -> Self {
+    pub(crate) fn new(
+        registry: &'static Registry,
+        numbers: TaskNumbers,
+        boot: Arc<Boot>,
+        options: PoolOptions,
+    ) -> Self {
         Driver {
             scheduler: Scheduler::default(),
             actions: Vec::new(),
             registry,
+            numbers,
             tasks: PagedMap::default(),
             clients: Vec::new(),
             clients_left: 0,
@@ -160,7 +169,7 @@ impl Driver {
                     return task.promise.finish(outcome, &mut self.notices);
                 };
                 let (number, client) = (task.promise.task(), task.client);
-                self.tasks_with_policy += usize::from(task.attempt.is_some());
+                self.tasks_with_policy += usize::from(task.attempt().is_some());
                 self.tasks.insert(number.0, task);
                 self.handle(Event::Submit(client, number, function, prefetch));
             }
@@ -287,7 +296,7 @@ impl Driver {
             Action::Returned(task) => self.note_returned(task),
             Action::Cancelled(task) => {
                 if let Some(task) = self.take_task(task) {
-                    task.promise.cancelled_by_pool(&mut self.notices);
+                    self.cancel_task(&task);
                 }
             }
             Action::Unfit(client, task) => {
@@ -310,15 +319,15 @@ impl Driver {
 
     fn dispatch(&mut self, number: WorkerNumber, task_number: TaskNumber, more: &mut Vec<Action>) {
         let task = self.tasks.get_mut(task_number.0).expect("the scheduler dispatches tasks that are here");
-        if !task.promise.start() {
+        if !task.promise.start() || task.is_unwanted() {
             self.take_task(task_number);
             return self.schedule(Event::Withdraw(number, task_number), more);
         }
         let worker = &mut self.workers[number.index()];
         let ahead = self.recalls.note_given(worker, number, task_number);
-        let has_attempt = task.attempt.is_some();
+        let has_attempt = task.attempt().is_some();
         // Tasks that were sent ahead may come back.
-        let kept = ahead || task.attempt.as_ref().is_some_and(|attempt| attempt.keeps_arguments());
+        let kept = ahead || task.keeps_arguments();
         let taken;
         let arguments = if kept {
             &task.arguments
@@ -336,6 +345,7 @@ impl Driver {
             client: task.client,
             function: task.function,
             count: task.count,
+            lease_micros: task.lease().and_then(|lease| lease.limit_micros),
             attachments: attachments.len() as u32,
             arguments: arguments.bytes(),
         };
@@ -368,13 +378,13 @@ impl Driver {
             self.stop_timer(number);
         }
         let task = self.tasks.remove(number.0)?;
-        self.tasks_with_policy -= usize::from(task.attempt.is_some());
+        self.tasks_with_policy -= usize::from(task.attempt().is_some());
         Some(task)
     }
 
     fn resolve(&mut self, task: TaskNumber, outcome: Outcome) {
         if let Some(task) = self.take_task(task) {
-            task.promise.finish(outcome, &mut self.notices);
+            self.end_task(&task, outcome);
         }
     }
 }
@@ -382,10 +392,11 @@ impl Driver {
 impl Driver {
     /// Fails all futures that are left and releases every waiting thread; returns the notices of that.
     pub(crate) fn fail_all(&mut self) -> Notices {
-        let mut notices = Notices::default();
         let reason = self.broken.clone().unwrap_or_else(shut_down);
         self.boot.fail(&reason);
-        self.tasks.drain().for_each(|(_, task)| task.promise.finish(Outcome::Failed(reason.clone()), &mut notices));
+        let tasks: Vec<Task> = self.tasks.drain().map(|(_, task)| task).collect();
+        tasks.iter().for_each(|task| self.end_task(task, Outcome::Failed(reason.clone())));
+        let mut notices = std::mem::take(&mut self.notices);
         // After the callbacks of their last tasks have been handed over.
         self.clients.iter().for_each(|client| notices.push(client.release(&reason)));
         notices

@@ -38,12 +38,12 @@ pub(crate) struct Attempt {
 
 impl Attempt {
     /// None if the task is tried once and without a limit.
-    pub(crate) fn of(policy: &Arc<TaskPolicy>) -> Option<Box<Self>> {
+    pub(crate) fn of(policy: &Arc<TaskPolicy>) -> Option<Self> {
         (policy.retries > 0 || policy.limit.is_some()).then(|| Self::new(policy))
     }
 
-    fn new(policy: &Arc<TaskPolicy>) -> Box<Self> {
-        Box::new(Attempt { policy: Arc::clone(policy), retries: 0, worker: WorkerNumber(0), timer: None })
+    fn new(policy: &Arc<TaskPolicy>) -> Self {
+        Attempt { policy: Arc::clone(policy), retries: 0, worker: WorkerNumber(0), timer: None }
     }
 
     /// Whether the task may have to be sent again.
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use crate::error::Kind;
 
-    fn attempt(policy: TaskPolicy) -> Box<Attempt> {
+    fn attempt(policy: TaskPolicy) -> Attempt {
         Attempt::new(&Arc::new(policy))
     }
 

@@ -8,6 +8,7 @@ use crate::driver::outcome::Outcome;
 use crate::error::Error;
 use crate::scheduler::Event;
 use crate::task::registry;
+use crate::wire::attachments::total_bytes;
 use crate::wire::codec::DecodeFailure;
 use crate::wire::frame::Frame;
 use crate::wire::memory::Attachment;
@@ -57,12 +58,9 @@ impl Driver {
             self.take_late(worker, reply.task);
             return Ok(());
         };
-        let has_attempt = task.attempt.is_some();
+        let has_attempt = task.attempt().is_some();
         let nanos = reply.nanos.max(self.least_nanos(&task.arguments, reply, &attachments));
-        let outcome = match reply.results {
-            Results::All(values) => Outcome::Values(Payload::received(values, attachments)),
-            Results::Mixed(items) => self.read_items(worker, task, items, attachments)?,
-        };
+        let read = self.read_results(worker, task, reply, attachments)?;
         let number = reply.task;
         let unanswered = &mut self.workers[worker.index()].unanswered;
         *unanswered = unanswered
@@ -76,15 +74,54 @@ impl Driver {
             self.note_success(worker);
         }
         self.watched.replies += 1;
-        let last = if has_attempt { self.end_try(worker, number, outcome) } else { Some(outcome) };
-        if let Some(outcome) = last {
-            // The future first, then the next task: the waiting thread is woken before the driver goes on.
-            self.resolve(number, outcome);
-            self.handle(Event::Finish(worker, number, nanos));
+        match read {
+            Read::Whole(outcome) => {
+                let last = if has_attempt { self.end_try(worker, number, outcome) } else { Some(outcome) };
+                if let Some(outcome) = last {
+                    // The future first, then the next task: the waiting thread is woken before the driver goes on.
+                    self.resolve(number, outcome);
+                    self.handle(Event::Finish(worker, number, nanos));
+                }
+            }
+            Read::First(results) => self.divide(worker, number, results, nanos)?,
         }
         self.begin_limit(worker);
         self.refill(worker);
         Ok(())
+    }
+
+    /// The results of a task, and what they say of its pace.
+    fn read_results(
+        &self,
+        worker: WorkerNumber,
+        task: &Task,
+        reply: &Reply<'_>,
+        attachments: Vec<Attachment>,
+    ) -> Result<Read, DecodeFailure> {
+        if let Some(lease) = task.lease() {
+            let (Results::All(bytes) | Results::Mixed(bytes)) = reply.results;
+            let calls = reply.done.unwrap_or(task.count);
+            lease.pace.see(calls, reply.nanos, bytes.len() + total_bytes(&attachments), reply.done.is_some());
+        }
+        match (reply.results, reply.done) {
+            (Results::All(values), None) => Ok(Read::Whole(Outcome::Values(Payload::received(values, attachments)))),
+            (Results::Mixed(items), None) => {
+                let mut results = self.read_items(worker, task, items, attachments, task.count)?;
+                Ok(Read::Whole(match results.pop() {
+                    Some(Err(error)) if results.is_empty() => Outcome::Failed(error),
+                    last => {
+                        results.extend(last);
+                        Outcome::Items(results.into())
+                    }
+                }))
+            }
+            (Results::All(items) | Results::Mixed(items), Some(done)) if (1..task.count).contains(&done) => {
+                Ok(Read::First(self.read_items(worker, task, items, attachments, done)?))
+            }
+            (_, Some(done)) => {
+                Err(DecodeFailure(format!("a reply has the results of {done} calls of {}, and no more", task.count)))
+            }
+        }
     }
 
     fn read_items(
@@ -93,7 +130,8 @@ impl Driver {
         task: &Task,
         items: &[u8],
         attachments: Vec<Attachment>,
-    ) -> Result<Outcome, DecodeFailure> {
+        count: u32,
+    ) -> Result<Vec<Result<Payload, Error>>, DecodeFailure> {
         let (mut items, mut attachments) = (items, attachments.into_iter());
         let mut results = Vec::new();
         while !items.is_empty() {
@@ -102,15 +140,16 @@ impl Driver {
                 Part::Failure(failure) => Err(Error::from_failure(failure, self.origin(worker, Some(task.function)))),
             });
         }
-        if results.len() != task.count as usize {
-            return Err(DecodeFailure(format!("a reply has {} results for {} calls", results.len(), task.count)));
+        if results.len() != count as usize {
+            return Err(DecodeFailure(format!("a reply has {} results for {count} calls", results.len())));
         }
-        Ok(match results.pop() {
-            Some(Err(error)) if results.is_empty() => Outcome::Failed(error),
-            last => {
-                results.extend(last);
-                Outcome::Items(results.into())
-            }
-        })
+        Ok(results)
     }
+}
+
+/// What a reply says of a task.
+enum Read {
+    Whole(Outcome),
+    /// The results of its first calls; the worker gives back the others.
+    First(Vec<Result<Payload, Error>>),
 }

@@ -41,7 +41,7 @@ impl Driver {
 
     /// A task with a policy has been dispatched.
     pub(super) fn begin_try(&mut self, worker: WorkerNumber, number: TaskNumber) {
-        let Some(attempt) = self.tasks.get_mut(number.0).and_then(|task| task.attempt.as_deref_mut()) else { return };
+        let Some(attempt) = self.tasks.get_mut(number.0).and_then(|task| task.attempt_mut()) else { return };
         attempt.worker = worker;
         self.begin_limit(worker);
     }
@@ -52,7 +52,7 @@ impl Driver {
             return;
         }
         let Some(number) = self.scheduler.held(worker).next() else { return };
-        let attempt = self.tasks.get(number.0).and_then(|task| task.attempt.as_deref());
+        let attempt = self.tasks.get(number.0).and_then(|task| task.attempt());
         if let Some(limit) = attempt.filter(|attempt| attempt.timer.is_none()).and_then(|attempt| attempt.policy.limit)
         {
             self.set_timer(number, limit, Timer::GiveUp);
@@ -76,7 +76,7 @@ impl Driver {
     /// Lets a dispatched task rest until its next attempt, if it may have one after this error.
     fn try_again(&mut self, worker: WorkerNumber, number: TaskNumber, error: &Error) -> bool {
         let Some(task) = self.tasks.get_mut(number.0) else { return false };
-        let Some(attempt) = &mut task.attempt else { return false };
+        let Some(attempt) = task.attempt_mut() else { return false };
         let Some(wait) = attempt.next_try(error) else { return false };
         attempt.retries += 1;
         task.promise.rest();
@@ -93,14 +93,14 @@ impl Driver {
 
     fn set_timer(&mut self, number: TaskNumber, after: Duration, timer: Timer) {
         let time = self.now.saturating_add(after);
-        if let Some(attempt) = self.tasks.get_mut(number.0).and_then(|task| task.attempt.as_deref_mut()) {
+        if let Some(attempt) = self.tasks.get_mut(number.0).and_then(|task| task.attempt_mut()) {
             attempt.timer = Some(time);
             self.timers.insert((time, number), timer);
         }
     }
 
     pub(super) fn stop_timer(&mut self, number: TaskNumber) {
-        let attempt = self.tasks.get_mut(number.0).and_then(|task| task.attempt.as_deref_mut());
+        let attempt = self.tasks.get_mut(number.0).and_then(|task| task.attempt_mut());
         if let Some(time) = attempt.and_then(|attempt| attempt.timer.take()) {
             self.timers.remove(&(time, number));
         }
@@ -110,7 +110,7 @@ impl Driver {
     pub(super) fn check_timers(&mut self) {
         while let Some(entry) = self.timers.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let ((time, number), timer) = entry.remove_entry();
-            let attempt = self.tasks.get_mut(number.0).and_then(|task| task.attempt.as_deref_mut());
+            let attempt = self.tasks.get_mut(number.0).and_then(|task| task.attempt_mut());
             debug_assert_eq!(
                 attempt.as_ref().and_then(|attempt| attempt.timer),
                 Some(time),
@@ -129,8 +129,8 @@ impl Driver {
     /// Fails a dispatched task that has exceeded its limit. Its worker gets no other until it has answered.
     fn give_up(&mut self, number: TaskNumber) {
         let Some(task) = self.tasks.get(number.0) else { return };
-        let Some(worker) = task.attempt.as_ref().map(|attempt| attempt.worker) else { return };
-        let limit = task.attempt.as_ref().and_then(|attempt| attempt.policy.limit).unwrap_or_default();
+        let Some(worker) = task.attempt().map(|attempt| attempt.worker) else { return };
+        let limit = task.attempt().and_then(|attempt| attempt.policy.limit).unwrap_or_default();
         let message = format!(
             "the task exceeded its time limit of {:.3} s (counted from when its worker was free to \
              start it)",
@@ -171,7 +171,7 @@ impl Driver {
         self.take_back_unsent(worker);
         let held: Vec<TaskNumber> = self.scheduler.held(worker).collect();
         for number in held {
-            if let Some(task) = self.tasks.get(number.0).filter(|task| task.attempt.is_some()) {
+            if let Some(task) = self.tasks.get(number.0).filter(|task| task.attempt().is_some()) {
                 let error = self.loss_error(worker, Some(task.function));
                 self.try_again(worker, number, &error);
             }

@@ -3,7 +3,7 @@
 use crate::base::ids::ClientNumber;
 use crate::base::latch::Latch;
 use crate::driver::boot::Boot;
-use crate::driver::command::{Command, Preparations, Task, shut_down};
+use crate::driver::command::{Command, Preparations, Special, Task, shut_down};
 use crate::driver::outcome::Outcome;
 use crate::driver::policy::{Attempt, TaskPolicy};
 use crate::error::{Error, Result};
@@ -78,6 +78,11 @@ impl Client {
         self.limits
     }
 
+    /// Whether its tasks may be sent ahead, if the program has set it.
+    pub(super) fn prefetch(&self) -> Option<bool> {
+        self.prefetch
+    }
+
     pub(crate) fn number(&self) -> ClientNumber {
         self.number
     }
@@ -128,9 +133,9 @@ impl Client {
         let promise = pool.new_promise(self.number);
         match encode::encode_arguments(function.name(), args.as_args(), &self.limits) {
             Ok(arguments) => {
-                let attempt = policy.and_then(Attempt::of);
+                let special = policy.and_then(Attempt::of).map(|attempt| Box::new(Special::Attempt(attempt)));
                 let (client, function) = (self.number, function.key());
-                let task = Task { promise: Arc::clone(&promise), client, function, count: 1, arguments, attempt };
+                let task = Task { promise: Arc::clone(&promise), client, function, count: 1, arguments, special };
                 self.submit_all([task], policy, shut_down);
             }
             Err(error) => pool.finish(&promise, Outcome::Failed(error)),

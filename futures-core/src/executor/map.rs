@@ -3,7 +3,7 @@
 #[cfg(feature = "stream")]
 use super::map_iter::stream::MapStream;
 use super::map_iter::{MapIter, Settings};
-use crate::driver::policy::{TaskPolicy, policy_options};
+use crate::driver::policy::{Attempt, TaskPolicy, policy_options};
 use crate::error::{Error, Kind};
 use crate::executor::client::Client;
 use crate::executor::yields::{Alone, Beside, Yields};
@@ -46,25 +46,33 @@ pub struct Map<Args, T, I, B = Alone> {
 
 impl<Args, T, I> Map<Args, T, I> {
     pub(crate) fn new(client: Arc<Client>, function: TaskId<Args, T>, items: I) -> Self {
-        let settings = Settings { chunksize: 1, buffersize: None, timeout: None, unordered: false };
+        let settings = Settings { chunksize: None, buffersize: None, timeout: None, unordered: false };
         Map { client, function, items, settings, policy: None, beside: PhantomData }
     }
 }
 
 impl<Args, T, I, B> Map<Args, T, I, B> {
-    /// The number of calls that travel and are executed together as one task; 1 if not set.
+    /// The number of calls that travel and are executed together as one task.
+    ///
+    /// If not set, the map chooses: short calls travel together, in chunks that grow while calls turn out to be short
+    /// and shrink towards the end of the input, and a worker gives back what it has not begun of a chunk that takes
+    /// longer than expected. So calls may wait behind others on their worker. Each call travels alone, as with a chunk
+    /// size of 1, where the map has [`retries`](Self::retries), a [`task_timeout`](Self::task_timeout) or
+    /// [`prefetch(false)`](Self::prefetch), and where the input is slow or does not announce its items by its
+    /// [size hint](Iterator::size_hint). **Calls that wait for one another need a chunk size of 1.**
     ///
     /// Larger chunks cost less per call and spread the work less evenly. A chunk size of 0 is an error, which the
     /// iterator yields instead of results.
     pub fn chunksize(mut self, chunksize: usize) -> Self {
-        self.settings.chunksize = chunksize;
+        self.settings.chunksize = Some(chunksize);
         self
     }
 
-    /// The number of tasks, each of one chunk, that may be submitted ahead of the results taken from the iterator.
+    /// The number of items that may be submitted ahead of the results taken from the iterator; with a
+    /// [`chunksize`](Self::chunksize), that of chunks.
     ///
-    /// If not set, as many as keep the workers busy with short tasks: a few thousand, fewer when their arguments are
-    /// large. A buffer size of 0 is an error, which the iterator yields instead of results.
+    /// If not set, as many as keep the workers busy: a few thousand, more when calls are short and as many results have
+    /// been taken, fewer when arguments or results take more than 64 MiB together. A buffer size of 0 is an error, which the iterator yields instead of results.
     ///
     /// The iterator takes further items from the input only while the next result is not available: with a buffer size
     /// of 1 no result waits for the item behind it. While the iterator waits for the input it cannot yield a result. So
@@ -216,7 +224,18 @@ impl<Args, T, I, B> Map<Args, T, I, B> {
         B: Yields<I::Item>,
     {
         let refusal = self.refusal();
-        MapIter::new(self.client, (self.function, self.items), self.settings, self.policy, refusal, is_stream)
+        let mut settings = self.settings;
+        if self.is_one_by_one() {
+            settings.chunksize = settings.chunksize.or(Some(1));
+        }
+        MapIter::new(self.client, (self.function, self.items), settings, self.policy, refusal, is_stream)
+    }
+
+    /// Whether an option is set that concerns each item, and not several together.
+    fn is_one_by_one(&self) -> bool {
+        let policy = self.policy.as_ref();
+        let prefetch = policy.and_then(|policy| policy.prefetch).or(self.client.prefetch());
+        prefetch == Some(false) || policy.is_some_and(|policy| Attempt::of(policy).is_some())
     }
 
     /// What is wrong with the options.
@@ -224,7 +243,7 @@ impl<Args, T, I, B> Map<Args, T, I, B> {
         let zero =
             |what| Error::new(Kind::Configuration, format!("the {what} size of a map is 0; it must be at least 1"));
         match (self.settings.chunksize, self.settings.buffersize) {
-            (0, _) => Some(zero("chunk")),
+            (Some(0), _) => Some(zero("chunk")),
             (_, Some(0)) => Some(zero("buffer")),
             _ => None,
         }

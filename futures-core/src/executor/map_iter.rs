@@ -4,10 +4,12 @@ mod ahead;
 #[cfg(feature = "stream")]
 mod alarm;
 mod chunk;
+mod room;
+mod sizes;
 #[cfg(feature = "stream")]
 pub(crate) mod stream;
 
-use crate::driver::command::Task;
+use crate::driver::command::{Special, Task};
 use crate::driver::policy::{Attempt, TaskPolicy};
 use crate::error::{Error, Kind, Result};
 use crate::executor::client::Client;
@@ -18,7 +20,9 @@ use crate::wire::attachments::Encoded;
 use crate::wire::parts;
 use ahead::Ahead;
 use chunk::{Chunk, Panic, too_late};
+use room::Room;
 use serde::de::DeserializeOwned;
+use sizes::ChunkSizes;
 use std::collections::VecDeque;
 use std::iter::Fuse;
 use std::mem;
@@ -26,29 +30,17 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The number of tasks that are submitted ahead of the one whose result is awaited.
-const TASKS_AHEAD: usize = 4096;
-
-/// The same while the results of that many come within a few round trips to the workers, at the most.
-const TASKS_AHEAD_FAR: usize = 65_536;
-
-/// The results of as many tasks as are submitted ahead take at least so many round trips, or more are submitted.
-const ROUND_TRIPS: u32 = 4;
-
-/// The bytes of encoded arguments that are submitted ahead, unless a few tasks are more than that.
-const BYTES_AHEAD: usize = 64 << 20;
-
-/// The number of tasks that are submitted ahead whatever their size.
-const FEW_TASKS: usize = 64;
-
 /// While the iterator makes many tasks, or takes many available results, it drives the pool once in this many tasks.
 const TASKS_PER_LOOK: usize = 16;
 
-/// An input that takes longer than this for a chunk is slow: meanwhile results may have arrived.
-const SLOW_INPUT: Duration = Duration::from_micros(50);
-
-/// After this many chunks in a row that were not slow, an input that announces more is taken to be quick.
+/// After this many chunks that were not slow, an input that announces more is taken to be quick.
 const QUICK_CHUNKS: usize = 32;
+
+/// More of them do not count.
+const QUICK_MOST: usize = 2 * QUICK_CHUNKS;
+
+/// A slow one takes so many quick ones back, and not all: the thread may only have been held up.
+const SLOW_COUNTS: usize = QUICK_CHUNKS / 4;
 
 /// Chunks of a quick input are submitted several at once only while this many others are on their way: then a short
 /// delay keeps no worker waiting.
@@ -60,7 +52,8 @@ const ITEMS_PER_LOOK: usize = 1024;
 /// The options of a map.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settings {
-    pub(super) chunksize: usize,
+    /// As the calls show if none.
+    pub(super) chunksize: Option<usize>,
     pub(super) buffersize: Option<usize>,
     pub(super) timeout: Option<Duration>,
     pub(super) unordered: bool,
@@ -76,21 +69,11 @@ pub struct MapIter<Args, T, I, B = Alone> {
     policy: Option<Arc<TaskPolicy>>,
     function: TaskId<Args, T>,
     items: Fuse<I>,
-    chunksize: usize,
-    /// The most tasks that may be submitted ahead.
-    tasks_ahead: usize,
-    /// The number of tasks that are submitted ahead however large they are.
-    few_tasks: usize,
-    /// Whether that is much more than the workers need.
-    is_large: bool,
-    /// How many tasks have been taken out since a time, to see whether it is not.
-    taken_out: usize,
-    since: Instant,
+    sizes: ChunkSizes,
+    room: Room,
     begin: Instant,
     deadline: Option<Instant>,
     ahead: Ahead<B>,
-    /// The sum of the chunks' bytes.
-    bytes_ahead: usize,
     /// The chunk that was taken out last, until it is decoded; kept here, because the input may panic before.
     taken: Option<Chunk<B>>,
     /// The results of the chunk that was decoded last, until they are taken; instead of one whose decoding has
@@ -100,12 +83,14 @@ pub struct MapIter<Args, T, I, B = Alone> {
     beside: B,
     /// How many items have been taken from the input.
     items_taken: usize,
+    /// How many items the last chunk was to have.
+    last_size: usize,
     /// An error after which there is nothing more.
     last_word: Option<Error>,
     over: bool,
     /// Whether the input has ended.
     dry: bool,
-    /// How many times in a row the input was not slow.
+    /// How many times the input was not slow, or fewer if it was.
     quick: usize,
     /// Scratch for the arguments of a chunk.
     arguments: Encoded,
@@ -139,21 +124,16 @@ where
             policy,
             function,
             items: items.fuse(),
-            // A chunk's calls are counted in 32 bits on the wire.
-            chunksize: settings.chunksize.min(u32::MAX as usize),
-            tasks_ahead: settings.buffersize.unwrap_or(TASKS_AHEAD),
-            few_tasks: settings.buffersize.unwrap_or(FEW_TASKS),
-            is_large: settings.buffersize.is_none(),
-            taken_out: 0,
-            since: begin,
+            sizes: ChunkSizes::new(settings.chunksize),
+            room: Room::new(settings.buffersize, begin),
             deadline: settings.timeout.and_then(|timeout| begin.checked_add(timeout)),
             begin,
             ahead: Ahead::new(settings.unordered, is_stream),
-            bytes_ahead: 0,
             taken: None,
             results: VecDeque::new(),
             beside: B::begin(0),
             items_taken: 0,
+            last_size: settings.chunksize.unwrap_or(1),
             chunks_since_look: 0,
             dry: false,
             quick: 0,
@@ -241,12 +221,8 @@ where
     /// A chunk is done and has been taken out.
     #[inline]
     fn take_out(&mut self, chunk: Chunk<B>) {
-        self.bytes_ahead -= chunk.bytes;
+        self.room.remove(chunk.count, chunk.bytes, || self.client.manager().boot().round_trip());
         self.taken = Some(chunk);
-        self.taken_out += 1;
-        if self.taken_out >= self.tasks_ahead {
-            self.follow_round_trip();
-        }
     }
 
     /// The next chunk is not done in time.
@@ -283,27 +259,20 @@ where
         looks
     }
 
-    /// As many results have been taken out as tasks are submitted ahead. If that was quick for workers that are far
-    /// away, what is ahead lasts only while a few messages travel, and more is submitted ahead from now on.
-    fn follow_round_trip(&mut self) {
-        let now = Instant::now();
-        let quick = now.duration_since(self.since) < ROUND_TRIPS * self.client.manager().boot().round_trip();
-        if quick && self.is_large {
-            self.tasks_ahead = (2 * self.tasks_ahead).min(TASKS_AHEAD_FAR);
-        }
-        (self.taken_out, self.since) = (0, now);
-    }
-
     /// Whether more may be submitted.
     fn has_room(&self) -> bool {
-        let few = self.ahead.len() < self.few_tasks;
-        !self.dry && self.ahead.len() < self.tasks_ahead && (few || self.bytes_ahead < BYTES_AHEAD)
+        !self.dry && self.room.is_left(&self.sizes, self.workers())
+    }
+
+    fn workers(&self) -> usize {
+        self.client.manager().boot().ready().max(1)
     }
 
     /// Whether to fill the buffer up although a result may be available: if it is large, so that the workers do not run
     /// out of tasks while their results are taken, and if the input announces more.
     fn is_half_empty(&self) -> bool {
-        self.is_large && self.ahead.len() <= self.tasks_ahead / 2 && self.has_room() && self.items.size_hint().0 > 0
+        let is_half_left = self.room.is_large() && self.room.is_half_left(&self.sizes, self.workers());
+        is_half_left && self.has_room() && self.items.size_hint().0 > 0
     }
 
     fn is_late(&self) -> bool {
@@ -311,7 +280,7 @@ where
     }
 
     fn chunks_per_look(&self) -> usize {
-        TASKS_PER_LOOK.min(ITEMS_PER_LOOK / self.chunksize).max(1)
+        TASKS_PER_LOOK.min(ITEMS_PER_LOOK / self.last_size).max(1)
     }
 
     /// Submits chunks until enough are on their way, or the input was slow, or a result is available, unless that does
@@ -321,11 +290,11 @@ where
         while self.has_room() && (whatever_is_ready || !self.ahead.is_ready()) {
             let (made, now) = self.submit_some(before);
             let Some(now) = now else {
-                self.quick = 0;
+                self.quick = self.quick.saturating_sub(SLOW_COUNTS);
                 self.client.manager().pool().serve_inbox();
                 return;
             };
-            self.quick += 1;
+            self.quick = (self.quick + 1).min(QUICK_MOST);
             before = if self.look(made) { Instant::now() } else { now };
         }
     }
@@ -339,12 +308,12 @@ where
         let most = if is_quick { self.chunks_per_look() } else { 1 };
         let (mut made, mut panicked, mut is_slow) = (0, None, false);
         while made < most && !is_slow && !self.dry && self.has_room() && panicked.is_none() {
-            let (has_items, panic) = self.make_chunk();
-            self.dry = !has_items && panic.is_none();
+            let (items, panic) = self.make_chunk(before);
+            self.dry = items == 0 && panic.is_none();
             panicked = panic;
-            made += usize::from(has_items);
+            made += usize::from(items > 0);
             let now = Instant::now();
-            is_slow = now.duration_since(before) > SLOW_INPUT;
+            is_slow = now.duration_since(before) > self.sizes.time_for_input(items);
             before = now;
         }
         self.client.submit_all(self.tasks.drain(..), self.policy.as_ref(), too_late);
@@ -355,28 +324,34 @@ where
     }
 
     /// Encodes the next items and puts their chunk behind the others, and the task of those that could be encoded
-    /// behind those that are to be submitted; whether there were items, and the panic that has ended the chunk, if one
-    /// has.
-    fn make_chunk(&mut self) -> (bool, Option<Panic>) {
+    /// behind those that are to be submitted; how many items there were, and the panic that has ended the chunk, if one
+    /// has. A chunk that was begun at this time ends when the input is slow, unless its size is fixed.
+    fn make_chunk(&mut self, begin: Instant) -> (usize, Option<Panic>) {
+        let is_quick = self.quick >= QUICK_CHUNKS;
+        let workers = self.workers();
+        let size = self.sizes.next(is_quick, self.items.size_hint(), self.room.items(&self.sizes, workers), workers);
+        self.last_size = size;
         let mut arguments = mem::take(&mut self.arguments);
         let (mut count, mut unencodable) = (0, Vec::new());
         let (mut begun, mut beside) = (0, B::begin(self.items_taken));
         let (mut whole_bytes, mut whole_attachments) = (0, 0);
         let filled = panic::catch_unwind(AssertUnwindSafe(|| {
             let limits = self.client.limits();
-            for item in self.items.by_ref().take(self.chunksize) {
+            for item in self.items.by_ref().take(size) {
                 begun += 1;
                 let name = self.function.name();
                 let append =
                     |arguments: &mut Encoded| encode::append_arguments(name, item.as_args(), arguments, &limits);
-                let appended =
-                    if self.chunksize == 1 { append(&mut arguments) } else { parts::append(&mut arguments, append) };
+                let appended = if size == 1 { append(&mut arguments) } else { parts::append(&mut arguments, append) };
                 if let Err(error) = appended {
                     unencodable.push((count, error));
                 }
                 count += 1;
                 beside.keep(item);
                 (whole_bytes, whole_attachments) = (arguments.bytes.len(), arguments.attachments.len());
+                if self.sizes.is_full(arguments.len_bytes()) || self.sizes.is_slow(count, || begin.elapsed()) {
+                    break;
+                }
             }
         }));
         self.items_taken += begun;
@@ -384,7 +359,7 @@ where
         arguments.bytes.truncate(whole_bytes);
         arguments.attachments.truncate(whole_attachments);
         let submitted = count - unencodable.len();
-        if submitted == 1 && self.chunksize > 1 {
+        if submitted == 1 && size > 1 {
             parts::strip(&mut arguments);
         }
         let bytes = arguments.len_bytes();
@@ -393,9 +368,9 @@ where
         self.arguments = arguments;
         if count > 0 {
             self.ahead.push(Chunk { future, count, unencodable, bytes, beside });
-            self.bytes_ahead += bytes;
+            self.room.add(count, bytes);
         }
-        (count > 0, filled.err())
+        (count, filled.err())
     }
 
     /// Appends a task of `count` calls to those that are to be submitted.
@@ -404,8 +379,9 @@ where
         let promise = pool.new_promise(self.client.number());
         let future = Handle::new(Arc::clone(&promise), Arc::clone(pool));
         let (client, function) = (self.client.number(), self.function.key());
-        let attempt = self.policy.as_ref().and_then(Attempt::of);
-        self.tasks.push(Task { promise, client, function, count, arguments: arguments.pack(), attempt });
+        let attempt = self.policy.as_ref().and_then(Attempt::of).map(Special::Attempt);
+        let special = attempt.or_else(|| self.sizes.lease(count).map(Special::Lease)).map(Box::new);
+        self.tasks.push(Task { promise, client, function, count, arguments: arguments.pack(), special });
         future
     }
 

@@ -114,8 +114,8 @@ impl Manager {
 
     /// What drives the pool.
     fn new_stepper(&self) -> Stepper {
-        let (inbox, boot) = (Arc::clone(self.pool.inbox()), Arc::clone(&self.boot));
-        Stepper::new(inbox, self.registry, boot, self.options, self.pool.teller())
+        let (inbox, numbers) = (Arc::clone(self.pool.inbox()), self.pool.task_numbers().clone());
+        Stepper::new(inbox, numbers, self.registry, Arc::clone(&self.boot), self.options, self.pool.teller())
     }
 
     /// Starts the pool, unless it has been started or ended before.
@@ -237,7 +237,8 @@ fn run(plan: Plan, pool: &Arc<Pool>, boot: Arc<Boot>, registry: &'static Registr
     let _guard = EndOnPanic(pool);
     let begin = Instant::now();
     let _watchdog = plan.options.watchdog.map(|interval| Watchdog::start(interval, pool));
-    let mut stepper = Stepper::new(Arc::clone(pool.inbox()), registry, boot, plan.options, pool.teller());
+    let (inbox, numbers) = (Arc::clone(pool.inbox()), pool.task_numbers().clone());
+    let mut stepper = Stepper::new(inbox, numbers, registry, boot, plan.options, pool.teller());
     stepper.attach((plan.recipe)(&Notify(Arc::clone(pool))));
     let wait_policy = WaitPolicy { backoff: plan.backoff, crowded: plan.crowded, only: plan.only_driver };
     let stepper = ProgressThread::open(pool, stepper, begin, wait_policy).serve();

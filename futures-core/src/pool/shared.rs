@@ -1,6 +1,6 @@
 //! What the executors, the futures and the threads of a pool share.
 
-use crate::base::ids::{ClientNumber, TaskNumber};
+use crate::base::ids::{ClientNumber, TaskNumbers};
 use crate::base::latch::Latch;
 use crate::base::say::say;
 use crate::driver::command::Command;
@@ -14,13 +14,13 @@ use crate::pool::stepper::Teller;
 use crate::task;
 use std::iter;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A pool: its inbox, its progress lock, its callbacks, and the numbers that it gives.
 pub(crate) struct Pool {
     inbox: Arc<Inbox>,
     progress: Progress,
-    next_task: AtomicU64,
+    task_numbers: TaskNumbers,
     next_client: AtomicU32,
     callbacks: ClientCallbacks,
 }
@@ -39,7 +39,7 @@ impl Pool {
         Arc::new(Pool {
             inbox: Arc::new(Inbox::new()),
             progress: Progress::new(),
-            next_task: AtomicU64::new(0),
+            task_numbers: TaskNumbers::default(),
             next_client: AtomicU32::new(0),
             callbacks,
         })
@@ -47,7 +47,12 @@ impl Pool {
 
     /// The promise of a new future of this client, with a task number of its own.
     pub(crate) fn new_promise(&self, client: ClientNumber) -> Arc<Promise> {
-        Promise::new(TaskNumber(self.next_task.fetch_add(1, Ordering::Relaxed)), client)
+        Promise::new(self.task_numbers.next(), client)
+    }
+
+    /// What gives tasks their numbers.
+    pub(crate) fn task_numbers(&self) -> &TaskNumbers {
+        &self.task_numbers
     }
 
     /// Opens a new client.

@@ -2,6 +2,7 @@
 //!
 //! The manager's thread does so by the system's clock; a simulation does so by a clock of its own.
 
+use crate::base::ids::TaskNumbers;
 use crate::driver::Driver;
 use crate::driver::boot::Boot;
 use crate::driver::command::Command;
@@ -33,12 +34,13 @@ pub(crate) type Teller = Box<dyn Fn(Notices) + Send>;
 impl Stepper {
     pub(crate) fn new(
         inbox: Arc<Inbox>,
+        numbers: TaskNumbers,
         registry: &'static Registry,
         boot: Arc<Boot>,
         options: PoolOptions,
         tell: Teller,
     ) -> Self {
-        Stepper { driver: Driver::new(registry, boot, options), inbox, commands: Vec::new(), tell }
+        Stepper { driver: Driver::new(registry, numbers, boot, options), inbox, commands: Vec::new(), tell }
     }
 
     /// Begins to work with what the recipe for the workers has given: a transport, or a reason why there is none.
@@ -86,7 +88,7 @@ impl Stepper {
         self.take_commands(&now);
         let mut count = 0;
         for command in commands {
-            let needs_time = !matches!(&command, Command::Submit(task, _) if task.attempt.is_none());
+            let needs_time = !matches!(&command, Command::Submit(task, _) if task.attempt().is_none());
             if needs_time || self.driver.times_submission() {
                 self.driver.set_time(now());
             }

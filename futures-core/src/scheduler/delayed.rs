@@ -1,5 +1,6 @@
 //! Tasks that leave their worker and come again: those that rest between two tries, known to their client, queued
-//! nowhere, with no worker; and those that their worker has not begun, which go to the front of the queue.
+//! nowhere, with no worker; and those that their worker has not begun, or parts of one, which go to the front of the
+//! queue.
 
 use super::classes::TaskClass;
 use super::{Action, Scheduler};
@@ -50,6 +51,35 @@ impl Scheduler {
             self.round_robin.push_back(number);
         }
         actions.push(Action::Returned(task));
+    }
+
+    /// Queues so many tasks before the others of the client whose task a worker has executed in part: it has had its
+    /// turn.
+    pub(super) fn divide(
+        &mut self,
+        worker: WorkerNumber,
+        task: TaskNumber,
+        (first, count): (TaskNumber, u32),
+        actions: &mut Vec<Action>,
+    ) {
+        let held = self.workers.held(worker).find(|held| held.task == task).expect("only a dispatched task is divided");
+        let TaskClass { client: number, function, .. } = self.classes.get(held.class);
+        let parts = (first.0..first.0 + u64::from(count)).map(TaskNumber);
+        let client = &mut self.clients[number.index()];
+        if client.broken {
+            actions.extend(parts.map(|part| Action::Unfit(number, part)));
+            return;
+        }
+        for part in parts.rev() {
+            self.estimates.enter(function);
+            let old = self.queued.insert(part.0, held.class);
+            assert!(old.is_none(), "a task number is used once");
+            client.queue.push_front(part);
+        }
+        if client.queued == 0 && count > 0 {
+            self.round_robin.push_back(number);
+        }
+        client.queued += count as usize;
     }
 
     /// Cancels a task if it rests.

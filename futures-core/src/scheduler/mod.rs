@@ -55,6 +55,9 @@ pub enum Event {
     TakeBack(WorkerNumber, TaskNumber),
     /// What has come back is there to be dispatched.
     GiveOut,
+    /// A worker has executed a part of a task, which it still holds: the rest of it is queued, as so many tasks with
+    /// consecutive new numbers, of which this is the first.
+    Divide(WorkerNumber, TaskNumber, TaskNumber, u32),
     /// All queued tasks of a client are to be cancelled.
     CancelAll(ClientNumber),
     /// A client submits nothing more.
@@ -155,6 +158,7 @@ impl Scheduler {
             Event::Resume(task) => self.resume(task, actions),
             Event::TakeBack(worker, task) => return self.take_back(worker, task, actions),
             Event::GiveOut => {}
+            Event::Divide(worker, task, first, count) => self.divide(worker, task, (first, count), actions),
             Event::CancelAll(client) => self.cancel_all(client, actions),
             Event::Close(client) => self.close(client, actions),
             Event::BreakClient(client) => self.break_client(client, actions),

@@ -14,9 +14,10 @@ use crate::wire::frame::Frame;
 use crate::wire::memory::Attachment;
 use crate::wire::setup::Setup;
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU32;
 
 /// The version of the protocol; processes of different versions refuse each other.
-pub(crate) const PROTOCOL: u32 = 7;
+pub(crate) const PROTOCOL: u32 = 8;
 
 const HELLO: u8 = 1;
 const TASKS: u8 = 2;
@@ -27,6 +28,18 @@ const REPLIES: u8 = 6;
 const SETUP: u8 = 7;
 const FORGET: u8 = 8;
 const PREPARED: u8 = 9;
+
+/// The bit of a call's number of calls that says that it is a lease, whose limit follows its arguments.
+const LEASE: u32 = 1 << 31;
+
+/// The most calls of a task.
+pub(crate) const CALLS_MAX: u32 = LEASE - 1;
+
+/// The bit of a reply that says that some of its calls have failed.
+const MIXED: u8 = 1;
+
+/// The bit of a reply that says that some of its calls are given back; how many are not follows the results.
+const PARTIAL: u8 = 2;
 
 /// The description of a task function that processes compare.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +115,8 @@ pub(crate) struct Call<'a> {
     pub(crate) function: TaskKey,
     /// The number of calls: one, whose arguments are the payload, or several, whose parts are the payload.
     pub(crate) count: u32,
+    /// After so many microseconds the worker gives back the calls that it has not begun; never if none.
+    pub(crate) lease_micros: Option<NonZeroU32>,
     /// How many of the frame's attachments belong to it.
     pub(crate) attachments: u32,
     pub(crate) arguments: &'a [u8],
@@ -116,6 +131,8 @@ pub(crate) struct Reply<'a> {
     /// How many of the frame's attachments belong to it.
     pub(crate) attachments: u32,
     pub(crate) results: Results<'a>,
+    /// How many calls of a lease have been executed, if the others are given back.
+    pub(crate) done: Option<u32>,
 }
 
 /// The results of the calls of one task.
@@ -172,12 +189,16 @@ pub(crate) fn push_call(frame: &mut Frame, call: &Call<'_>, attachments: Vec<Att
     header[0..8].copy_from_slice(&call.task.0.to_le_bytes());
     header[8..12].copy_from_slice(&call.client.0.to_le_bytes());
     header[12..20].copy_from_slice(&call.function.0.to_le_bytes());
-    header[20..24].copy_from_slice(&call.count.to_le_bytes());
+    let lease = if call.lease_micros.is_some() { LEASE } else { 0 };
+    header[20..24].copy_from_slice(&(call.count | lease).to_le_bytes());
     header[24..28].copy_from_slice(&call.attachments.to_le_bytes());
     header[28..36].copy_from_slice(&(call.arguments.len() as u64).to_le_bytes());
-    bytes.reserve(Call::HEADER + call.arguments.len());
+    bytes.reserve(Call::HEADER + call.arguments.len() + size_of::<u32>());
     bytes.extend_from_slice(&header);
     bytes.extend_from_slice(call.arguments);
+    if let Some(micros) = call.lease_micros {
+        bytes.extend_from_slice(&micros.get().to_le_bytes());
+    }
     if !attachments.is_empty() {
         frame.attachments.extend(attachments);
     }
@@ -206,17 +227,21 @@ pub(crate) fn push_reply(frame: &mut Frame, reply: &Reply<'_>) {
     }
     let (mixed, payload) = match reply.results {
         Results::All(payload) => (0, payload),
-        Results::Mixed(payload) => (1, payload),
+        Results::Mixed(payload) => (MIXED, payload),
     };
+    let partial = if reply.done.is_some() { PARTIAL } else { 0 };
     let mut header = [0; Reply::HEADER];
     header[0..8].copy_from_slice(&reply.task.0.to_le_bytes());
     header[8..16].copy_from_slice(&reply.nanos.to_le_bytes());
     header[16..20].copy_from_slice(&reply.attachments.to_le_bytes());
-    header[20] = mixed;
+    header[20] = mixed | partial;
     header[21..29].copy_from_slice(&(payload.len() as u64).to_le_bytes());
-    bytes.reserve(Reply::HEADER + payload.len());
+    bytes.reserve(Reply::HEADER + payload.len() + size_of::<u32>());
     bytes.extend_from_slice(&header);
     bytes.extend_from_slice(payload);
+    if let Some(done) = reply.done {
+        bytes.extend_from_slice(&done.to_le_bytes());
+    }
 }
 
 /// Takes as many attachments as an envelope says belong to it.
@@ -323,7 +348,9 @@ impl<'a> Call<'a> {
         let function = TaskKey(take_u64(bytes)?);
         let count = take_u32(bytes)?;
         let attachments = take_u32(bytes)?;
-        Some(Call { task, client, function, count, attachments, arguments: take_payload(bytes)? })
+        let arguments = take_payload(bytes)?;
+        let lease_micros = if count & LEASE == 0 { None } else { Some(NonZeroU32::new(take_u32(bytes)?)?) };
+        Some(Call { task, client, function, count: count & !LEASE, lease_micros, attachments, arguments })
     }
 }
 
@@ -334,14 +361,15 @@ impl<'a> Reply<'a> {
         let task = TaskNumber(take_u64(bytes)?);
         let nanos = take_u64(bytes)?;
         let attachments = take_u32(bytes)?;
-        let mixed = *bytes.split_off_first()?;
+        let flags = *bytes.split_off_first()?;
         let payload = take_payload(bytes)?;
-        let results = match mixed {
+        let results = match flags & !PARTIAL {
             0 => Results::All(payload),
-            1 => Results::Mixed(payload),
+            MIXED => Results::Mixed(payload),
             _ => return None,
         };
-        Some(Reply { task, nanos, attachments, results })
+        let done = if flags & PARTIAL == 0 { None } else { Some(take_u32(bytes)?) };
+        Some(Reply { task, nanos, attachments, results, done })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod clients;
 pub(crate) mod globals;
+pub(crate) mod lease;
 mod outbox;
 mod pace;
 mod place;
@@ -24,6 +25,7 @@ use crate::wire::setup::Setup;
 use crate::wire::transport::Link;
 use crate::worker::globals::Scope;
 use clients::Clients;
+use lease::Lease;
 use outbox::{Outbox, REPLY_BYTES};
 use pace::{Paces, REPLY_DELAY};
 pub use place::Place;
@@ -192,7 +194,13 @@ impl<'a, C: Clock> Worker<'a, C> {
                 continue;
             }
             encoded.clear();
-            let mixed = run(registry, function, &call, buffers, encoded, limits).map_err(damaged)?;
+            let lease = call.lease_micros.map(|micros| Lease::new(begin, micros));
+            let is_over = lease.map(|mut lease| {
+                let clock = &self.clock;
+                move |done, bytes| lease.is_over(done, bytes, || clock.now())
+            });
+            let Ran { mixed, done } =
+                run(registry, function, &call, buffers, encoded, limits, is_over).map_err(damaged)?;
             let end = self.clock.now();
             if let Some(function) = function {
                 self.paces.see(function, end - begin);
@@ -206,6 +214,7 @@ impl<'a, C: Clock> Worker<'a, C> {
                 nanos,
                 attachments: encoded.attachments.len() as u32,
                 results: if mixed { Results::Mixed(&encoded.bytes) } else { Results::All(&encoded.bytes) },
+                done,
             };
             let more = !calls.is_empty();
             let leaves = outbox.add(&reply, &mut encoded.attachments, more, link);
@@ -230,7 +239,16 @@ impl<'a, C: Clock> Worker<'a, C> {
     }
 }
 
-/// Executes the calls of a task and writes their results; returns whether one of them has failed.
+/// What has become of the calls of a task.
+struct Ran {
+    /// Whether one of them has failed.
+    mixed: bool,
+    /// How many have been executed, if the others are given back.
+    done: Option<u32>,
+}
+
+/// Executes the calls of a task and writes their results, until its lease is over: that is asked after each call, with
+/// how many there were and the bytes of their results.
 fn run(
     registry: &Registry,
     function: Option<FunctionNumber>,
@@ -238,25 +256,27 @@ fn run(
     attachments: Vec<Attachment>,
     encoded: &mut Encoded,
     limits: Limits,
-) -> Result<bool, DecodeFailure> {
+    mut is_over: Option<impl FnMut(u32, usize) -> bool>,
+) -> Result<Ran, DecodeFailure> {
     let Some(function) = function.map(|number| registry.function(number)) else {
         let failure = Failure::new(FailureKind::Unknown, registry.unknown(&format!("with key {:x}", call.function.0)));
         (0..call.count).for_each(|_| parts::append_failure(&mut encoded.bytes, &failure));
-        return Ok(true);
+        return Ok(Ran { mixed: true, done: None });
     };
     let function = function.entry().call();
     if call.count == 1 {
         let input = Input::new(call.arguments, attachments.into());
         let result = task::catch(|| function(input, &mut Output::new(encoded, limits)));
-        return Ok(result.is_err_and(|failure| {
+        let mixed = result.is_err_and(|failure| {
             encoded.clear();
             parts::append_failure(&mut encoded.bytes, &failure);
             true
-        }));
+        });
+        return Ok(Ran { mixed, done: None });
     }
     let (mut arguments, mut attachments) = (call.arguments, attachments.into_iter());
-    let mut failed = false;
-    for _ in 0..call.count {
+    let mut mixed = false;
+    for done in 1..=call.count {
         let Part::Value(bytes, mut attachments) = parts::take(&mut arguments, &mut attachments)? else {
             return Err(DecodeFailure("a call carries a failure instead of its arguments".to_owned()));
         };
@@ -271,11 +291,17 @@ fn run(
             encoded.bytes.truncate(start);
             encoded.attachments.truncate(attached);
             parts::append_failure(&mut encoded.bytes, &failure);
-            failed = true;
+            mixed = true;
+        }
+        if let Some(is_over) = &mut is_over
+            && done < call.count
+            && is_over(done, encoded.len_bytes())
+        {
+            return Ok(Ran { mixed, done: Some(done) });
         }
     }
     if arguments.is_empty() {
-        Ok(failed)
+        Ok(Ran { mixed, done: None })
     } else {
         Err(DecodeFailure("a task has more calls than it announced".to_owned()))
     }

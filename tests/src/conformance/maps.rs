@@ -201,8 +201,8 @@ fn input_is_taken_lazily(setting: &Setting) {
     for n in 0..20_000 {
         assert_eq!(results.next().expect("it is endless").expect("it succeeds"), n * n);
     }
-    // How many are ahead depends on how quick the input is; a few thousand at most.
-    assert!((20_001..30_000).contains(&taken.get()), "{} items are taken for 20,000 results", taken.get());
+    // How many are ahead depends on how quick the calls are; no more than have been taken, and a few thousand.
+    assert!((20_001..50_000).contains(&taken.get()), "{} items are taken for 20,000 results", taken.get());
 }
 
 /// Takes note of itself, and goes on when so many have done so.

@@ -17,6 +17,7 @@ mod guards;
 mod hooks;
 mod initializer;
 mod launched;
+mod leases;
 mod lifecycle;
 mod limits;
 mod maps;
@@ -196,6 +197,7 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
         initializer::PROMISES,
         lifecycle::PROMISES,
         limits::PROMISES,
+        leases::PROMISES,
         maps::PROMISES,
         options::PROMISES,
         pushes::PROMISES,

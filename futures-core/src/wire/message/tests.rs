@@ -6,7 +6,17 @@ use proptest::prelude::*;
 
 fn call(task: u64, count: u32, arguments: &[u8]) -> Call<'_> {
     let client = ClientNumber(!count);
-    Call { task: TaskNumber(task), client, function: TaskKey(task ^ 77), count, attachments: 0, arguments }
+    let lease_micros = NonZeroU32::new((task % 3) as u32);
+    let count = count & CALLS_MAX;
+    Call {
+        task: TaskNumber(task),
+        client,
+        function: TaskKey(task ^ 77),
+        count,
+        lease_micros,
+        attachments: 0,
+        arguments,
+    }
 }
 
 #[test]
@@ -55,13 +65,15 @@ proptest! {
     #[test]
     fn replies_survive_the_wire(task in any::<u64>(), nanos in any::<u64>(), value in prop::collection::vec(any::<u8>(), 0..50)) {
         let mut frame = Frame::default();
-        let reply = Reply { task: TaskNumber(task), nanos, attachments: 3, results: Results::All(&value) };
+        let reply = Reply { task: TaskNumber(task), nanos, attachments: 3, results: Results::All(&value), done: None };
         push_reply(&mut frame, &reply);
-        push_reply(&mut frame, &Reply { results: Results::Mixed(&value), ..reply });
+        push_reply(&mut frame, &Reply { results: Results::Mixed(&value), done: Some(task as u32), ..reply });
+        push_reply(&mut frame, &reply);
         let Ok(ToManager::Replies(replies)) = to_manager(&frame.bytes) else { panic!("not a frame of replies") };
         let replies: Vec<_> = replies.collect();
         prop_assert_eq!(&replies[0], &Ok(reply));
-        prop_assert_eq!(&replies[1], &Ok(Reply { results: Results::Mixed(&value), ..reply }));
+        prop_assert_eq!(&replies[1], &Ok(Reply { results: Results::Mixed(&value), done: Some(task as u32), ..reply }));
+        prop_assert_eq!(&replies[2], &Ok(reply));
     }
 
     #[test]

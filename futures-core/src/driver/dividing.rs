@@ -1,0 +1,177 @@
+//! Queues the calls anew that a worker has given back because its lease was over, in smaller tasks.
+
+use super::Driver;
+use super::lease::{Lease, Whole};
+use crate::base::ids::{TaskNumber, WorkerNumber};
+use crate::driver::command::{Special, Task};
+use crate::driver::outcome::Outcome;
+use crate::driver::promise::Promise;
+use crate::error::{Error, Kind};
+use crate::scheduler::Event;
+use crate::wire::attachments::Encoded;
+use crate::wire::codec::DecodeFailure;
+use crate::wire::parts::{self, Part};
+use crate::wire::payload::Payload;
+use crate::worker::lease::RESULT_BYTES;
+use std::sync::Arc;
+
+/// What is given back is divided into tasks that are expected to take so long, in picoseconds.
+const PART_PICOS: u64 = 1_000_000_000;
+
+/// Each worker can have so many of them, unless there are fewer calls.
+const PARTS_FOR_EACH: u32 = 2;
+
+impl Driver {
+    /// A worker has executed the first calls of a task, with these results, and gives back the others.
+    pub(super) fn divide(
+        &mut self,
+        worker: WorkerNumber,
+        number: TaskNumber,
+        results: Vec<Result<Payload, Error>>,
+        nanos: u64,
+    ) -> Result<(), DecodeFailure> {
+        let done = results.len() as u32;
+        let workers = self.boot.ready().max(1) as u32;
+        let Some(task) = self.tasks.get(number.0) else { return Ok(()) };
+        let Some(lease) = task.lease() else {
+            return Err(DecodeFailure("it gave calls back that it was not lent".to_owned()));
+        };
+        let size = calls_of_a_part(lease, done, task.count - done, workers);
+        let parts = divided(&task.arguments, done, task.count, size)?;
+        let (whole, place) = match &lease.part {
+            Some((whole, place)) => (Arc::clone(whole), *place),
+            None => (Whole::new(Arc::clone(&task.promise), task.count), 0),
+        };
+        let (client, function) = (task.client, task.function);
+        let (limit_micros, pace) = (lease.limit_micros, Arc::clone(&lease.pace));
+        let count = parts.len() as u32;
+        let first = self.numbers.next_in_a_row(count.into());
+        let mut at = place + done;
+        for (part, (arguments, count)) in (first.0..).map(TaskNumber).zip(parts) {
+            let lease = Lease {
+                limit_micros: limit_micros.filter(|_| count > 1),
+                pace: Arc::clone(&pace),
+                part: Some((Arc::clone(&whole), at)),
+            };
+            let (promise, special) = (Promise::new(part, client), Some(Box::new(Special::Lease(lease))));
+            self.tasks.insert(part.0, Task { promise, client, function, count, arguments, special });
+            at += count;
+        }
+        whole.fill(place, results, &mut self.notices);
+        self.handle(Event::Divide(worker, number, first, count));
+        self.take_task(number);
+        self.handle(Event::Finish(worker, number, nanos));
+        Ok(())
+    }
+
+    /// Gives the future of a task its outcome, or its part of it.
+    pub(super) fn end_task(&mut self, task: &Task, outcome: Outcome) {
+        match task.lease().and_then(|lease| lease.part.as_ref()) {
+            Some((whole, place)) => whole.fill_from(*place, task.count, outcome, &mut self.notices),
+            None => task.promise.finish(outcome, &mut self.notices),
+        }
+    }
+
+    /// Cancels a task that is not dispatched.
+    pub(super) fn cancel_task(&mut self, task: &Task) {
+        match task.lease().and_then(|lease| lease.part.as_ref()) {
+            Some(_) => self.end_task(task, Outcome::Failed(Error::new(Kind::Cancelled, "the call was cancelled"))),
+            None => task.promise.cancelled_by_pool(&mut self.notices),
+        }
+    }
+}
+
+/// How many of the calls that are left travel together, of a task of which some are done.
+fn calls_of_a_part(lease: &Lease, done: u32, left: u32, workers: u32) -> u32 {
+    let fits = |most: u64, each: u64| u32::try_from(most / each.max(1)).unwrap_or(u32::MAX);
+    let by_time = fits(PART_PICOS, lease.pace.picos());
+    let by_bytes = fits(RESULT_BYTES as u64, lease.pace.result_bytes());
+    let share = left.div_ceil(PARTS_FOR_EACH.saturating_mul(workers));
+    by_time.min(by_bytes).min(share).min(done.saturating_mul(2)).max(1)
+}
+
+/// The arguments of the calls from this one on, as tasks of so many calls each.
+fn divided(arguments: &Payload, done: u32, count: u32, size: u32) -> Result<Vec<(Payload, u32)>, DecodeFailure> {
+    let (mut bytes, mut attachments) = (arguments.bytes(), arguments.attachments().iter().cloned());
+    let mut next = || match parts::take(&mut bytes, &mut attachments)? {
+        Part::Value(value, attachments) => Ok((value, Vec::from(attachments))),
+        Part::Failure(failure) => Err(DecodeFailure(failure.message.clone())),
+    };
+    for _ in 0..done {
+        next()?;
+    }
+    let mut left = count - done;
+    let mut all = Vec::with_capacity(left.div_ceil(size) as usize);
+    while left > 0 {
+        let calls = left.min(size);
+        let mut encoded = Encoded::default();
+        for _ in 0..calls {
+            let (value, attachments) = next()?;
+            let append = |encoded: &mut Encoded| {
+                encoded.bytes.extend_from_slice(value);
+                encoded.attachments.extend(attachments);
+                Ok::<_, DecodeFailure>(())
+            };
+            if calls == 1 { append(&mut encoded)? } else { parts::append(&mut encoded, append)? }
+        }
+        all.push((encoded.pack(), calls));
+        left -= calls;
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lease::Pace;
+    use super::*;
+
+    /// Ten calls, each with its number.
+    fn ten() -> Payload {
+        let mut encoded = Encoded::default();
+        for n in 0..10 {
+            let append = |encoded: &mut Encoded| {
+                encoded.bytes.push(n);
+                Ok::<(), ()>(())
+            };
+            parts::append(&mut encoded, append).expect("nothing is wrong with it");
+        }
+        encoded.pack()
+    }
+
+    #[test]
+    fn what_is_left_is_divided_in_its_order() {
+        let numbers = |done, size| -> Vec<Vec<u8>> {
+            let parts = divided(&ten(), done, 10, size).expect("it is sound");
+            let numbers = |(payload, count): (Payload, u32)| {
+                if count == 1 {
+                    return payload.bytes().to_vec();
+                }
+                let mut bytes = payload.bytes();
+                let mut numbers = Vec::new();
+                while let Ok(Part::Value(value, _)) = parts::take(&mut bytes, &mut Vec::new().into_iter()) {
+                    numbers.extend_from_slice(value);
+                }
+                numbers
+            };
+            parts.into_iter().map(numbers).collect()
+        };
+        assert_eq!(numbers(3, 3), [vec![3, 4, 5], vec![6, 7, 8], vec![9]]);
+        assert_eq!(numbers(9, 100), [vec![9]]);
+        assert_eq!(numbers(1, 100), [(1..10).collect::<Vec<u8>>()]);
+        assert!(divided(&ten(), 3, 11, 2).is_err(), "it has only ten");
+    }
+
+    #[test]
+    fn long_calls_are_divided_one_by_one_and_short_ones_among_the_workers() {
+        let part = |nanos, done, left, workers| {
+            let pace = Arc::new(Pace::default());
+            pace.see(1, nanos, 8, true);
+            calls_of_a_part(&Lease { limit_micros: None, pace, part: None }, done, left, workers)
+        };
+        assert_eq!(part(2_000_000, 50, 1000, 2), 1);
+        assert_eq!(part(100_000, 50, 1000, 2), 10);
+        assert_eq!(part(1, 50, 1000, 2), 100, "growth is at most twofold");
+        assert_eq!(part(1, 5000, 1000, 2), 250);
+        assert_eq!(part(1, 5000, 3, 8), 1);
+    }
+}

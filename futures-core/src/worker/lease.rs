@@ -1,0 +1,80 @@
+//! When a worker gives back the calls of a task that it has not begun: after a time, and when the results grow large.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// Results of so many bytes end a lease.
+pub(crate) const RESULT_BYTES: usize = 1 << 20;
+
+/// Calls that are shorter than this on average cost less than a look at the clock.
+const SHORT: Duration = Duration::from_nanos(100);
+
+/// After so many of them the worker looks.
+const SHORT_CALLS_PER_LOOK: u32 = 4;
+
+/// How long a worker may keep the calls of a task that it has not begun.
+pub(super) struct Lease {
+    begin: Duration,
+    limit: Duration,
+    /// After how many calls to look at the clock.
+    next_look: u32,
+}
+
+impl Lease {
+    /// Of a task that was begun at this time.
+    pub(super) fn new(begin: Duration, micros: NonZeroU32) -> Self {
+        Lease { begin, limit: Duration::from_micros(micros.get().into()), next_look: 1 }
+    }
+
+    /// Whether it is over after so many calls, whose results have so many bytes.
+    #[inline]
+    pub(super) fn is_over(&mut self, done: u32, result_bytes: usize, now: impl FnOnce() -> Duration) -> bool {
+        if done < self.next_look {
+            return false;
+        }
+        let elapsed = now().saturating_sub(self.begin);
+        self.next_look = done + if elapsed < SHORT * done { SHORT_CALLS_PER_LOOK } else { 1 };
+        elapsed >= self.limit || result_bytes >= RESULT_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// After how many calls of these lengths the lease of a millisecond is over.
+    fn calls(nanos: impl IntoIterator<Item = u64>) -> Option<u32> {
+        let begin = Duration::from_secs(7);
+        let mut lease = Lease::new(begin, NonZeroU32::new(1000).expect("it is not 0"));
+        let mut now = begin;
+        for (done, nanos) in (1..).zip(nanos) {
+            now += Duration::from_nanos(nanos);
+            if lease.is_over(done, 0, || now) {
+                return Some(done);
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn a_lease_is_over_when_its_time_is() {
+        assert_eq!(calls([2_000_000; 10]), Some(1));
+        assert_eq!(calls([400_000; 10]), Some(3));
+        assert_eq!(calls([1_000; 999]), None);
+        assert_eq!(calls([1_000; 2_000]), Some(1_000));
+    }
+
+    #[test]
+    fn long_calls_behind_short_ones_are_noticed_after_a_few() {
+        let after_short = |nanos| calls(std::iter::repeat_n(nanos, 100).chain([5_000_000_000; 100]));
+        assert_eq!(after_short(1_000), Some(101));
+        assert!(after_short(1).is_some_and(|done| (101..=100 + SHORT_CALLS_PER_LOOK).contains(&done)));
+    }
+
+    #[test]
+    fn large_results_end_a_lease() {
+        let mut lease = Lease::new(Duration::ZERO, NonZeroU32::MAX);
+        assert!(!lease.is_over(1, RESULT_BYTES - 1, || Duration::ZERO));
+        assert!((2..8).any(|done| lease.is_over(done, RESULT_BYTES, || Duration::ZERO)));
+    }
+}
