@@ -11,6 +11,7 @@ use crate::task::{IntoArgs, TaskId};
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::marker::PhantomData;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +47,8 @@ pub struct Map<Args, T, I, B = Alone> {
 
 impl<Args, T, I> Map<Args, T, I> {
     pub(crate) fn new(client: Arc<Client>, function: TaskId<Args, T>, items: I) -> Self {
-        let settings = Settings { chunksize: None, buffersize: None, timeout: None, unordered: false };
+        let settings =
+            Settings { chunksize: None, lease_micros: None, buffersize: None, timeout: None, unordered: false };
         Map { client, function, items, settings, policy: None, beside: PhantomData }
     }
 }
@@ -65,6 +67,14 @@ impl<Args, T, I, B> Map<Args, T, I, B> {
     /// iterator yields instead of results.
     pub fn chunksize(mut self, chunksize: usize) -> Self {
         self.settings.chunksize = Some(chunksize);
+        self
+    }
+
+    /// Lends chunks of a set size to the workers for so many microseconds, as those of the library's choice; for
+    /// simulations.
+    #[doc(hidden)]
+    pub fn lent(mut self, micros: NonZeroU32) -> Self {
+        self.settings.lease_micros = Some(micros);
         self
     }
 

@@ -26,6 +26,7 @@ use sizes::ChunkSizes;
 use std::collections::VecDeque;
 use std::iter::Fuse;
 use std::mem;
+use std::num::NonZeroU32;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -54,6 +55,8 @@ const ITEMS_PER_LOOK: usize = 1024;
 pub(super) struct Settings {
     /// As the calls show if none.
     pub(super) chunksize: Option<usize>,
+    /// Chunks of a set size are lent for so long.
+    pub(super) lease_micros: Option<NonZeroU32>,
     pub(super) buffersize: Option<usize>,
     pub(super) timeout: Option<Duration>,
     pub(super) unordered: bool,
@@ -124,7 +127,7 @@ where
             policy,
             function,
             items: items.fuse(),
-            sizes: ChunkSizes::new(settings.chunksize),
+            sizes: ChunkSizes::new(settings.chunksize, settings.lease_micros),
             room: Room::new(settings.buffersize, begin),
             deadline: settings.timeout.and_then(|timeout| begin.checked_add(timeout)),
             begin,

@@ -109,6 +109,8 @@ pub(super) enum Step {
         ending: Ending,
         count: u32,
         chunksize: u32,
+        /// Workers give back what they have not begun of a chunk after so long; never if 0.
+        lease_micros: u32,
         terms: Terms,
     },
     /// As many calls as there are workers, which end when all of them are in progress.
@@ -342,7 +344,9 @@ impl Steps<'_> {
         if self.random.percent(8) {
             let (count, chunksize) = (self.random.magnitude(100) as u32, self.random.between(1, 8) as u32);
             let terms = self.terms(nanos * u64::from(chunksize));
-            return Step::Map { client, long: is_long, nanos, ending, count, chunksize, terms };
+            let is_lent = terms == Terms::default() && self.random.percent(50);
+            let lease_micros = if is_lent { (nanos / 1000) as u32 * self.random.between(1, 3) as u32 + 1 } else { 0 };
+            return Step::Map { client, long: is_long, nanos, ending, count, chunksize, lease_micros, terms };
         }
         Step::Submit { client, long: is_long, nanos, ending, terms: self.terms(nanos) }
     }

@@ -14,6 +14,7 @@ use futures_mpi_core::options::{CommonOptions, Decided, PoolOptions};
 use futures_mpi_core::{Error, Executor};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -265,8 +266,8 @@ impl World {
         self.add(Entry::Step(*step));
         match *step {
             Step::Submit { client, long, nanos, ending, terms } => self.submit(client, long, (nanos, ending), terms),
-            Step::Map { client, long, nanos, ending, count, chunksize, terms } => {
-                self.map(client, long, (nanos, ending), (count, chunksize), terms);
+            Step::Map { client, long, nanos, ending, count, chunksize, lease_micros, terms } => {
+                self.map(client, long, (nanos, ending), (count, chunksize, lease_micros), terms);
             }
             Step::Meet { client, long } => {
                 for _ in 0..self.originals {
@@ -388,7 +389,7 @@ impl World {
         client: u32,
         long: bool,
         (nanos, ending): (u64, Ending),
-        (count, chunksize): (u32, u32),
+        (count, chunksize, lease_micros): (u32, u32, u32),
         terms: Terms,
     ) {
         let endings = (1..=count).map(|place| if place == count { ending } else { Ending::Value });
@@ -398,6 +399,9 @@ impl World {
         // A wait for a result that is not there would be for ever; so it ends at once.
         let map = self.clients[client as usize].executor.map(function, arguments).timeout(Duration::ZERO);
         let mut map = map.chunksize(chunksize as usize);
+        if let Some(micros) = NonZeroU32::new(lease_micros) {
+            map = map.lent(micros);
+        }
         if terms != Terms::default() {
             map = map.retries(terms.retries).retry_backoff(Duration::from_nanos(terms.backoff_nanos), Duration::MAX);
         }

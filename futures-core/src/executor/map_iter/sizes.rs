@@ -61,17 +61,20 @@ const ITEMS_PER_TIME: usize = 4;
 pub(super) enum ChunkSizes {
     /// As the caller says.
     Fixed(usize),
+    /// The same, and the workers give back what they have not begun after so many microseconds.
+    Lent(usize, NonZeroU32, Arc<Pace>),
     /// As the calls show.
     ByPace(Arc<Pace>),
 }
 
 impl ChunkSizes {
-    /// Of this many items, or as the calls show.
-    pub(super) fn new(chunksize: Option<usize>) -> Self {
-        match chunksize {
-            // A chunk's calls are counted in 31 bits on the wire.
-            Some(chunksize) => ChunkSizes::Fixed(chunksize.min(CALLS_MAX as usize)),
-            None => ChunkSizes::ByPace(Arc::default()),
+    /// Of this many items, which may be lent for so many microseconds, or as the calls show.
+    pub(super) fn new(chunksize: Option<usize>, lease_micros: Option<NonZeroU32>) -> Self {
+        // A chunk's calls are counted in 31 bits on the wire.
+        match (chunksize.map(|chunksize| chunksize.min(CALLS_MAX as usize)), lease_micros) {
+            (Some(chunksize), Some(micros)) => ChunkSizes::Lent(chunksize, micros, Arc::default()),
+            (Some(chunksize), None) => ChunkSizes::Fixed(chunksize),
+            (None, _) => ChunkSizes::ByPace(Arc::default()),
         }
     }
 
@@ -86,7 +89,7 @@ impl ChunkSizes {
         workers: usize,
     ) -> usize {
         match self {
-            ChunkSizes::Fixed(chunksize) => *chunksize,
+            ChunkSizes::Fixed(chunksize) | ChunkSizes::Lent(chunksize, ..) => *chunksize,
             ChunkSizes::ByPace(pace) if is_quick && pace.picos() > 0 => {
                 let left = hint.1.unwrap_or(usize::MAX) as u64;
                 let calls = usize::try_from(calls(pace, left, workers as u64)).unwrap_or(usize::MAX);
@@ -99,7 +102,7 @@ impl ChunkSizes {
 
     /// Whether the caller has set them.
     pub(super) fn are_fixed(&self) -> bool {
-        matches!(self, ChunkSizes::Fixed(_))
+        !matches!(self, ChunkSizes::ByPace(_))
     }
 
     /// The most items that are submitted ahead for so many workers, when so many have been taken out; none if only tasks
@@ -122,14 +125,21 @@ impl ChunkSizes {
     /// How many bytes the results of so many items are expected to have; 0 if that is unknown.
     pub(super) fn result_bytes(&self, items: usize) -> usize {
         match self {
-            ChunkSizes::Fixed(_) => 0,
+            ChunkSizes::Fixed(_) | ChunkSizes::Lent(..) => 0,
             ChunkSizes::ByPace(pace) => items.saturating_mul(usize::try_from(pace.result_bytes()).unwrap_or(0)),
         }
     }
 
     /// What is special about a task of so many calls.
     pub(super) fn lease(&self, calls: u32) -> Option<Lease> {
-        let ChunkSizes::ByPace(pace) = self else { return None };
+        let pace = match self {
+            ChunkSizes::Fixed(_) => return None,
+            ChunkSizes::Lent(_, micros, pace) => {
+                let limit_micros = Some(*micros).filter(|_| calls > 1);
+                return Some(Lease { limit_micros, pace: Arc::clone(pace), part: None });
+            }
+            ChunkSizes::ByPace(pace) => pace,
+        };
         let expected_micros = u64::from(calls).saturating_mul(pace.picos()) / 1_000_000;
         let micros = expected_micros.saturating_mul(PATIENCE).max(LEAST_LEASE_MICROS);
         let limit_micros = NonZeroU32::new(u32::try_from(micros).unwrap_or(u32::MAX)).filter(|_| calls > 1);
@@ -187,11 +197,11 @@ mod tests {
     #[test]
     fn items_travel_alone_until_calls_are_seen_to_be_short() {
         let next = |sizes: &ChunkSizes| sizes.next(true, PLENTY, ROOM, 2);
-        assert_eq!(next(&ChunkSizes::new(None)), 1);
+        assert_eq!(next(&ChunkSizes::new(None, None)), 1);
         assert_eq!(next(&seen(1, 50, 8)), 2, "growth is at most twofold");
         assert_eq!(next(&seen(1000, 10_000_000, 8000)), 800, "calls of 10 us");
         assert_eq!(next(&seen(1, 20_000_000, 8)), 1);
-        assert_eq!(next(&ChunkSizes::new(Some(7))), 7);
+        assert_eq!(next(&ChunkSizes::new(Some(7), None)), 7);
     }
 
     #[test]
@@ -223,24 +233,24 @@ mod tests {
         assert_eq!(limit(&sizes, 1), Some(None));
         assert_eq!(limit(&sizes, 4), Some(Some(8000)));
         assert_eq!(limit(&seen(10, 100, 80), 4), Some(Some(1000)));
-        assert_eq!(limit(&ChunkSizes::new(Some(4)), 4), None);
+        assert_eq!(limit(&ChunkSizes::new(Some(4), None), 4), None);
     }
 
     #[test]
     fn few_are_submitted_ahead_while_they_grow() {
-        assert_eq!(ChunkSizes::new(None).tasks_ahead(2), 2 * GROWING_FOR_EACH);
+        assert_eq!(ChunkSizes::new(None, None).tasks_ahead(2), 2 * GROWING_FOR_EACH);
         assert_eq!(seen(10, 10_000, 80).tasks_ahead(2), 2 * GROWING_FOR_EACH);
         assert_eq!(seen(1000, 1_000_000, 8000).tasks_ahead(2), usize::MAX);
         assert_eq!(seen(1, 1_000_000, 8).tasks_ahead(2), usize::MAX);
-        assert_eq!(ChunkSizes::new(Some(1)).tasks_ahead(2), usize::MAX);
+        assert_eq!(ChunkSizes::new(Some(1), None).tasks_ahead(2), usize::MAX);
     }
 
     #[test]
     fn enough_is_submitted_ahead_of_short_calls() {
-        assert_eq!(ChunkSizes::new(None).items_ahead(2, 0), Some(ITEMS_AHEAD));
+        assert_eq!(ChunkSizes::new(None, None).items_ahead(2, 0), Some(ITEMS_AHEAD));
         assert_eq!(seen(1000, 100_000, 8000).items_ahead(2, usize::MAX), Some(2_000_000));
         assert_eq!(seen(1000, 100_000, 8000).items_ahead(2, 10_000), Some(10_000));
         assert_eq!(seen(1, 1_000_000_000, 8).items_ahead(2, usize::MAX), Some(ITEMS_AHEAD));
-        assert_eq!(ChunkSizes::new(Some(7)).items_ahead(2, 0), None);
+        assert_eq!(ChunkSizes::new(Some(7), None).items_ahead(2, 0), None);
     }
 }
