@@ -75,7 +75,7 @@ fn calls_and_maps_print_the_task_and_what_is_set() -> Result<(), Error> {
     assert!(text.starts_with("Call { function: TaskId(tests/public_types/square)"), "{text}");
     let map = executor.map(square::ID, 0..3).chunksize(2);
     let text = format!("{map:?}");
-    assert!(text.contains("tests/public_types/square") && text.contains("chunksize: 2"), "{text}");
+    assert!(text.contains("tests/public_types/square") && text.contains("chunksize: Some(2)"), "{text}");
     sent_value(executor.map(square::ID, 0..3).indexed().with_items());
     sent_value(executor.map(square::ID, 0..3).with_items().into_iter());
     let text = format!("{:?}", map.into_iter());

@@ -1,7 +1,7 @@
 //! Queues the calls anew that a worker has given back because its lease was over, in smaller tasks.
 
 use super::Driver;
-use super::lease::{Lease, Whole};
+use super::lease::{Lease, Whole, picos};
 use crate::base::ids::{TaskNumber, WorkerNumber};
 use crate::driver::command::{Special, Task};
 use crate::driver::outcome::Outcome;
@@ -10,13 +10,14 @@ use crate::error::{Error, Kind};
 use crate::scheduler::Event;
 use crate::wire::attachments::Encoded;
 use crate::wire::codec::DecodeFailure;
+use crate::wire::message::LEASE_RESULT_BYTES;
 use crate::wire::parts::{self, Part};
 use crate::wire::payload::Payload;
-use crate::worker::lease::RESULT_BYTES;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// What is given back is divided into tasks that are expected to take so long, in picoseconds.
-const PART_PICOS: u64 = 1_000_000_000;
+/// What is given back is divided into tasks that are expected to take so long.
+const PART: Duration = Duration::from_millis(1);
 
 /// Each worker can have so many of them, unless there are fewer calls.
 const PARTS_FOR_EACH: u32 = 2;
@@ -84,8 +85,8 @@ impl Driver {
 /// How many of the calls that are left travel together, of a task of which some are done.
 fn calls_of_a_part(lease: &Lease, done: u32, left: u32, workers: u32) -> u32 {
     let fits = |most: u64, each: u64| u32::try_from(most / each.max(1)).unwrap_or(u32::MAX);
-    let by_time = fits(PART_PICOS, lease.pace.picos());
-    let by_bytes = fits(RESULT_BYTES as u64, lease.pace.result_bytes());
+    let by_time = fits(picos(PART), lease.pace.picos());
+    let by_bytes = fits(LEASE_RESULT_BYTES as u64, lease.pace.result_bytes());
     let share = left.div_ceil(PARTS_FOR_EACH.saturating_mul(workers));
     by_time.min(by_bytes).min(share).min(done.saturating_mul(2)).max(1)
 }

@@ -9,6 +9,7 @@ use crate::wire::payload::Payload;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// What is special about a task that is a lease.
 pub(crate) struct Lease {
@@ -18,6 +19,11 @@ pub(crate) struct Lease {
     pub(crate) pace: Arc<Pace>,
     /// What the task was a part of, and the place of its first call there.
     pub(crate) part: Option<(Arc<Whole>, u32)>,
+}
+
+/// A duration of up to months, in picoseconds.
+pub(crate) const fn picos(time: Duration) -> u64 {
+    time.as_nanos() as u64 * 1000
 }
 
 /// How long the calls of a map take, and how large their results are, as far as has been seen.

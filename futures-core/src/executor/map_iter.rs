@@ -38,10 +38,10 @@ const TASKS_PER_LOOK: usize = 16;
 const QUICK_CHUNKS: usize = 32;
 
 /// More of them do not count.
-const QUICK_MOST: usize = 2 * QUICK_CHUNKS;
+const QUICK_MOST: usize = 64;
 
 /// A slow one takes so many quick ones back, and not all: the thread may only have been held up.
-const SLOW_COUNTS: usize = QUICK_CHUNKS / 4;
+const SLOW_COUNTS: usize = 8;
 
 /// Chunks of a quick input are submitted several at once only while this many others are on their way: then a short
 /// delay keeps no worker waiting.

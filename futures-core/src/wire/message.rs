@@ -35,6 +35,9 @@ const LEASE: u32 = 1 << 31;
 /// The most calls of a task.
 pub(crate) const CALLS_MAX: u32 = LEASE - 1;
 
+/// Results of so many bytes end a lease, and no lease is expected to have more.
+pub(crate) const LEASE_RESULT_BYTES: usize = 1 << 20;
+
 /// The bit of a reply that says that some of its calls have failed.
 const MIXED: u8 = 1;
 

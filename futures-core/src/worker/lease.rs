@@ -1,10 +1,8 @@
 //! When a worker gives back the calls of a task that it has not begun: after a time, and when the results grow large.
 
+use crate::wire::message::LEASE_RESULT_BYTES;
 use std::num::NonZeroU32;
 use std::time::Duration;
-
-/// Results of so many bytes end a lease.
-pub(crate) const RESULT_BYTES: usize = 1 << 20;
 
 /// Calls that are shorter than this on average cost less than a look at the clock.
 const SHORT: Duration = Duration::from_nanos(100);
@@ -34,7 +32,7 @@ impl Lease {
         }
         let elapsed = now().saturating_sub(self.begin);
         self.next_look = done + if elapsed < SHORT * done { SHORT_CALLS_PER_LOOK } else { 1 };
-        elapsed >= self.limit || result_bytes >= RESULT_BYTES
+        elapsed >= self.limit || result_bytes >= LEASE_RESULT_BYTES
     }
 }
 
@@ -74,7 +72,7 @@ mod tests {
     #[test]
     fn large_results_end_a_lease() {
         let mut lease = Lease::new(Duration::ZERO, NonZeroU32::MAX);
-        assert!(!lease.is_over(1, RESULT_BYTES - 1, || Duration::ZERO));
-        assert!((2..8).any(|done| lease.is_over(done, RESULT_BYTES, || Duration::ZERO)));
+        assert!(!lease.is_over(1, LEASE_RESULT_BYTES - 1, || Duration::ZERO));
+        assert!((2..8).any(|done| lease.is_over(done, LEASE_RESULT_BYTES, || Duration::ZERO)));
     }
 }

@@ -2,7 +2,7 @@
 
 mod clients;
 pub(crate) mod globals;
-pub(crate) mod lease;
+mod lease;
 mod outbox;
 mod pace;
 mod place;

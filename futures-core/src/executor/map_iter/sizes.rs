@@ -6,18 +6,17 @@
 //! guided self-scheduling (Polychronopoulos and Kuck, IEEE Transactions on Computers C-36, 1987). No estimate has to be
 //! right: a chunk is a lease, and what a worker has not begun when it is over comes back and is divided.
 
-use crate::driver::lease::{Lease, Pace};
-use crate::wire::message::CALLS_MAX;
-use crate::worker::lease::RESULT_BYTES;
+use crate::driver::lease::{Lease, Pace, picos};
+use crate::wire::message::{CALLS_MAX, LEASE_RESULT_BYTES};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A chunk takes at least so long, in picoseconds, while there is enough for all workers.
-const LEAST_PICOS: u64 = 500_000_000;
+/// A chunk takes at least so long, while there is enough for all workers.
+const LEAST: Duration = Duration::from_micros(500);
 
 /// A chunk takes no longer, however much is left: results come in time, and one more can be sent ahead of it.
-const MOST_PICOS: u64 = 8_000_000_000;
+const MOST: Duration = Duration::from_millis(8);
 
 /// A chunk is this fraction of what each worker will get of the items that are left.
 const SHARE: u64 = 4;
@@ -28,8 +27,8 @@ const LAST_CHUNKS: u64 = 2;
 /// A lease is over after so many times the expected duration.
 const PATIENCE: u64 = 2;
 
-/// The shortest lease, in microseconds.
-const LEAST_LEASE_MICROS: u64 = 1000;
+/// The shortest lease.
+const LEAST_LEASE: Duration = Duration::from_millis(1);
 
 /// The least number of items that are submitted ahead, unless the caller or their bytes set a limit.
 const ITEMS_AHEAD: usize = 4096;
@@ -41,8 +40,8 @@ const ITEMS_FOR_EACH: usize = 32;
 /// look after the workers all the time.
 const CHUNKS_FOR_EACH: usize = 12;
 
-/// Items are submitted ahead for so long, in picoseconds, for each worker.
-const AHEAD_PICOS: u64 = 100_000_000_000;
+/// Items are submitted ahead for so long, for each worker.
+const AHEAD: Duration = Duration::from_millis(100);
 
 /// While chunks grow, so many are submitted ahead for each worker.
 const GROWING_FOR_EACH: usize = 4;
@@ -109,7 +108,7 @@ impl ChunkSizes {
     /// count. No more than have been taken out, or the caller may not want them.
     pub(super) fn items_ahead(&self, workers: usize, taken_out: usize) -> Option<usize> {
         let ChunkSizes::ByPace(pace) = self else { return None };
-        let long = AHEAD_PICOS.saturating_mul(workers as u64).checked_div(pace.picos()).unwrap_or(0);
+        let long = picos(AHEAD).saturating_mul(workers as u64).checked_div(pace.picos()).unwrap_or(0);
         let few = ITEMS_AHEAD.max(ITEMS_FOR_EACH * workers);
         Some(few.max(usize::try_from(long).unwrap_or(usize::MAX).min(taken_out)))
     }
@@ -118,7 +117,7 @@ impl ChunkSizes {
     /// because more would all be small.
     pub(super) fn tasks_ahead(&self, workers: usize) -> usize {
         let ChunkSizes::ByPace(pace) = self else { return usize::MAX };
-        let is_growing = pace.picos() == 0 || 2 * u64::from(pace.most_calls()) < LEAST_PICOS / pace.picos();
+        let is_growing = pace.picos() == 0 || 2 * u64::from(pace.most_calls()) < picos(LEAST) / pace.picos();
         if is_growing { GROWING_FOR_EACH * workers } else { usize::MAX }
     }
 
@@ -141,7 +140,7 @@ impl ChunkSizes {
             ChunkSizes::ByPace(pace) => pace,
         };
         let expected_micros = u64::from(calls).saturating_mul(pace.picos()) / 1_000_000;
-        let micros = expected_micros.saturating_mul(PATIENCE).max(LEAST_LEASE_MICROS);
+        let micros = expected_micros.saturating_mul(PATIENCE).max(LEAST_LEASE.as_micros() as u64);
         let limit_micros = NonZeroU32::new(u32::try_from(micros).unwrap_or(u32::MAX)).filter(|_| calls > 1);
         Some(Lease { limit_micros, pace: Arc::clone(pace), part: None })
     }
@@ -173,11 +172,11 @@ fn calls(pace: &Pace, left: u64, workers: u64) -> u64 {
 
 /// How many should, however many have travelled together before.
 fn wanted(pace: &Pace, left: u64, workers: u64) -> u64 {
-    let picos = pace.picos().max(1);
-    let share = left.saturating_mul(picos) / (SHARE * workers);
-    let by_time = share.clamp(LEAST_PICOS, MOST_PICOS) / picos;
+    let each = pace.picos().max(1);
+    let share = left.saturating_mul(each) / (SHARE * workers);
+    let by_time = share.clamp(picos(LEAST), picos(MOST)) / each;
     let last = left.div_ceil(LAST_CHUNKS * workers);
-    let by_bytes = (RESULT_BYTES as u64 / 2).checked_div(pace.result_bytes()).unwrap_or(u64::MAX);
+    let by_bytes = (LEASE_RESULT_BYTES as u64 / 2).checked_div(pace.result_bytes()).unwrap_or(u64::MAX);
     by_time.min(last).min(by_bytes)
 }
 
@@ -220,10 +219,10 @@ mod tests {
 
     #[test]
     fn large_results_travel_in_small_chunks() {
-        let sizes = seen(1, 1_000, RESULT_BYTES / 4);
+        let sizes = seen(1, 1_000, LEASE_RESULT_BYTES / 4);
         assert_eq!(sizes.next(true, PLENTY, ROOM, 2), 2);
-        assert_eq!(seen(1, 1_000, RESULT_BYTES).next(true, PLENTY, ROOM, 2), 1);
-        assert_eq!(sizes.result_bytes(8), 2 * RESULT_BYTES);
+        assert_eq!(seen(1, 1_000, LEASE_RESULT_BYTES).next(true, PLENTY, ROOM, 2), 1);
+        assert_eq!(sizes.result_bytes(8), 2 * LEASE_RESULT_BYTES);
     }
 
     #[test]
