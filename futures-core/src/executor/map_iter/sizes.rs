@@ -41,7 +41,7 @@ const ITEMS_FOR_EACH: usize = 32;
 const CHUNKS_FOR_EACH: usize = 12;
 
 /// Items are submitted ahead for so long, for each worker.
-const AHEAD: Duration = Duration::from_millis(100);
+const AHEAD: Duration = Duration::from_millis(50);
 
 /// While chunks grow, so many are submitted ahead for each worker.
 const GROWING_FOR_EACH: usize = 4;
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn enough_is_submitted_ahead_of_short_calls() {
         assert_eq!(ChunkSizes::new(None, None).items_ahead(2, 0), Some(ITEMS_AHEAD));
-        assert_eq!(seen(1000, 100_000, 8000).items_ahead(2, usize::MAX), Some(2_000_000));
+        assert_eq!(seen(1000, 100_000, 8000).items_ahead(2, usize::MAX), Some(1_000_000));
         assert_eq!(seen(1000, 100_000, 8000).items_ahead(2, 10_000), Some(10_000));
         assert_eq!(seen(1, 1_000_000_000, 8).items_ahead(2, usize::MAX), Some(ITEMS_AHEAD));
         assert_eq!(ChunkSizes::new(Some(7), None).items_ahead(2, 0), None);
