@@ -1,11 +1,12 @@
 //! A pool that moves only when a test says so: the real manager and workers, over a transport without a network.
 
-use futures_mpi::{Error, Executor};
+use futures_mpi::{Error, Executor, Future, IntoArgs, TaskFunction};
 use futures_mpi_core::engine::{
     Arrival, Claimer, Claims, Clock, Frame, Link, Manager, Next, Place, Stepper, Transport, Worker, WorkerNumber,
     calls_apart,
 };
 use futures_mpi_core::options::{CommonOptions, Decided, PoolOptions};
+use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
@@ -197,6 +198,26 @@ impl Pool {
         let executor = Arc::clone(executor);
         thread::spawn(move || sender.send(executor.num_workers()));
         answer.recv_timeout(Duration::from_secs(60)).expect("it is decided")
+    }
+
+    /// A call on each worker of an executor.
+    ///
+    /// # Panics
+    ///
+    /// If none can be made.
+    pub fn everywhere<F>(&mut self, executor: &Arc<Executor>, function: F, args: F::Args) -> Vec<Future<F::Output>>
+    where
+        F: TaskFunction<Args: IntoArgs<F::Args> + Send + 'static, Output: DeserializeOwned + 'static> + Send + 'static,
+    {
+        let executor = Arc::clone(executor);
+        let asking = thread::spawn(move || executor.everywhere(function, args));
+        while !asking.is_finished() {
+            self.step();
+            thread::yield_now();
+        }
+        let futures = asking.join().expect("it does not panic").expect("there are workers");
+        self.step();
+        futures
     }
 
     /// Whether it is decided whether the workers are there.

@@ -42,6 +42,51 @@ fn what_was_sent_to_a_lost_worker_fails_and_the_rest_goes_on() {
 }
 
 #[test]
+fn a_call_everywhere_fails_where_its_worker_is_lost_and_nowhere_else() {
+    let mut pool = Pool::new(3);
+    let executor = pool.executor(|_| {});
+    let busy: Vec<_> = (0..3).map(|n| executor.submit(square::ID, n)).collect();
+    pool.step();
+    let futures = pool.everywhere(&executor, square::ID, (7,));
+    assert_eq!([0, 1, 2].map(|worker| pool.waiting(worker)), [1; 3], "each has something to do first");
+    pool.lose(1);
+    let lost = error(&futures[1]);
+    assert!(lost.is_worker_lost() && lost.worker() == Some(1), "{lost}");
+    assert!(lost.message().contains("was lost before it was sent the task: a test says so"), "{lost}");
+    assert!(error(&busy[1]).message().contains("while it held the task"));
+    pool.work(0);
+    assert_eq!(pool.waiting(0), 1, "now it is sent");
+    pool.lose(0);
+    let lost = error(&futures[0]);
+    assert!(lost.is_worker_lost() && lost.worker() == Some(0), "{lost}");
+    assert!(lost.message().contains("while it held the task"), "{lost}");
+    pool.work(2);
+    pool.work(2);
+    assert_eq!(futures[2].result().expect("its worker is there"), 49);
+    assert_eq!(pool.everywhere(&executor, square::ID, (7,)).len(), 1, "one worker is left");
+}
+
+#[test]
+fn a_call_everywhere_is_not_made_up_for_on_a_worker_that_comes_later() {
+    let mut pool = Pool::replacing(2);
+    let executor = pool.executor(|_| {});
+    // In one step: it is given to the worker, and before it is sent the worker is gone.
+    let futures = pool.everywhere(&executor, square::ID, (3,));
+    pool.lose(0);
+    assert_eq!(pool.wanted(), 1);
+    pool.join(Ok(()));
+    pool.work(2);
+    assert!(error(&futures[0]).is_worker_lost());
+    assert_eq!(pool.waiting(2), 0, "it has none of them");
+    pool.work(1);
+    assert_eq!(futures[1].result().expect("its worker is there"), 9);
+    let futures = pool.everywhere(&executor, square::ID, (4,));
+    pool.work(1);
+    pool.work(2);
+    assert_eq!(futures.iter().map(|future| future.result().ok()).collect::<Vec<_>>(), [Some(16); 2], "it counts now");
+}
+
+#[test]
 fn the_number_of_workers_is_true_after_losses() {
     let mut pool = Pool::new(3);
     let executor = pool.executor(|_| {});

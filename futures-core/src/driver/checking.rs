@@ -44,7 +44,9 @@ impl Driver {
         self.scheduler.handle(event, actions);
         if self.checked.begun.get() {
             let client_of = |action: &Action| match action {
-                Action::Dispatch(_, task) => self.tasks.get(task.0).map(|task| task.client),
+                Action::Dispatch(_, task) if !self.scheduler.is_bound(*task) => {
+                    self.tasks.get(task.0).map(|task| task.client)
+                }
                 _ => None,
             };
             let dispatched: Vec<ClientNumber> = actions[before..].iter().filter_map(client_of).collect();

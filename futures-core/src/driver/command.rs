@@ -1,6 +1,6 @@
 //! What a driver is asked to do, as plain data.
 
-use crate::base::ids::{ClientNumber, TaskKey, TaskNumber};
+use crate::base::ids::{ClientNumber, TaskKey, TaskNumber, WorkerNumber};
 use crate::base::latch::Latch;
 use crate::driver::boot::Boot;
 use crate::driver::lease::Lease;
@@ -10,8 +10,8 @@ use crate::error::{Error, Kind};
 use crate::scheduler::Prefetch;
 use crate::wire::payload::Payload;
 use crate::wire::setup::Setup;
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// What a driver is asked to do.
@@ -21,6 +21,10 @@ pub(crate) enum Command {
     /// Every worker is to be prepared for this client; comes before its first task.
     Prepare(ClientNumber, Preparations),
     Submit(Task, Prefetch),
+    /// The same, for a task that only this worker may execute.
+    SubmitTo(Task, WorkerNumber),
+    /// A client asks which workers there are for it.
+    Roll(ClientNumber, Arc<Roll>),
     Cancel(TaskNumber),
     /// The queued tasks of a client are to be cancelled; then the gate is opened.
     CancelAll(ClientNumber, Arc<Latch>),
@@ -99,6 +103,36 @@ impl Task {
     pub(super) fn is_unwanted(&self) -> bool {
         let part = self.lease().and_then(|lease| lease.part.as_ref());
         part.is_some_and(|(whole, _)| !whole.is_wanted())
+    }
+}
+
+/// Which workers there are for a client: those that are ready, and not held up by somebody else's preparations.
+#[derive(Default)]
+pub(crate) struct Roll {
+    workers: OnceLock<Vec<WorkerNumber>>,
+    answered: Latch,
+}
+
+impl Roll {
+    /// Answers.
+    pub(crate) fn answer(&self, workers: Vec<WorkerNumber>) {
+        self.workers.get_or_init(|| workers);
+        self.answered.open();
+    }
+
+    /// Nobody will answer.
+    pub(crate) fn close(&self) {
+        self.answered.open();
+    }
+
+    /// What opens with the answer, or when there will be none.
+    pub(crate) fn answered(&self) -> &Latch {
+        &self.answered
+    }
+
+    /// The answer, if there is one.
+    pub(crate) fn workers(&self) -> Option<&[WorkerNumber]> {
+        self.workers.get().map(Vec::as_slice)
     }
 }
 

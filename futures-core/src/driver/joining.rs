@@ -4,8 +4,8 @@ use super::Driver;
 use super::ahead::Ahead;
 use super::round_trip::RoundTrip;
 use super::worker::{Worker, WorkerState};
-use crate::base::ids::{ClientNumber, TaskKey, WorkerNumber};
-use crate::driver::promise::Notice;
+use crate::base::ids::{ClientNumber, TaskKey, TaskNumber, WorkerNumber};
+use crate::driver::promise::{Notice, Phase};
 use crate::error::{Error, Kind, Origin};
 use crate::scheduler::Event;
 use crate::wire::frame::Frame;
@@ -205,6 +205,16 @@ impl Driver {
         let loss = &self.workers[worker.index()].loss;
         let message = format!("the worker was lost while it held the task: {loss}");
         Error::with_origin(Kind::WorkerLost, message, self.origin(worker, function))
+    }
+
+    /// The error of a task that is with a lost worker, or bound to it.
+    pub(super) fn loss_error_of(&self, worker: WorkerNumber, task: TaskNumber) -> Error {
+        let Some(known) = self.tasks.get(task.0).filter(|task| task.promise.phase() == Phase::Pending) else {
+            return self.loss_error(worker, self.tasks.get(task.0).map(|task| task.function));
+        };
+        let loss = &self.workers[worker.index()].loss;
+        let message = format!("the worker, for which the task was meant, was lost before it was sent the task: {loss}");
+        Error::with_origin(Kind::WorkerLost, message, self.origin(worker, Some(known.function)))
     }
 
     pub(super) fn task_name(&self, function: TaskKey) -> &'static str {

@@ -32,7 +32,7 @@ mod round_trip;
 mod sending;
 mod worker;
 
-use crate::base::ids::{TaskNumber, TaskNumbers, WorkerNumber};
+use crate::base::ids::{FunctionNumber, TaskNumber, TaskNumbers, WorkerNumber};
 use crate::driver::boot::Boot;
 use crate::driver::command::{Command, Task, shut_down};
 use crate::driver::options::PoolOptions;
@@ -163,16 +163,18 @@ impl Driver {
             }
             Command::Prepare(client, preparations) => self.prepare(client, preparations),
             Command::Submit(task, prefetch) => {
-                let Some(function) = self.registry.number(task.function) else {
-                    let message = self.registry.unknown(&format!("with the key {:x}", task.function.0));
-                    let outcome = Outcome::Failed(Error::new(Kind::Registry, message));
-                    return task.promise.finish(outcome, &mut self.notices);
-                };
                 let (number, client) = (task.promise.task(), task.client);
-                self.tasks_with_policy += usize::from(task.attempt().is_some());
-                self.tasks.insert(number.0, task);
-                self.handle(Event::Submit(client, number, function, prefetch));
+                if let Some(function) = self.take_in(task) {
+                    self.handle(Event::Submit(client, number, function, prefetch));
+                }
             }
+            Command::SubmitTo(task, worker) => {
+                let (number, client) = (task.promise.task(), task.client);
+                if let Some(function) = self.take_in(task) {
+                    self.handle(Event::SubmitTo(client, number, function, worker));
+                }
+            }
+            Command::Roll(client, roll) => roll.answer(self.workers_for(client)),
             Command::Cancel(task) => self.handle(Event::Cancel(task)),
             Command::CancelAll(client, done) => {
                 self.handle(Event::CancelAll(client));
@@ -194,6 +196,19 @@ impl Driver {
                 let _ = question.answer.send(report);
             }
         }
+    }
+
+    /// Keeps a task that comes; the number of its function, or none if that is unknown and its future has failed.
+    fn take_in(&mut self, task: Task) -> Option<FunctionNumber> {
+        let Some(function) = self.registry.number(task.function) else {
+            let message = self.registry.unknown(&format!("with the key {:x}", task.function.0));
+            let outcome = Outcome::Failed(Error::new(Kind::Registry, message));
+            task.promise.finish(outcome, &mut self.notices);
+            return None;
+        };
+        self.tasks_with_policy += usize::from(task.attempt().is_some());
+        self.tasks.insert(task.promise.task().0, task);
+        Some(function)
     }
 
     /// Takes in one arrival, if there is one, and returns whether there was.
@@ -305,8 +320,7 @@ impl Driver {
             }
             Action::Rejected(task) => self.resolve(task, Outcome::Failed(shut_down())),
             Action::Lost(worker, task) => {
-                let function = self.tasks.get(task.0).map(|task| task.function);
-                let error = self.loss_error(worker, function);
+                let error = self.loss_error_of(worker, task);
                 self.resolve(task, Outcome::Failed(error));
             }
             Action::Abandoned(task) => {

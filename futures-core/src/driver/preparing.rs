@@ -138,6 +138,14 @@ impl Driver {
         }
     }
 
+    /// The workers that are ready and not held up by somebody else's preparations.
+    pub(super) fn workers_for(&self, client: ClientNumber) -> Vec<WorkerNumber> {
+        let stuck = self.clients[client.index()].progress.as_deref().map(|progress| &progress.stuck);
+        let all = (0..).map(WorkerNumber).zip(&self.workers);
+        let ready = all.filter(|(_, worker)| worker.phase == WorkerState::Ready).map(|(number, _)| number);
+        ready.filter(|number| stuck.is_none_or(|stuck| !stuck.contains(number))).collect()
+    }
+
     /// The overdue work that keeps a worker busy.
     fn obstacle(&self, number: WorkerNumber) -> String {
         let worker = &self.workers[number.index()];

@@ -1,11 +1,12 @@
 //! One executor's part in a pool: submits its tasks, and shuts it down.
 
-use crate::base::ids::ClientNumber;
+use crate::base::ids::{ClientNumber, WorkerNumber};
 use crate::base::latch::Latch;
 use crate::driver::boot::Boot;
-use crate::driver::command::{Command, Preparations, Special, Task, shut_down};
+use crate::driver::command::{Command, Preparations, Roll, Special, Task, shut_down};
 use crate::driver::outcome::Outcome;
 use crate::driver::policy::{Attempt, TaskPolicy};
+use crate::driver::promise::Promise;
 use crate::error::{Error, Result};
 use crate::executor::options::Decided;
 use crate::future::{Future, Handle};
@@ -13,6 +14,7 @@ use crate::pool::manager::Manager;
 use crate::scheduler::Prefetch;
 use crate::task::{IntoArgs, TaskId, encode};
 use crate::wire::codec::Limits;
+use crate::wire::payload::Payload;
 use crate::wire::setup::Setup;
 use serde::de::DeserializeOwned;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -141,6 +143,53 @@ impl Client {
             Err(error) => pool.finish(&promise, Outcome::Failed(error)),
         }
         Future::new(Handle::new(promise, Arc::clone(pool)), Outcome::value)
+    }
+
+    /// Schedules one call on each worker that there is.
+    pub(super) fn everywhere<Args, T, A>(&self, function: TaskId<Args, T>, args: A) -> Result<Vec<Future<T>>>
+    where
+        A: IntoArgs<Args>,
+        T: DeserializeOwned + 'static,
+    {
+        self.begin()?;
+        let arguments = encode::encode_arguments(function.name(), args.as_args(), &self.limits)?;
+        self.wait_for_boot()?;
+        let (pool, roll) = (self.manager.pool(), Arc::<Roll>::default());
+        pool.push(Command::Roll(self.number, Arc::clone(&roll)));
+        pool.wait_for(roll.answered(), None);
+        let Some(workers) = roll.workers().filter(|_| !self.closed.load(Ordering::Acquire)) else {
+            return Err(self.manager.boot().breakage().unwrap_or_else(shut_down));
+        };
+        let promises: Vec<_> = workers.iter().map(|_| pool.new_promise(self.number)).collect();
+        let tasks = promises.iter().zip(workers);
+        pool.push_all(tasks.map(|(promise, worker)| {
+            let arguments = arguments.clone();
+            Command::SubmitTo(self.task(function, promise, arguments), *worker)
+        }));
+        let future = |promise| Future::new(Handle::new(promise, Arc::clone(pool)), Outcome::value);
+        Ok(promises.into_iter().map(future).collect())
+    }
+
+    /// Schedules a call on one worker.
+    pub(super) fn submit_to<Args, T, A>(&self, worker: WorkerNumber, function: TaskId<Args, T>, args: A) -> Future<T>
+    where
+        A: IntoArgs<Args>,
+        T: DeserializeOwned + 'static,
+    {
+        let pool = self.manager.pool();
+        let promise = pool.new_promise(self.number);
+        let arguments = encode::encode_arguments(function.name(), args.as_args(), &self.limits);
+        match arguments.and_then(|arguments| self.begin().map(|()| arguments)) {
+            Ok(arguments) => pool.push(Command::SubmitTo(self.task(function, &promise, arguments), worker)),
+            Err(error) => pool.finish(&promise, Outcome::Failed(error)),
+        }
+        Future::new(Handle::new(promise, Arc::clone(pool)), Outcome::value)
+    }
+
+    /// A call without terms.
+    fn task<Args, T>(&self, function: TaskId<Args, T>, promise: &Arc<Promise>, arguments: Payload) -> Task {
+        let (promise, client, function) = (Arc::clone(promise), self.number, function.key());
+        Task { promise, client, function, count: 1, arguments, special: None }
     }
 
     /// Submits tasks, or fails their futures by `refusal` if the executor has been shut down.

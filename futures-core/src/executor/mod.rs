@@ -9,6 +9,7 @@ pub(crate) mod thread_pool;
 pub(crate) mod thread_transport;
 mod yields;
 
+use crate::base::ids::WorkerNumber;
 use crate::error::Result;
 use crate::executor::call::Call;
 use crate::executor::client::Client;
@@ -80,6 +81,71 @@ impl Executor {
         A: IntoArgs<F::Args>,
     {
         self.client.submit(function.id(), args, None)
+    }
+
+    /// Calls a task function once on each worker, with the same arguments, and returns one future for each of them, in
+    /// the order of their numbers.
+    ///
+    /// Those workers count that are ready when the call is made: as many as [`num_workers`](Self::num_workers) says. If
+    /// they are still being started, it waits for them as `num_workers` does. A worker that comes later, in the place
+    /// of a lost one, gets no call; what every worker has to do before its first task is for the builder's
+    /// `initializer`.
+    ///
+    /// A call waits until its worker has finished what it was given before, and then has its turn: worker by worker,
+    /// calls from here alternate with other tasks, so that neither hold up the others for long. Until it is sent it is
+    /// pending and can be cancelled. No other worker can execute it: if its worker is lost, also before that, its
+    /// future fails by an error for which [`Error::is_worker_lost`](crate::Error::is_worker_lost) holds, and which
+    /// [names the worker](crate::Error::worker).
+    ///
+    /// # Errors
+    ///
+    /// If the arguments cannot be encoded, or if the executor is broken or has been shut down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::remote_task; }
+    /// use futures_mpi::{ThreadPoolExecutor, remote_task};
+    /// use std::cell::Cell;
+    ///
+    /// thread_local! {
+    ///     static CALLS: Cell<u64> = const { Cell::new(0) };
+    /// }
+    ///
+    /// #[remote_task]
+    /// fn work(_item: u64) {
+    ///     CALLS.set(CALLS.get() + 1);
+    /// }
+    ///
+    /// #[remote_task]
+    /// fn calls() -> u64 {
+    ///     CALLS.get()
+    /// }
+    ///
+    /// let executor = ThreadPoolExecutor::builder().max_workers(3).build()?;
+    /// executor.map(work::ID, 0..100).into_iter().collect::<Result<Vec<()>, _>>()?;
+    /// let futures = executor.everywhere(calls::ID, ())?;
+    /// assert_eq!(futures.len(), 3);
+    /// let of_each: Result<Vec<u64>, _> = futures.iter().map(|future| future.result()).collect();
+    /// assert_eq!(of_each?.iter().sum::<u64>(), 100);
+    /// # Ok::<(), futures_mpi::Error>(())
+    /// ```
+    pub fn everywhere<F, A>(&self, function: F, args: A) -> Result<Vec<Future<F::Output>>>
+    where
+        F: TaskFunction<Output: DeserializeOwned + 'static>,
+        A: IntoArgs<F::Args>,
+    {
+        self.client.everywhere(function.id(), args)
+    }
+
+    /// Schedules one of the calls of [`everywhere`](Self::everywhere), for simulations, which cannot wait.
+    #[doc(hidden)]
+    pub fn submit_to<F, A>(&self, worker: usize, function: F, args: A) -> Future<F::Output>
+    where
+        F: TaskFunction<Output: DeserializeOwned + 'static>,
+        A: IntoArgs<F::Args>,
+    {
+        self.client.submit_to(WorkerNumber(worker as u32), function.id(), args)
     }
 
     /// Prepares calls of a task function with retries and limits: set them on the returned [`Call`], then

@@ -87,7 +87,9 @@ impl Commands {
 /// The future of the task that this command submits, if this client has submitted it.
 fn promise_of(client: ClientNumber, command: &Command) -> Option<Arc<Promise>> {
     match command {
-        Command::Submit(task, _) if task.client == client => Some(Arc::clone(&task.promise)),
+        Command::Submit(task, _) | Command::SubmitTo(task, _) if task.client == client => {
+            Some(Arc::clone(&task.promise))
+        }
         _ => None,
     }
 }
@@ -95,7 +97,10 @@ fn promise_of(client: ClientNumber, command: &Command) -> Option<Arc<Promise>> {
 /// Does what is left to do about a command that no manager will see.
 fn refuse(command: Command, reason: &Error, notices: &mut Notices) {
     match command {
-        Command::Submit(task, _) => task.promise.finish(Outcome::Failed(reason.clone()), notices),
+        Command::Submit(task, _) | Command::SubmitTo(task, _) => {
+            task.promise.finish(Outcome::Failed(reason.clone()), notices);
+        }
+        Command::Roll(_, roll) => roll.close(),
         Command::Open(_, latch) => latch.open(),
         Command::Prepare(_, preparations) => preparations.boot.fail(reason),
         Command::CancelAll(_, latch) => latch.open(),

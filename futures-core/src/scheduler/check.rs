@@ -36,6 +36,7 @@ impl Scheduler {
             assert_eq!(self.estimates.present(function), count, "the tasks of {function} are counted");
         }
         self.check_clients(&clients);
+        self.check_bound();
         let idle = self.workers.check();
         assert_eq!(idle, self.has_idle(), "it is known whether a worker is idle");
         let given_out = self.round_robin.is_empty() || self.taking_back;

@@ -19,6 +19,9 @@ impl Scheduler {
     /// Queues a task that rests, behind the others of its client; of no effect on others. One whose client has been
     /// broken since it was dispatched ends with it.
     pub(super) fn resume(&mut self, task: TaskNumber, actions: &mut Vec<Action>) {
+        if self.resume_bound(task, actions) {
+            return;
+        }
         let Some(class) = self.delayed.remove(&task) else { return };
         let TaskClass { client: number, function, .. } = self.classes.get(class);
         let client = &mut self.clients[number.index()];
@@ -88,6 +91,7 @@ impl Scheduler {
             let TaskClass { client, function, .. } = self.classes.get(class);
             self.estimates.leave(function);
             self.clients[client.index()].delayed -= 1;
+            self.release(task);
             actions.push(Action::Cancelled(task));
             self.drained(client, actions);
         }
@@ -104,14 +108,19 @@ impl Scheduler {
             return;
         }
         let (estimates, classes) = (&mut self.estimates, &self.classes);
+        let mut ended = Vec::new();
         self.delayed.retain(|task, class| {
             let TaskClass { client, function, .. } = classes.get(*class);
             let ends = client == number;
             if ends {
                 estimates.leave(function);
-                actions.push(end(*task));
+                ended.push(*task);
             }
             !ends
         });
+        for task in ended {
+            actions.push(end(task));
+            self.release(task);
+        }
     }
 }

@@ -8,6 +8,8 @@
 //! after every event.
 
 mod ahead;
+mod bindings;
+mod bound;
 mod check;
 mod classes;
 mod delayed;
@@ -26,6 +28,7 @@ pub use crate::scheduler::classes::Prefetch;
 pub(crate) use crate::scheduler::fairness::Fairness;
 
 use crate::base::ids::{ClientNumber, FunctionNumber, TaskNumber, WorkerNumber};
+use crate::scheduler::bindings::Bound;
 use crate::scheduler::classes::{TaskClass, TaskClassNumber, TaskClasses};
 use crate::scheduler::in_flight::InFlight;
 use crate::scheduler::paged_map::PagedMap;
@@ -41,6 +44,8 @@ pub enum Event {
     Open(ClientNumber),
     /// A client has submitted a task of a function, with a number that is new.
     Submit(ClientNumber, TaskNumber, FunctionNumber, Prefetch),
+    /// The same, for a task that only this worker may execute.
+    SubmitTo(ClientNumber, TaskNumber, FunctionNumber, WorkerNumber),
     /// A task's future was cancelled; of no effect unless the task is queued.
     Cancel(TaskNumber),
     /// A dispatched task has been withdrawn: it was not sent, because its future was cancelled at the same moment, or
@@ -97,7 +102,7 @@ pub enum Action {
     Rejected(TaskNumber),
     /// Fail the task's future: its client is broken.
     Unfit(ClientNumber, TaskNumber),
-    /// Fail the task's future: it was on the worker that is gone.
+    /// Fail the task's future: it was on the worker that is gone, or bound to it.
     Lost(WorkerNumber, TaskNumber),
     /// Fail the task's future: the pool is broken.
     Abandoned(TaskNumber),
@@ -119,6 +124,7 @@ pub struct Scheduler {
     queued: PagedMap<TaskClassNumber>,
     /// Every task that rests between two attempts: known to its client, queued nowhere, with no worker.
     delayed: BTreeMap<TaskNumber, TaskClassNumber>,
+    bound: Bound,
     classes: TaskClasses,
     /// They hold every task that is dispatched.
     workers: Workers,
@@ -152,6 +158,9 @@ impl Scheduler {
             Event::Submit(client, task, function, prefetch) => {
                 self.submit(task, TaskClass { client, function, prefetch }, actions);
             }
+            Event::SubmitTo(client, task, function, worker) => {
+                self.submit_to(client, task, function, worker, actions);
+            }
             Event::Cancel(task) => self.cancel(task, actions),
             Event::Withdraw(worker, task) => self.withdraw(worker, task, actions),
             Event::Postpone(worker, task) => self.postpone(worker, task),
@@ -172,7 +181,11 @@ impl Scheduler {
             Event::Break => self.break_down(actions),
         }
         self.taking_back = false;
-        self.dispatch(actions);
+        if self.bound.is_empty() {
+            self.dispatch(actions);
+        } else {
+            self.dispatch_with_bound(event, actions);
+        }
     }
 
     fn open(&mut self, client: ClientNumber) {
@@ -182,18 +195,8 @@ impl Scheduler {
 
     fn submit(&mut self, task: TaskNumber, class: TaskClass, actions: &mut Vec<Action>) {
         let number = class.client;
-        let client = &mut self.clients[number.index()];
-        if client.closed {
-            actions.push(Action::Rejected(task));
-            return;
-        }
-        if self.broken {
-            actions.push(Action::Abandoned(task));
-            return;
-        }
-        if client.broken {
-            actions.push(Action::Unfit(number, task));
-            return;
+        if let Some(refusal) = self.refusal(number, task) {
+            return actions.push(refusal);
         }
         self.estimates.enter(class.function);
         let class = self.classes.number(class);
@@ -202,6 +205,18 @@ impl Scheduler {
             && self.workers.first().is_some_and(|next| self.place(number, task, class, next, actions));
         if !placed {
             self.enqueue(number, task, class);
+        }
+    }
+
+    /// Why a client's task is not taken, if it is not.
+    fn refusal(&self, number: ClientNumber, task: TaskNumber) -> Option<Action> {
+        let client = &self.clients[number.index()];
+        if client.closed {
+            Some(Action::Rejected(task))
+        } else if self.broken {
+            Some(Action::Abandoned(task))
+        } else {
+            client.broken.then_some(Action::Unfit(number, task))
         }
     }
 
@@ -221,6 +236,9 @@ impl Scheduler {
         self.workers.hold(worker, InFlight { task, class, nanos });
         self.clients[client.index()].dispatched += 1;
         actions.push(Action::Dispatch(worker, task));
+        if !self.bound.is_empty() {
+            self.note_turn(worker);
+        }
         true
     }
 
@@ -325,6 +343,7 @@ impl Scheduler {
             actions.push(Action::Lost(number, held.task));
             self.forget(&held, actions);
         }
+        self.lose_bound(number, actions);
     }
 
     fn break_down(&mut self, actions: &mut Vec<Action>) {
@@ -333,6 +352,7 @@ impl Scheduler {
         self.round_robin.clear();
         self.queued = PagedMap::default();
         self.delayed.clear();
+        self.bound = Bound::default();
         self.workers = Workers::default();
         self.estimates = Estimates::default();
         for number in 0..self.clients.len() {
@@ -383,6 +403,9 @@ impl Scheduler {
         let TaskClass { client, function, .. } = self.classes.get(held.class);
         self.estimates.leave(function);
         self.clients[client.index()].dispatched -= 1;
+        if !self.bound.is_empty() {
+            self.release(held.task);
+        }
         self.drained(client, actions);
     }
 

@@ -410,10 +410,61 @@ fn a_million_tasks_of_one_client_do_not_delay_another() {
     assert!(finished <= 4 + 2 * 10 + 4, "{finished} tasks are finished when the ten are");
 }
 
+/// A task that only this worker may execute.
+fn submit_to(client: ClientNumber, number: u64, to: u32) -> Event {
+    SubmitTo(client, task(number), FunctionNumber(1), worker(to))
+}
+
+#[test]
+fn a_bound_task_waits_for_its_worker_and_nothing_is_sent_behind_it() {
+    let busy = [Open(A), Join(worker(0)), Join(worker(1)), submit(A, 1), submit(A, 2), submit(A, 3), submit(A, 4)];
+    let bound = [&busy[..], &[submit_to(A, 5, 1)]].concat();
+    assert_eq!(after(&bound), [], "both are busy");
+    let other = [&bound[..], &[Finish(worker(0), task(1), 300)]].concat();
+    assert_eq!(after(&other), [Dispatch(worker(0), task(3)), Dispatch(worker(0), task(4))], "the other one goes on");
+    let own = [&bound[..], &[Finish(worker(1), task(2), 300)]].concat();
+    assert_eq!(after(&own), [Dispatch(worker(1), task(5))]);
+    assert_eq!(after(&[Open(A), Join(worker(0)), Join(worker(1)), submit_to(A, 1, 1)]), [Dispatch(worker(1), task(1))]);
+}
+
+#[test]
+fn bound_tasks_and_others_have_their_turns() {
+    let mut events = vec![Open(A), Open(B), Join(worker(0)), submit(A, 100)];
+    events.extend((0..4).map(|number| submit(A, number)));
+    events.extend((10..13).map(|number| submit_to(A, number, 0)));
+    events.push(submit_to(B, 20, 0));
+    let (mut running, mut order) = (100, Vec::new());
+    while order.len() < 8 {
+        events.push(Finish(worker(0), task(running), 1_000_000_000));
+        let actions = after(&events);
+        let [Dispatch(_, next)] = actions[..] else { panic!("one takes the place of another: {actions:?}") };
+        running = next.0;
+        order.push(running);
+    }
+    // Own ones and queued ones in turn, and the clients of the own ones, too.
+    assert_eq!(order, [10, 0, 20, 1, 11, 2, 12, 3]);
+}
+
+#[test]
+fn bound_tasks_end_with_their_worker_and_hold_nobody_when_they_are_cancelled() {
+    let busy = [Open(A), Join(worker(0)), submit(A, 1), submit_to(A, 2, 0), submit_to(A, 3, 0)];
+    let lost = [&busy[..], &[Lose(worker(0))]].concat();
+    assert_eq!(after(&lost), [1, 2, 3].map(|number| Lost(worker(0), task(number))));
+    assert_eq!(after(&[&lost[..], &[submit_to(A, 4, 0)]].concat()), [Lost(worker(0), task(4))]);
+    let cancelled = [&busy[..], &[Cancel(task(3)), Cancel(task(2)), Finish(worker(0), task(1), 300)]].concat();
+    assert_eq!(after(&cancelled), []);
+    assert_eq!(after(&[&cancelled[..], &[submit(A, 5)]].concat()), [Dispatch(worker(0), task(5))]);
+    let paused = [Open(A), Join(worker(0)), PauseWorker(worker(0)), submit_to(A, 1, 0)];
+    assert_eq!(after(&paused), []);
+    assert_eq!(after(&[&paused[..], &[ResumeWorker(worker(0))]].concat()), [Dispatch(worker(0), task(1))]);
+    assert_eq!(after(&[&paused[..], &[Close(A), CancelAll(A)]].concat()), [Cancelled(task(1)), Drained(A)]);
+}
+
 /// One step of a random history; the numbers choose among what is possible then.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Submit(u8),
+    SubmitTo(u8, u8),
     Cancel(u16),
     Finish(u16, u32),
     Withdraw(u16),
@@ -434,6 +485,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         40 => any::<u8>().prop_map(Step::Submit),
+        8 => any::<(u8, u8)>().prop_map(|(number, which)| Step::SubmitTo(number, which)),
         40 => (any::<u16>(), 0..1_000_000u32).prop_map(|(which, nanos)| Step::Finish(which, nanos)),
         8 => any::<u16>().prop_map(Step::Cancel),
         3 => any::<u16>().prop_map(Step::Withdraw),
@@ -476,6 +528,7 @@ struct History {
     isolated: BTreeSet<WorkerNumber>,
     clients: BTreeMap<TaskNumber, ClientNumber>,
     prefetch: BTreeMap<TaskNumber, Prefetch>,
+    bound: BTreeMap<TaskNumber, WorkerNumber>,
     fairness: Fairness,
 }
 
@@ -492,6 +545,7 @@ impl History {
             isolated: BTreeSet::new(),
             clients: BTreeMap::new(),
             prefetch: BTreeMap::new(),
+            bound: BTreeMap::new(),
             fairness: Fairness::default(),
         };
         history.handle(Open(A));
@@ -510,6 +564,16 @@ impl History {
                 self.prefetch.insert(task(self.submitted), prefetch);
                 let function = FunctionNumber(u32::from(number / 2 % 3));
                 self.handle(Submit(client(number), task(self.submitted), function, prefetch));
+            }
+            Step::SubmitTo(number, which) => {
+                self.submitted += 1;
+                let number_of = task(self.submitted);
+                self.clients.insert(number_of, client(number));
+                self.prefetch.insert(number_of, Prefetch::Never);
+                // Now and then to one that is gone, or has not come yet.
+                let to = worker(u32::from(which) % (self.joined + 1));
+                self.bound.insert(number_of, to);
+                self.handle(SubmitTo(client(number), number_of, FunctionNumber(u32::from(number / 2 % 3)), to));
             }
             Step::Cancel(which) => self.handle(Cancel(task(u64::from(which) % (self.submitted + 1)))),
             Step::Finish(which, nanos) => {
@@ -578,6 +642,7 @@ impl History {
     /// Lets a worker finish everything, and requires that then nothing is left.
     fn finish_all(&mut self) {
         self.take(Step::Join);
+        std::mem::take(&mut self.paused).into_iter().for_each(|paused| self.handle(ResumeWorker(paused)));
         (0..=self.submitted).for_each(|number| self.handle(Resume(task(number))));
         while !self.running.is_empty() {
             self.take(Step::Finish(0, 50));
@@ -596,7 +661,7 @@ impl History {
         self.scheduler.handle(event, &mut actions);
         self.scheduler.check();
         let dispatched = actions.iter().filter_map(|action| match action {
-            Dispatch(_, task) => Some(self.clients[task]),
+            Dispatch(_, task) if !self.bound.contains_key(task) => Some(self.clients[task]),
             _ => None,
         });
         self.fairness.see(&dispatched.collect::<Vec<_>>(), &self.scheduler);
@@ -604,6 +669,7 @@ impl History {
             match action {
                 Dispatch(worker, task) => {
                     assert!(self.workers.contains(&worker), "{worker} is there");
+                    assert!(self.bound.get(&task).is_none_or(|to| *to == worker), "{task} is bound to another");
                     assert!(!self.paused.contains(&worker), "{worker} has nothing else to do");
                     let others =
                         || self.running.iter().filter(|(_, at)| **at == worker).map(|(task, _)| self.prefetch[task]);
@@ -621,7 +687,12 @@ impl History {
                     assert!(!self.running.contains_key(&task), "{task} was not dispatched");
                     self.end(task);
                 }
-                Lost(_, task) | Abandoned(task) => self.end(task),
+                Lost(worker, task) => {
+                    assert!(self.bound.get(&task).is_none_or(|to| *to == worker), "{task} is bound to another");
+                    assert!(!self.workers.contains(&worker), "{worker} is gone");
+                    self.end(task);
+                }
+                Abandoned(task) => self.end(task),
                 Returned(task) => assert!(!self.running.contains_key(&task), "{task} was taken back"),
                 Drained(_) => {}
             }

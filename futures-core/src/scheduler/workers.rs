@@ -1,5 +1,6 @@
 //! The workers: what each of them holds, and those that can take more, ordered by how much they hold.
 
+mod reserved;
 #[cfg(test)]
 mod tests;
 
@@ -77,6 +78,8 @@ struct Standing {
     present: bool,
     /// Whether no task comes back from it.
     isolated: bool,
+    /// Whether it is kept for tasks that are bound to it.
+    reserved: bool,
     /// How many other things it has to do.
     paused: u32,
 }
@@ -403,7 +406,7 @@ impl Room {
 
 impl Standing {
     fn readiness(self) -> Readiness {
-        match (self.present && self.paused == 0, self.isolated) {
+        match (self.present && self.paused == 0 && !self.reserved, self.isolated) {
             (false, _) => Readiness::Away,
             (true, true) => Readiness::Isolated,
             (true, false) => Readiness::Ready,

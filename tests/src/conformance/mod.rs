@@ -10,6 +10,7 @@ mod derived;
 mod driving;
 mod encoding;
 mod errors;
+mod everywhere;
 mod futures;
 mod gate;
 mod groups;
@@ -190,6 +191,7 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
         derived::PROMISES,
         encoding::PROMISES,
         errors::PROMISES,
+        everywhere::PROMISES,
         futures::PROMISES,
         groups::PROMISES,
         guards::PROMISES,

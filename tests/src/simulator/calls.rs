@@ -27,6 +27,8 @@ pub(super) struct Expected {
     pub(super) token: u64,
     pub(super) ending: Ending,
     pub(super) terms: Terms,
+    /// The worker that may execute it, if it is not any.
+    pub(super) only_on: Option<u32>,
     /// It was made too late.
     pub(super) refused: bool,
     /// It was cancelled, and its future has said that this was in time.

@@ -138,6 +138,9 @@ impl Judge<'_> {
         if let Some(execution) = executions.iter().find(|execution| execution.seen != self.expected.prepared) {
             return Err(format!("it was to find {:?} prepared: {execution:?}", self.expected.prepared));
         }
+        let only_on = self.expected.only_on;
+        let elsewhere = executions.iter().find(|execution| only_on.is_some_and(|worker| worker != execution.worker));
+        require(elsewhere.is_none(), || format!("only worker {only_on:?} may execute it: {elsewhere:?}"))?;
         let terms = &self.expected.terms;
         require(executions.len() <= 1 + terms.retries as usize, || {
             format!("it was executed more often than it may be: {executions:?}")
@@ -169,13 +172,17 @@ impl Judge<'_> {
         }
     }
 
+    fn may_be_on(&self, worker: usize) -> bool {
+        self.expected.only_on.is_none_or(|only_on| only_on as usize == worker)
+    }
+
     /// Whether there was a reason for a call to fail like this, other than itself.
     fn may_fail_by(&self, error: &Error) -> bool {
         let lost = |worker: usize| self.mishaps.workers.iter().any(|lost| lost.index() == worker);
         if error.is_cancelled() {
             self.expected.cancelled || self.expected.given_up
         } else if error.is_worker_lost() {
-            error.worker().is_some_and(lost)
+            error.worker().is_some_and(|worker| lost(worker) && self.may_be_on(worker))
         } else if error.is_timeout() {
             self.expected.terms.limit_nanos > 0
         } else if error.is_shutdown() {

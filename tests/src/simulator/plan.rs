@@ -101,6 +101,13 @@ pub(super) enum Step {
         ending: Ending,
         terms: Terms,
     },
+    /// A call that only this worker may execute.
+    SubmitTo {
+        client: u32,
+        worker: u32,
+        nanos: u64,
+        ending: Ending,
+    },
     /// As many calls as `count`, the last one ending like this.
     Map {
         client: u32,
@@ -264,6 +271,7 @@ impl Step {
         match self {
             // Where nothing else happens, the manager looks at the time in growing steps.
             Step::Submit { nanos, terms, .. } => nanos * self.calls() + terms.longest_pause(),
+            Step::SubmitTo { nanos, .. } => *nanos,
             // Every chunk may have to rest.
             Step::Map { nanos, count, terms, .. } => nanos * self.calls() + terms.longest_pause() * u64::from(*count),
             _ => 0,
@@ -273,6 +281,7 @@ impl Step {
     fn calls(&self) -> u64 {
         match self {
             Step::Submit { terms, .. } => 1 + u64::from(terms.retries),
+            Step::SubmitTo { .. } => 1,
             Step::Map { count, terms, .. } => u64::from(*count) * (1 + u64::from(terms.retries)),
             Step::Follow { .. } => u64::from(QUICK) + 1,
             _ => 0,
@@ -347,6 +356,11 @@ impl Steps<'_> {
             let is_lent = terms == Terms::default() && self.random.percent(50);
             let lease_micros = if is_lent { (nanos / 1000) as u32 * self.random.between(1, 3) as u32 + 1 } else { 0 };
             return Step::Map { client, long: is_long, nanos, ending, count, chunksize, lease_micros, terms };
+        }
+        // Where calls meet, each has to find a worker that is free.
+        if !self.meeting && self.random.percent(10) {
+            let worker = self.random.below(u64::from(self.plan.workers)) as u32;
+            return Step::SubmitTo { client, worker, nanos, ending };
         }
         Step::Submit { client, long: is_long, nanos, ending, terms: self.terms(nanos) }
     }

@@ -266,6 +266,7 @@ impl World {
         self.add(Entry::Step(*step));
         match *step {
             Step::Submit { client, long, nanos, ending, terms } => self.submit(client, long, (nanos, ending), terms),
+            Step::SubmitTo { client, worker, nanos, ending } => self.submit_to(worker, client, (nanos, ending)),
             Step::Map { client, long, nanos, ending, count, chunksize, lease_micros, terms } => {
                 self.map(client, long, (nanos, ending), (count, chunksize, lease_micros), terms);
             }
@@ -375,6 +376,19 @@ impl World {
         self.add(Entry::Called(number, client));
     }
 
+    /// Only workers can be named that were there from the beginning, and only after that.
+    fn submit_to(&mut self, worker: u32, client: u32, (nanos, ending): (u64, Ending)) {
+        if self.stepper.as_ref().is_none_or(|stepper| !stepper.is_booted()) {
+            return;
+        }
+        let token = self.token();
+        let executor = &self.clients[client as usize].executor;
+        let future = executor.submit_to(worker as usize, simulated_long::ID, (token, nanos, ending as u8));
+        let expected = Expected { only_on: Some(worker), ..self.expected(client, token, ending, Terms::default()) };
+        let number = self.calls.add(Call::new(client, expected, future));
+        self.add(Entry::Called(number, client));
+    }
+
     /// One such call at a time: then all others can be executed beside it, if not before.
     fn follow(&mut self, client: u32, long: bool) {
         (0..QUICK).for_each(|_| self.submit(client, long, (0, Ending::Value), Terms::default()));
@@ -421,7 +435,8 @@ impl World {
             preparations.is_some_and(|own| own.failing.is_some() || own.nanos >= TOO_LONG || self.are_held_up());
         let prepared = preparations.map(|_| client);
         let (cancelled, cancelled_at, given_up) = (false, 0, false);
-        Expected { token, ending, terms, refused, cancelled, cancelled_at, given_up, prepared, unfit }
+        let only_on = None;
+        Expected { token, ending, terms, only_on, refused, cancelled, cancelled_at, given_up, prepared, unfit }
     }
 
     /// Whether initializers that do not end may hold the workers up for longer than other executors have patience: one

@@ -10,6 +10,8 @@ pub(crate) enum Command {
     Open(ClientNumber, Arc<Latch>),
     Prepare(ClientNumber, Preparations),
     Submit(Task, ()),
+    SubmitTo(Task, ()),
+    Roll(ClientNumber, Arc<Roll>),
     Cancel(TaskNumber),
     CancelAll(ClientNumber, Arc<Latch>),
     End,
@@ -17,6 +19,12 @@ pub(crate) enum Command {
 
 pub(crate) struct Preparations {
     pub(crate) boot: Boot,
+}
+
+pub(crate) struct Roll;
+
+impl Roll {
+    pub(crate) fn close(&self) {}
 }
 
 pub(crate) struct Boot;

@@ -91,6 +91,8 @@ impl Stepper {
             Command::End => self.ending = true,
             // It is found when it would be sent.
             Command::Cancel(_) => {}
+            // Nothing in the model makes these.
+            Command::SubmitTo(..) | Command::Roll(..) => {}
             Command::Open(..) | Command::Prepare(..) => {}
         }
     }
