@@ -142,11 +142,11 @@ impl Error {
         Error(Arc::new(Inner::from_failure(failure)))
     }
 
-    /// What a worker reported of an initializer, or of another preparation, that failed: its executor is broken.
-    pub(crate) fn from_setup(failure: Failure, origin: Origin) -> Self {
+    /// What a worker reported of a preparation that failed, and `what` that means: its executor is broken.
+    pub(crate) fn from_setup(failure: Failure, what: &str, origin: Origin) -> Self {
         let mut details = failure.into_details();
         if details.kind != FailureKind::Setup {
-            details.message = format!("the initializer failed: {}", details.message);
+            details.message = format!("{what}: {}", details.message);
         }
         details.kind = FailureKind::Setup;
         Error::from_failure(Failure::of(details), origin)
@@ -354,6 +354,7 @@ impl From<FailureKind> for Kind {
             FailureKind::Codec => Kind::Codec,
             FailureKind::Unknown => Kind::Registry,
             FailureKind::Setup => Kind::Broken,
+            FailureKind::Configuration => Kind::Configuration,
         }
     }
 }

@@ -58,8 +58,8 @@ pub use future::{
     collect, compose, then, wait,
 };
 #[doc(inline)]
-pub use futures_mpi_macros::remote_task;
-pub use task::{IntoArgs, TaskFunction, TaskId};
+pub use futures_mpi_macros::{remote_state, remote_task};
+pub use task::{IntoArgs, StateFunction, StateId, TaskFunction, TaskId};
 pub use wire::buffer::Buffer;
 #[cfg(feature = "cbor")]
 pub use wire::cbor::Cbor;

@@ -6,8 +6,12 @@ use crate::wire::attachments::{Encoded, Incoming};
 use crate::wire::codec::{self, Limits};
 use serde::de::DeserializeOwned;
 
-pub use crate::task::{Call, Input, Lent, Output, ResultOutput, Returned, TaskEntry, TaskId, causes, signature, typed};
+pub use crate::task::{
+    Call, Input, Lent, Output, ResultOutput, Returned, StateId, TaskEntry, TaskId, causes, signature, typed,
+};
 pub use crate::wire::failure::{Failure, Typed};
+pub use crate::worker::state::{LentState, lend_state};
+pub use crate::worker::state_slot::keep_state;
 pub use inventory;
 pub use std::string::String;
 pub use std::vec::Vec;

@@ -1,10 +1,11 @@
-//! The code generated for a task function: the function, the struct that carries its id, the entry in the registry.
+//! The code generated for a task function or a state constructor: the function, the struct that carries its id, the entry in the registry.
 
 use crate::fallback;
 use crate::locate::Library;
 use crate::marker::marker;
-use crate::model::{Argument, Output, Owned, Task, is_block};
+use crate::model::{Argument, Borrowed, Output, Owned, Task, is_block};
 use crate::parse::{Accepted, Function, Keys};
+use crate::role::Role;
 use crate::validate;
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -14,20 +15,29 @@ use syn::spanned::Spanned;
 
 /// All of `#[remote_task(keys)] item`, as `library` exports it.
 pub(crate) fn remote_task(keys: TokenStream, item: TokenStream, library: Library) -> TokenStream {
-    let function = match Function::parse(item.clone(), "#[remote_task]") {
+    registered(keys, item, library, Role::Task)
+}
+
+/// All of `#[remote_state(keys)] item`, as `library` exports it.
+pub(crate) fn remote_state(keys: TokenStream, item: TokenStream, library: Library) -> TokenStream {
+    registered(keys, item, library, Role::State)
+}
+
+fn registered(keys: TokenStream, item: TokenStream, library: Library, role: Role) -> TokenStream {
+    let function = match Function::parse(item.clone(), role.attribute()) {
         Ok(function) => function,
         Err(error) => return fallback::item(&item, &error),
     };
-    let keys = match validate::function(&function).and_then(|()| Keys::parse(keys, Accepted::IdAndCrate)) {
+    let keys = match validate::function(&function, role).and_then(|()| Keys::parse(keys, Accepted::IdAndCrate)) {
         Ok(keys) => keys,
-        Err(error) => return fallback::function(&function, error),
+        Err(error) => return fallback::function(&function, role, error),
     };
-    expand(&Task::new(function, &keys, library))
+    expand(&Task::new(function, role, &keys, library))
 }
 
 fn expand(task: &Task) -> TokenStream {
     let function = &task.function;
-    let marker = marker(function, &id(task));
+    let marker = marker(function, task.role, &id(task));
     quote! {
         #function
         #marker
@@ -49,10 +59,14 @@ fn id(task: &Task) -> TokenStream {
             quote_spanned!(span=> ::core::concat!(::core::module_path!(), "::", #name))
         }
     };
+    let id = match task.role {
+        Role::Task => quote_spanned!(span=> TaskId),
+        Role::State => quote_spanned!(span=> StateId),
+    };
     quote_spanned! {span=>
-        #private::TaskId<(#(#arguments,)*), #output> = {
+        #private::#id<(#(#arguments,)*), #output> = {
             #registration
-            #private::TaskId::new(#name)
+            #private::#id::new(#name)
         }
     }
 }
@@ -61,11 +75,15 @@ fn registration(task: &Task) -> TokenStream {
     let private = private(task, Span::mixed_site());
     let ident = &task.function.sig.ident;
     let call = call(task);
+    let of = match task.role {
+        Role::Task => quote!(of),
+        Role::State => quote!(of_state),
+    };
     quote! {
         #call
 
         #private::inventory::submit! {
-            #private::TaskEntry::of(
+            #private::TaskEntry::#of(
                 #ident::ID,
                 ::core::concat!(::core::file!(), ":", ::core::line!()),
                 (::core::option_env!("CARGO_PKG_NAME"), ::core::option_env!("CARGO_PKG_VERSION")),
@@ -83,6 +101,13 @@ fn call(task: &Task) -> TokenStream {
         let local = local(index);
         if argument.is_lent { quote_spanned!(local.span()=> &#local) } else { local.to_token_stream() }
     });
+    let mut passed: Vec<TokenStream> = passed.collect();
+    let lent = task.state.as_ref().map(|state| {
+        let local = Ident::new("__state", Span::mixed_site());
+        let and = if state.is_mutable { quote!(&mut *) } else { quote!(&*) };
+        passed.insert(state.position, quote_spanned!(local.span()=> #and #local));
+        lend(task, state, &local)
+    });
     let span = task.output.span();
     let mut ident = task.function.sig.ident.clone();
     ident.set_span(span);
@@ -95,6 +120,7 @@ fn call(task: &Task) -> TokenStream {
         ) -> ::core::result::Result<(), #private::Failure> {
             #(#decoded)*
             __input.end()?;
+            #lent
             #reply
         }
     }
@@ -107,16 +133,28 @@ fn decode(task: &Task, index: usize, argument: &Argument) -> TokenStream {
     quote_spanned!(place_of(&owned)=> let #local = __input.argument::<#owned>(#name)?;)
 }
 
+fn lend(task: &Task, Borrowed { ty, is_mutable, .. }: &Borrowed, local: &Ident) -> TokenStream {
+    let span = place_of(ty);
+    let private = private(task, span);
+    quote_spanned!(span=> let mut #local = #private::lend_state::<#ty>(#is_mutable)?;)
+}
+
 fn reply(task: &Task, value: &TokenStream) -> TokenStream {
     let span = task.output.span();
     let private = private(task, span);
+    let kept = |span: Span, value: &TokenStream| {
+        let private = self::private(task, span);
+        quote_spanned!(span=> { #private::keep_state(#value); ::core::result::Result::Ok(()) })
+    };
     match &task.output {
+        Output::Unit | Output::Value(_) if task.role == Role::State => kept(span, value),
         Output::Value(ty) if is_block(ty) => quote_spanned!(span=> __output.block(#value)),
         Output::Unit | Output::Value(_) => quote_spanned!(span=> __output.result(&#value)),
         Output::Result(_, arguments) => {
             let ok = arguments.first().map_or(span, place_of);
             let err = arguments.get(1).map_or(span, place_of);
             let encode = match arguments.first() {
+                _ if task.role == Role::State => kept(ok, &quote_spanned!(ok=> __value)),
                 Some(ty) if is_block(ty) => quote_spanned!(ok=> __output.block(__value)),
                 _ => quote_spanned!(ok=> __output.result(&__value)),
             };

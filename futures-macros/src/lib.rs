@@ -4,7 +4,8 @@
 //! An attribute's way: `parse` (tokens to syntax) → `validate` (what cannot be sent to a worker) → `model` (what is to
 //! be generated) → `expand`; or, on a mistake, `fallback`. `locate` has the path of the library. Users take the
 //! attributes from the library that they depend on: `remote_task` stands in `futures_mpi_core`, `remote_task_with_mpi`
-//! in `futures_mpi` under the name `remote_task`.
+//! in `futures_mpi` under the name `remote_task`;
+//! `remote_state` likewise.
 
 mod expand;
 mod fallback;
@@ -13,6 +14,8 @@ mod main_function;
 mod marker;
 mod model;
 mod parse;
+mod role;
+mod state;
 mod validate;
 
 use locate::Library;
@@ -29,6 +32,19 @@ pub fn remote_task(keys: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn remote_task_with_mpi(keys: TokenStream, item: TokenStream) -> TokenStream {
     expand::remote_task(keys.into(), item.into(), Library::Mpi).into()
+}
+
+#[doc = include_str!("remote_state.md")]
+#[proc_macro_attribute]
+pub fn remote_state(keys: TokenStream, item: TokenStream) -> TokenStream {
+    expand::remote_state(keys.into(), item.into(), Library::Core).into()
+}
+
+// The examples are tested with the other attribute.
+#[cfg_attr(not(doctest), doc = include_str!("remote_state.md"))]
+#[proc_macro_attribute]
+pub fn remote_state_with_mpi(keys: TokenStream, item: TokenStream) -> TokenStream {
+    expand::remote_state(keys.into(), item.into(), Library::Mpi).into()
 }
 
 /// Makes `main` the main function of an MPI program: the master runs it, workers serve the pool instead.

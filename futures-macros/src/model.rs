@@ -1,20 +1,26 @@
-//! What is to be generated for a task function that has passed validation.
+//! What is to be generated for a function that has passed validation.
 
 use crate::locate::Library;
 use crate::parse::{Function, Keys};
+use crate::role::Role;
+use crate::state;
 use proc_macro2::TokenStream;
 use syn::ext::IdentExt;
 use syn::visit_mut::{self, VisitMut};
 use syn::{FnArg, GenericArgument, Lifetime, LitStr, Pat, PatType, Path, PathArguments, ReturnType, Type, TypePath};
 
-/// A task function and all that the generated code has to say about it.
+/// A function and all that the generated code has to say about it.
 pub(crate) struct Task {
     pub(crate) function: Function,
+    pub(crate) role: Role,
     /// The path of the library in the user's crate.
     pub(crate) library: TokenStream,
     /// The id that the user gave.
     pub(crate) id: Option<LitStr>,
+    /// Those that travel.
     pub(crate) arguments: Vec<Argument>,
+    /// The state that it borrows on the worker.
+    pub(crate) state: Option<Borrowed>,
     pub(crate) output: Output,
 }
 
@@ -26,6 +32,16 @@ pub(crate) struct Argument {
     pub(crate) owned: Owned,
     /// Whether the function takes a reference to it.
     pub(crate) is_lent: bool,
+}
+
+/// The state that a task function borrows.
+pub(crate) struct Borrowed {
+    /// Its place among the parameters.
+    pub(crate) position: usize,
+    /// The type of the state, in which every lifetime is `'static`.
+    pub(crate) ty: Type,
+    /// Whether the function may change it.
+    pub(crate) is_mutable: bool,
 }
 
 /// The type of a value that travels, in which every lifetime is `'static`.
@@ -52,20 +68,27 @@ pub(crate) enum Output {
 
 impl Task {
     /// A function that has passed validation, registered with `library`.
-    pub(crate) fn new(function: Function, keys: &Keys, library: Library) -> Task {
+    pub(crate) fn new(function: Function, role: Role, keys: &Keys, library: Library) -> Task {
+        let state = Borrowed::of(&function);
         Task {
+            role,
             library: library.path(keys.library.as_ref()),
             id: keys.id.clone(),
             arguments: function.sig.inputs.iter().enumerate().filter_map(Argument::new).collect(),
             output: Output::new(&function.sig.output),
-            function,
+            state,
+            function: state::without_marks(function),
         }
     }
 }
 
 impl Argument {
     fn new((index, argument): (usize, &FnArg)) -> Option<Argument> {
-        let FnArg::Typed(PatType { pat, ty, .. }) = argument else { return None };
+        let FnArg::Typed(argument) = argument else { return None };
+        let PatType { pat, ty, .. } = argument;
+        if state::mark(argument).is_some() {
+            return None;
+        }
         let name = match &**pat {
             Pat::Ident(pattern) => pattern.ident.unraw().to_string(),
             _ => format!("#{}", index + 1),
@@ -75,6 +98,19 @@ impl Argument {
             ty => (Owned::Same(without_lifetimes(ty)), false),
         };
         Some(Argument { name, owned, is_lent })
+    }
+}
+
+impl Borrowed {
+    /// The state of a function that has passed validation, if it borrows one.
+    pub(crate) fn of(function: &Function) -> Option<Borrowed> {
+        function.sig.inputs.iter().enumerate().find_map(|(position, argument)| {
+            let FnArg::Typed(argument) = argument else { return None };
+            let Type::Reference(reference) = peel(&argument.ty) else { return None };
+            state::mark(argument)?;
+            let ty = without_lifetimes(peel(&reference.elem));
+            Some(Borrowed { position, ty, is_mutable: reference.mutability.is_some() })
+        })
     }
 }
 
@@ -158,7 +194,7 @@ fn last_name_is(ty: &Type, name: &str) -> bool {
 }
 
 /// The type of the same values when they are owned: a decoded value borrows from nothing.
-fn without_lifetimes(ty: &Type) -> Type {
+pub(crate) fn without_lifetimes(ty: &Type) -> Type {
     struct Static;
 
     impl VisitMut for Static {

@@ -82,14 +82,14 @@ pub use executor::pool::{MpiPoolBuilder, MpiPoolExecutor};
 pub use futures_mpi_core::Cbor;
 pub use futures_mpi_core::{
     AsCompleted, AsCompletedTimeout, Buffer, Call, CancelOnDrop, DoneAndNotDone, Error, Executor, Future, GlobalValue,
-    IntoArgs, Map, MapIter, Pod, Resolve, Result, ReturnWhen, TaskFunction, TaskId, ThreadPoolBuilder,
-    ThreadPoolExecutor, as_completed, catch, collect, compose, global, global_ref, then, wait,
+    IntoArgs, Map, MapIter, Pod, Resolve, Result, ReturnWhen, StateFunction, StateId, TaskFunction, TaskId,
+    ThreadPoolBuilder, ThreadPoolExecutor, as_completed, catch, collect, compose, global, global_ref, then, wait,
 };
 #[cfg(feature = "stream")]
 pub use futures_mpi_core::{AsCompletedStream, MapStream};
 pub use futures_mpi_macros::main;
 #[doc(inline)]
-pub use futures_mpi_macros::remote_task_with_mpi as remote_task;
+pub use futures_mpi_macros::{remote_state_with_mpi as remote_state, remote_task_with_mpi as remote_task};
 /// The bindings of MPI that this library is built on, so that programs use the same version of them.
 pub use mpi;
 pub use service::end_service;

@@ -1,7 +1,7 @@
 //! What becomes of tasks whose worker is lost or late, step by step: the real manager and workers, and a transport that
 //! does what the test says.
 
-use futures_mpi::{Error, Executor, Future, remote_task};
+use futures_mpi::{Error, Executor, Future, remote_state, remote_task};
 use futures_mpi_core::options::PoolOptions;
 use futures_mpi_tests::stepped_pool::Pool;
 use std::sync::Arc;
@@ -15,6 +15,20 @@ fn square(n: i64) -> i64 {
 #[remote_task]
 fn fail(reason: String) -> Result<(), String> {
     Err(reason)
+}
+
+/// What one worker has added up.
+struct Total(i64);
+
+#[remote_state]
+fn total(start: i64) -> Total {
+    Total(start)
+}
+
+#[remote_task]
+fn add(#[state] total: &mut Total, n: i64) -> i64 {
+    total.0 += n;
+    total.0
 }
 
 fn error<T: std::fmt::Debug>(future: &Future<T>) -> Error {
@@ -316,6 +330,25 @@ fn a_new_worker_is_prepared_for_every_executor_before_its_first_task() {
     pool.work(1);
     assert_eq!(calls[1].result().expect("it is prepared"), 25);
     assert_eq!(pool.workers_of(&other), 1);
+}
+
+#[test]
+fn a_new_worker_makes_a_state_of_its_own_before_its_first_task() {
+    let mut pool = Pool::replacing(1);
+    let executor = pool.executor(|options| options.state(total::ID, 100));
+    let value = |call: &Future<i64>| {
+        assert!(call.done(), "{call:?}");
+        call.result().expect("its state is there")
+    };
+    let before = executor.submit(add::ID, 1);
+    pool.step();
+    (0..2).for_each(|_| pool.work(0));
+    assert_eq!(value(&before), 101);
+    pool.lose(0);
+    pool.join(Ok(()));
+    let calls = [executor.submit(add::ID, 2), executor.submit(add::ID, 3)];
+    (0..4).for_each(|_| pool.work(1));
+    assert_eq!(calls.each_ref().map(value), [102, 105], "it begins anew");
 }
 
 #[test]

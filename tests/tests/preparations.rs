@@ -1,6 +1,6 @@
 //! How long the workers may take to prepare themselves for an executor, and whose fault it is, step by step.
 
-use futures_mpi::{Error, Executor, Future, remote_task};
+use futures_mpi::{Error, Executor, Future, remote_state, remote_task};
 use futures_mpi_tests::stepped_pool::Pool;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,11 @@ fn first() {}
 
 #[remote_task]
 fn second() {}
+
+#[remote_state]
+fn model() -> u64 {
+    0
+}
 
 #[remote_task]
 fn square(n: i64) -> i64 {
@@ -76,6 +81,33 @@ fn an_initializer_that_hangs_breaks_its_own_executor_first() {
     pool.step();
     pool.work(0);
     assert_eq!(calls.iter().filter(|call| call.done()).count(), 1, "worker 0 has come back, and is prepared");
+}
+
+#[test]
+fn a_state_that_takes_too_long_is_named() {
+    let mut pool = Pool::new(1);
+    let alone = pool.executor(|options| options.state(model::ID, ()));
+    let both = pool.executor(|options| {
+        options.initializer(first::ID, ());
+        options.state(model::ID, ());
+    });
+    pool.step();
+    pool.pass(60);
+    let message = failure(&mut pool, &alone).expect("its time is up").message().to_owned();
+    assert!(
+        message.starts_with("the making of the state by preparations::model did not finish on worker 0"),
+        "{message}"
+    );
+    assert!(pool.work_once(0), "it was in it");
+    pool.step();
+    pool.pass(60);
+    let message = failure(&mut pool, &both).expect("its time is up").message().to_owned();
+    let wanted =
+        "the initializer preparations::first, or the making of the state by preparations::model, did not finish";
+    assert!(message.starts_with(wanted), "{message}");
+    // It is late, and of use to nobody any more.
+    pool.work(0);
+    assert!(failure(&mut pool, &both).is_some());
 }
 
 #[test]

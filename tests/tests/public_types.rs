@@ -3,7 +3,7 @@
 use futures_mpi::{
     AsCompleted, AsCompletedStream, AsCompletedTimeout, Buffer, Call, CancelOnDrop, Cbor, DoneAndNotDone, Error,
     Executor, Future, Map, MapIter, MapStream, MpiCommBuilder, MpiCommExecutor, MpiPoolBuilder, MpiPoolExecutor,
-    ReturnWhen, TaskId, ThreadPoolBuilder, ThreadPoolExecutor, WorkersCommunicator, remote_task,
+    ReturnWhen, StateId, TaskId, ThreadPoolBuilder, ThreadPoolExecutor, WorkersCommunicator, remote_task,
 };
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -31,6 +31,7 @@ const _: () = {
     shared::<MpiPoolBuilder>();
     shared::<MpiPoolExecutor>();
     shared::<ReturnWhen>();
+    shared::<StateId<(u64,), u64>>();
     shared::<TaskId<(u64,), u64>>();
     shared::<ThreadPoolBuilder>();
     shared::<ThreadPoolExecutor>();

@@ -86,9 +86,9 @@ impl Driver {
         let done = pending.remove(at);
         done.into_iter().for_each(|done| self.forget_pending(worker, &done));
         if let (Some(failure), Some(progress)) = (answer.failure, &self.clients[number.index()].progress) {
-            let name = progress.preparations.setup.initializer.as_ref().map(|initializer| initializer.name.clone());
-            let origin = self.origin_of(worker, name.unwrap_or_else(|| "setup".to_owned()));
-            self.break_client(number, Error::from_setup(failure, origin));
+            let (what, name) = progress.preparations.setup.failed(answer.by_state);
+            let origin = self.origin_of(worker, name);
+            self.break_client(number, Error::from_setup(failure, what, origin));
         }
         self.start_clock(worker);
         // After the client was broken, so that the worker gets none of its tasks.

@@ -1,6 +1,6 @@
 //! A task function as the inventory holds it: a name, a signature, a call that takes and gives bytes.
 
-use super::TaskId;
+use super::{StateId, TaskId};
 use crate::base::ids::TaskKey;
 use crate::wire::attachments::{Encoded, Incoming};
 use crate::wire::codec::{self, EncodeFailure, Limits, Values};
@@ -34,6 +34,16 @@ impl TaskEntry {
     /// The entry of the function whose id is `id`: what `#[remote_task]` submits.
     pub const fn of<Args, Output>(id: TaskId<Args, Output>, place: &'static str, package: Package, call: Call) -> Self {
         TaskEntry { name: id.name(), place, package, signature: signature::<Args, Output>, call }
+    }
+
+    /// The entry of the function whose id is `id`: what `#[remote_state]` submits.
+    pub const fn of_state<Args, State>(
+        id: StateId<Args, State>,
+        place: &'static str,
+        package: Package,
+        call: Call,
+    ) -> Self {
+        TaskEntry { name: id.name(), place, package, signature: state_signature::<Args, State>, call }
     }
 
     /// The id under which the function is registered.
@@ -98,6 +108,11 @@ impl<T, E> ResultOutput for Result<T, E> {
 /// The signature of a function with these argument and output types, as it is compared between processes.
 pub fn signature<Args, Output>() -> String {
     format!("{} -> {}", std::any::type_name::<Args>(), std::any::type_name::<Output>())
+}
+
+/// The same of a function that makes a state, which no task function has.
+fn state_signature<Args, State>() -> String {
+    format!("{} -> state {}", std::any::type_name::<Args>(), std::any::type_name::<State>())
 }
 
 /// A type whose values arrive as arguments.

@@ -8,6 +8,7 @@ mod id;
 mod panic;
 pub(crate) mod registry;
 mod returned;
+mod state;
 
 pub use args::{IntoArgs, Lent};
 pub use entry::{Call, Input, Output, ResultOutput, TaskEntry, signature};
@@ -16,3 +17,4 @@ pub(crate) use exclusive::{EXCLUSIVE_NANOS, has_required_exclusive_worker};
 pub use id::{TaskFunction, TaskId};
 pub(crate) use panic::{catch, contain};
 pub use returned::{Returned, causes, typed};
+pub use state::{StateFunction, StateId};

@@ -47,6 +47,8 @@ pub enum FailureKind {
     Unknown,
     /// The worker could not be prepared for an executor.
     Setup,
+    /// The task needs what its executor does not have.
+    Configuration,
 }
 
 impl Failure {

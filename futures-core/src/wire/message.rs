@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
 
 /// The version of the protocol; processes of different versions refuse each other.
-pub(crate) const PROTOCOL: u32 = 8;
+pub(crate) const PROTOCOL: u32 = 9;
 
 const HELLO: u8 = 1;
 const TASKS: u8 = 2;
@@ -70,6 +70,8 @@ pub(crate) struct Prepared {
     pub(crate) client: ClientNumber,
     /// The preparation that has failed, if one has; then the worker is not prepared.
     pub(crate) failure: Option<Failure>,
+    /// Whether it is the making of the executor's state that has failed.
+    pub(crate) by_state: bool,
 }
 
 /// A worker's answer when it can work with this manager.

@@ -17,7 +17,9 @@ pub(crate) struct Setup {
     /// Environment variables to set.
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) globals: Globals,
-    pub(crate) initializer: Option<Initializer>,
+    pub(crate) initializer: Option<SetupCall>,
+    /// Makes the state.
+    pub(crate) state: Option<SetupCall>,
 }
 
 /// Named values.
@@ -30,9 +32,9 @@ pub(crate) struct Global {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// A call of a task function.
+/// A call of a registered function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Initializer {
+pub(crate) struct SetupCall {
     /// The id of the function.
     pub(crate) name: String,
     /// Its encoded arguments.
@@ -47,16 +49,30 @@ impl Setup {
 
     /// Drops everything but its name in messages.
     pub(crate) fn strip(&mut self) {
-        let initializer = self.initializer.take().map(|call| Initializer { arguments: Vec::new(), ..call });
-        *self = Setup { initializer, ..Setup::default() };
+        let strip = |call: SetupCall| SetupCall { arguments: Vec::new(), ..call };
+        let (initializer, state) = (self.initializer.take().map(strip), self.state.take().map(strip));
+        *self = Setup { initializer, state, ..Setup::default() };
     }
 
     /// Its name in messages.
     pub(crate) fn title(&self) -> String {
-        match &self.initializer {
-            Some(initializer) => format!("the initializer {}", initializer.name),
-            None => "the executor's setup".to_owned(),
+        match (&self.initializer, &self.state) {
+            (Some(initializer), None) => format!("the initializer {}", initializer.name),
+            (None, Some(state)) => format!("the making of the state by {}", state.name),
+            (Some(initializer), Some(state)) => {
+                format!("the initializer {}, or the making of the state by {},", initializer.name, state.name)
+            }
+            (None, None) => "the executor's setup".to_owned(),
         }
+    }
+
+    /// What has failed, as messages say it, and the name of its function: the making of the state, or all before it.
+    pub(crate) fn failed(&self, by_state: bool) -> (&'static str, String) {
+        let (what, call) = match by_state {
+            true => ("the state cannot be made", &self.state),
+            false => ("the initializer failed", &self.initializer),
+        };
+        (what, call.as_ref().map_or_else(|| "setup".to_owned(), |call| call.name.clone()))
     }
 }
 

@@ -1,34 +1,35 @@
 //! The executors that a worker has been prepared for.
 
 use super::place::Place;
-use crate::base::ids::{ClientNumber, TaskKey};
+use crate::base::ids::ClientNumber;
 use crate::task::registry::Registry;
 use crate::task::{self, Input, Output};
 use crate::wire::attachments::{Encoded, Incoming};
 use crate::wire::codec::Limits;
 use crate::wire::failure::{Failure, FailureKind};
-use crate::wire::setup::{Initializer, Setup};
+use crate::wire::setup::{Setup, SetupCall};
 use crate::worker::globals::{NamedValues, Scope};
+use crate::worker::state_slot::{StateSlot, look_up};
 use std::collections::BTreeMap;
 use std::env;
-use std::sync::Arc;
+use std::rc::Rc;
 
 /// The state that a worker keeps for the executors whose setup has succeeded here.
 #[derive(Default)]
 pub(super) struct Clients {
     prepared: BTreeMap<ClientNumber, Client>,
     /// For executors without any.
-    no_globals: Arc<NamedValues>,
+    no_globals: Rc<NamedValues>,
 }
 
 struct Client {
-    globals: Arc<NamedValues>,
+    globals: Rc<NamedValues>,
     limits: Limits,
 }
 
 impl Clients {
     /// The named values of a client.
-    pub(super) fn globals(&self, client: ClientNumber) -> &Arc<NamedValues> {
+    pub(super) fn globals(&self, client: ClientNumber) -> &Rc<NamedValues> {
         self.prepared.get(&client).map_or(&self.no_globals, |client| &client.globals)
     }
 
@@ -37,7 +38,7 @@ impl Clients {
         self.prepared.get(&client).map(|client| client.limits)
     }
 
-    /// Makes the preparations for a client.
+    /// Makes the preparations for a client; a failure comes with whether the making of its state has failed.
     pub(super) fn prepare(
         &mut self,
         client: ClientNumber,
@@ -45,21 +46,31 @@ impl Clients {
         registry: &Registry,
         place: &Place<'_>,
         limits: Limits,
-    ) -> Result<(), Failure> {
-        if let Some(directory) = &setup.directory {
+    ) -> Result<(), (Failure, bool)> {
+        let Setup { in_band, directory, variables, globals, initializer, state } = setup;
+        let others = |failure| (failure, false);
+        if let Some(directory) = &directory {
             env::set_current_dir(directory)
-                .map_err(|error| failed(format!("the working directory {directory:?} cannot be entered: {error}")))?;
+                .map_err(|error| failed(format!("the working directory {directory:?} cannot be entered: {error}")))
+                .map_err(others)?;
         }
-        if !setup.variables.is_empty() {
-            let set = place.set_variable.ok_or_else(|| failed("environment variables cannot be set on this worker"))?;
-            setup.variables.iter().for_each(|(name, value)| set(name, value));
+        if !variables.is_empty() {
+            let set = place
+                .set_variable
+                .ok_or_else(|| others(failed("environment variables cannot be set on this worker")))?;
+            variables.iter().for_each(|(name, value)| set(name, value));
         }
-        let globals = Arc::new(NamedValues::new(setup.globals));
-        let limits = Limits { payload_bytes: limits.payload_bytes, ..Limits::of(!setup.in_band) };
-        if let Some(initializer) = &setup.initializer {
-            let scope = Scope::open();
-            scope.show(&globals);
-            initialize(initializer, registry, limits)?;
+        let of_state = |failure| (failure, true);
+        let state = state.map(|state| StateSlot::new(state, registry)).transpose().map_err(of_state)?;
+        let globals = Rc::new(NamedValues::new(globals, state));
+        let limits = Limits { payload_bytes: limits.payload_bytes, ..Limits::of(!in_band) };
+        let scope = Scope::open();
+        scope.show(&globals);
+        if let Some(initializer) = &initializer {
+            initialize(initializer, registry, limits).map_err(others)?;
+        }
+        if let Some(state) = globals.state() {
+            state.prepare().map_err(of_state)?;
         }
         self.prepared.insert(client, Client { globals, limits });
         Ok(())
@@ -71,13 +82,11 @@ impl Clients {
     }
 }
 
-fn initialize(call: &Initializer, registry: &Registry, limits: Limits) -> Result<(), Failure> {
-    let Some(function) = registry.get(TaskKey::of(&call.name)) else {
-        return Err(Failure::new(FailureKind::Unknown, registry.unknown(&format!("`{}`", call.name))));
-    };
+fn initialize(call: &SetupCall, registry: &Registry, limits: Limits) -> Result<(), Failure> {
+    let function = look_up(call, registry)?;
     let input = Input::new(&call.arguments, Incoming::NONE);
     let mut dropped = Encoded::default();
-    task::catch(|| (function.entry().call())(input, &mut Output::new(&mut dropped, limits)))
+    task::catch(|| function(input, &mut Output::new(&mut dropped, limits)))
 }
 
 fn failed(message: impl Into<String>) -> Failure {

@@ -3,23 +3,26 @@
 use crate::error::{Error, Kind, Result};
 use crate::wire::codec;
 use crate::wire::setup::Globals;
+use crate::worker::state_slot::StateSlot;
 use serde::de::DeserializeOwned;
 use std::any::{Any, type_name};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The named values of one executor on this worker.
+/// The named values of one executor on this worker, and its state.
 #[derive(Default)]
 pub(crate) struct NamedValues {
     encoded: Globals,
     /// Those that were lent, decoded.
     lent: Mutex<BTreeMap<String, Arc<dyn Any + Send + Sync>>>,
+    state: Option<Rc<StateSlot>>,
 }
 
 thread_local! {
     /// `None` while this thread executes no task.
-    static CURRENT: RefCell<Option<Arc<NamedValues>>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Rc<NamedValues>>> = const { RefCell::new(None) };
 }
 
 /// Returns a copy of the value that the executor of the current task has set under this name, by the method `global` of
@@ -87,10 +90,15 @@ pub fn global_ref<T: DeserializeOwned + Send + Sync + 'static>(name: &str) -> Re
 }
 
 /// The values of the executor of the current task; the error is about the value that is to be read.
-fn current(name: &str) -> Result<Arc<NamedValues>> {
-    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten().ok_or_else(|| {
+fn current(name: &str) -> Result<Rc<NamedValues>> {
+    shown().ok_or_else(|| {
         refusal(format!("the global {name:?} can be read only inside a task, in the thread that executes it"))
     })
+}
+
+/// What was shown to the task that this thread executes, if it executes one.
+pub(super) fn shown() -> Option<Rc<NamedValues>> {
+    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
 }
 
 fn refusal(message: String) -> Error {
@@ -98,8 +106,13 @@ fn refusal(message: String) -> Error {
 }
 
 impl NamedValues {
-    pub(crate) fn new(encoded: Globals) -> Self {
-        NamedValues { encoded, lent: Mutex::default() }
+    pub(crate) fn new(encoded: Globals, state: Option<Rc<StateSlot>>) -> Self {
+        NamedValues { encoded, lent: Mutex::default(), state }
+    }
+
+    /// The place of the executor's state, if it has one.
+    pub(super) fn state(&self) -> Option<&Rc<StateSlot>> {
+        self.state.as_ref()
     }
 
     fn decoded<T: DeserializeOwned + 'static>(&self, name: &str) -> Result<T> {
@@ -138,7 +151,7 @@ impl NamedValues {
 
 /// While it lives this thread executes tasks, and [`global`] reads the values that were [shown](Self::show) last.
 pub(crate) struct Scope {
-    before: Option<Arc<NamedValues>>,
+    before: Option<Rc<NamedValues>>,
 }
 
 impl Scope {
@@ -146,8 +159,8 @@ impl Scope {
         Scope { before: CURRENT.take() }
     }
 
-    pub(crate) fn show(&self, globals: &Arc<NamedValues>) {
-        CURRENT.set(Some(Arc::clone(globals)));
+    pub(crate) fn show(&self, globals: &Rc<NamedValues>) {
+        CURRENT.set(Some(Rc::clone(globals)));
     }
 }
 
@@ -172,7 +185,7 @@ mod tests {
         let scope = Scope::open();
         let value = |value: Result<Global, String>| value.expect("it encodes");
         let all = [("n", value(Global::new(&7u32))), ("text", value(Global::new("hello")))];
-        scope.show(&Arc::new(NamedValues::new(all.map(|(name, value)| (name.to_owned(), value)).into())));
+        scope.show(&Rc::new(NamedValues::new(all.map(|(name, value)| (name.to_owned(), value)).into(), None)));
         assert_eq!(global::<u32>("n").expect("it is there"), 7);
         assert_eq!(global::<String>("text").expect("it is there"), "hello");
         let error = message(global::<u32>("m").expect_err("no such name"));
@@ -181,7 +194,7 @@ mod tests {
         assert_eq!(error, "the global \"n\" is of type u32 and not of type i64");
         {
             let inner = Scope::open();
-            inner.show(&Arc::default());
+            inner.show(&Rc::default());
             assert!(message(global::<u32>("n").expect_err("no such name")).ends_with("it has none"));
         }
         assert_eq!(global::<u32>("n").expect("it is there again"), 7);
@@ -194,7 +207,7 @@ mod tests {
     fn a_value_is_decoded_once_and_lent() {
         let scope = Scope::open();
         let table = Global::new(&vec![1.5f64; 1000]).expect("it encodes");
-        scope.show(&Arc::new(NamedValues::new([("table".to_owned(), table)].into())));
+        scope.show(&Rc::new(NamedValues::new([("table".to_owned(), table)].into(), None)));
         let [first, second] = [(); 2].map(|()| global_ref::<Vec<f64>>("table").expect("it is there"));
         assert!(Arc::ptr_eq(&first, &second) && *first == vec![1.5; 1000]);
         let error = global_ref::<Vec<f32>>("table").expect_err("another type");

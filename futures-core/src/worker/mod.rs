@@ -6,6 +6,8 @@ mod lease;
 mod outbox;
 mod pace;
 mod place;
+pub(crate) mod state;
+pub(crate) mod state_slot;
 
 use crate::base::ids::{ClientNumber, FunctionNumber};
 use crate::driver::options::DEFAULT_SHUTDOWN_LIMIT;
@@ -147,8 +149,9 @@ impl<'a, C: Clock> Worker<'a, C> {
 
     fn prepare(&mut self, client: ClientNumber, setup: Setup, link: &mut impl Link) -> Result<(), Refused> {
         let registry = self.registry()?;
-        let failure = self.clients.prepare(client, setup, registry, &self.place, self.limits).err();
-        link.send(message::prepared(&Prepared { client, failure }));
+        let failed = self.clients.prepare(client, setup, registry, &self.place, self.limits).err();
+        let (failure, by_state) = failed.map_or((None, false), |(failure, by_state)| (Some(failure), by_state));
+        link.send(message::prepared(&Prepared { client, failure, by_state }));
         Ok(())
     }
 

@@ -31,11 +31,12 @@ mod states;
 mod streams;
 mod tasks;
 mod values;
+mod worker_state;
 
 pub use comm::{end, follow};
 use futures_mpi::mpi::topology::SimpleCommunicator;
 use futures_mpi::mpi::traits::*;
-use futures_mpi::{Error, Executor, GlobalValue, IntoArgs, TaskId};
+use futures_mpi::{Error, Executor, GlobalValue, IntoArgs, StateId, TaskId};
 use futures_mpi::{MpiCommBuilder, MpiCommExecutor, MpiPoolBuilder, MpiPoolExecutor};
 use futures_mpi::{ThreadPoolBuilder, ThreadPoolExecutor};
 pub use launched::{Run, WELL};
@@ -132,6 +133,7 @@ macro_rules! options {
 
 options! {
     initializer[Args, T, A: IntoArgs<Args>](function: TaskId<Args, T>, args: A);
+    state[Args, T, A: IntoArgs<Args>](function: StateId<Args, T>, args: A);
     global[V: GlobalValue + ?Sized](name: &str, value: &V);
     out_of_band[](out_of_band: bool);
     prefetch[](prefetch: bool);
@@ -209,6 +211,7 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
         states::PROMISES,
         streams::PROMISES,
         values::PROMISES,
+        worker_state::PROMISES,
     ];
     families.into_iter().flatten()
 }

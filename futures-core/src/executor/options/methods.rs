@@ -27,6 +27,27 @@ macro_rules! __executor_options {
             self
         }
 
+        /// A function that makes a state on every worker, with these arguments, before it executes the executor's first
+        /// task: marked [`#[remote_state]`]($crate::remote_state), its tasks borrow what it returns.
+        ///
+        /// A state stays on its worker and is never sent. It belongs to this executor: other executors have states of
+        /// their own, also where they share the workers. A worker that comes later, or replaces a lost one, makes its
+        /// own before its first task. The state is dropped when the executor has ended.
+        ///
+        /// The function is called after the [`initializer`](Self::initializer), and may read values that
+        /// [`global`](Self::global) has set. If it panics, returns `Err` or takes longer than the
+        /// [`boot_limit`](Self::boot_limit), the executor is broken, as by an initializer.
+        ///
+        /// The arguments are encoded here; if they cannot be encoded, `build` returns the error.
+        pub fn state<F, A>(mut self, function: F, args: A) -> Self
+        where
+            F: $crate::StateFunction,
+            A: $crate::IntoArgs<F::Args>,
+        {
+            self.common.state(function.id(), args);
+            self
+        }
+
         /// A named value that the executor's tasks, and its initializer, read with [`global`]($crate::global()).
         ///
         /// It is encoded here, sent to each worker once, before the first task, and dropped there when the executor has

@@ -11,12 +11,13 @@ pub use crate::driver::options::{DEFAULT_BOOT_LIMIT, DEFAULT_SHUTDOWN_LIMIT, Poo
 pub(crate) use read::stack_size;
 pub use read::{Variable, refuse};
 
+use crate::base::ids::TaskKey;
 use crate::error::{Error, Kind, Result};
 use crate::task::registry::Registry;
-use crate::task::{IntoArgs, TaskId, encode};
+use crate::task::{IntoArgs, StateId, TaskId, encode};
 use crate::wire::attachments::Encoded;
 use crate::wire::codec::Limits;
-use crate::wire::setup::{Global, GlobalValue, Initializer, Setup};
+use crate::wire::setup::{Global, GlobalValue, Setup, SetupCall};
 use std::path::Path;
 use std::time::Duration;
 
@@ -101,22 +102,29 @@ impl Decided {
 impl CommonOptions {
     /// Sets the task function that every worker calls first.
     pub fn initializer<Args, T, A: IntoArgs<Args>>(&mut self, function: TaskId<Args, T>, args: A) {
-        match Self::initial_call(function, args) {
+        match Self::setup_call("initializer", function.name(), function.key(), args) {
             Ok(call) => self.setup.initializer = Some(call),
             Err(error) => self.refuse(error),
         }
     }
 
-    fn initial_call<Args, T, A: IntoArgs<Args>>(function: TaskId<Args, T>, args: A) -> Result<Initializer> {
+    /// Sets the function that makes the state on every worker.
+    pub fn state<Args, S, A: IntoArgs<Args>>(&mut self, function: StateId<Args, S>, args: A) {
+        match Self::setup_call("state", function.name(), function.key(), args) {
+            Ok(call) => self.setup.state = Some(call),
+            Err(error) => self.refuse(error),
+        }
+    }
+
+    fn setup_call<Args, A: IntoArgs<Args>>(option: &str, name: &str, key: TaskKey, args: A) -> Result<SetupCall> {
         let registry = Registry::global()?;
-        let name = function.name();
-        if registry.get(function.key()).is_none() {
-            return Err(Error::new(Kind::Registry, format!("initializer: {}", registry.unknown(&format!("`{name}`")))));
+        if registry.get(key).is_none() {
+            return Err(Error::new(Kind::Registry, format!("{option}: {}", registry.unknown(&format!("`{name}`")))));
         }
         let mut encoded = Encoded::default();
         encode::append_arguments(name, args.as_args(), &mut encoded, &Limits::of(false))
-            .map_err(|error| Error::new(Kind::Codec, format!("initializer: {}", error.message())))?;
-        Ok(Initializer { name: name.to_owned(), arguments: encoded.bytes })
+            .map_err(|error| Error::new(Kind::Codec, format!("{option}: {}", error.message())))?;
+        Ok(SetupCall { name: name.to_owned(), arguments: encoded.bytes })
     }
 
     /// Adds a named value, or replaces the one of this name.

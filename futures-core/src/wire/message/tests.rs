@@ -45,7 +45,7 @@ fn the_rare_messages_survive_the_wire() {
     assert_eq!(to_worker(&frame.bytes), Ok(ToWorker::Setup(ClientNumber(7), preparations)));
     assert_eq!(to_worker(&forget(ClientNumber(7)).bytes), Ok(ToWorker::Forget(ClientNumber(7))));
     let failure = Some(Failure::new(FailureKind::Panicked, "no"));
-    let answer = Prepared { client: ClientNumber(7), failure };
+    let answer = Prepared { client: ClientNumber(7), failure, by_state: false };
     assert_eq!(to_manager(&prepared(&answer).bytes), Ok(ToManager::Prepared(answer)));
 }
 
