@@ -3,7 +3,7 @@
 use futures_mpi_tests::harness::{self, Launch, Outcome, tool};
 use std::time::Duration;
 
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 28] = [
     "latency",
     "throughput_submit",
     "throughput_map",
@@ -20,6 +20,15 @@ const NAMES: [&str; 19] = [
     "compute_2400_rayon",
     "compute_8000_loop",
     "compute_8000_rayon",
+    "chunks_constant",
+    "chunks_exponential",
+    "chunks_two_peaks",
+    "chunks_sorted",
+    "chunks_slow_at_last",
+    "chunks_10_us_loop",
+    "chunks_10_us_rayon",
+    "chunks_100_us_loop",
+    "chunks_100_us_rayon",
     "boot",
     "idle_cpu",
     "wake_up",

@@ -1,5 +1,6 @@
 //! `futures-mpi bench`: what calls cost, each figure beside plain MPI between the same processes in the same run.
 
+mod chunks;
 mod report;
 mod rows;
 mod tasks;

@@ -1,6 +1,7 @@
 //! The rows of the table: how each figure and its reference are measured.
 
 use super::BARE;
+use super::chunks;
 use super::tasks;
 use clap::ValueEnum;
 use futures_mpi::__raw::{self, Pattern};
@@ -11,7 +12,7 @@ use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+pub(super) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// A figure to be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -41,6 +42,9 @@ pub(super) enum Row {
     /// Lines of a Julia set, a call each, at several widths, beside a plain loop on each core that has a worker, and
     /// beside rayon with as many threads.
     Compute,
+    /// Calls of a map without a chunk size: of five loads beside the best size that a search finds, and of 10 and 100 µs
+    /// beside a plain loop on each core that has a worker, and beside rayon with as many threads.
+    Chunks,
     /// The start of a pool, beside a bare MPI_Comm_spawn.
     Boot,
     /// The processor time of an idle pool, of the busier of master and worker, beside that of a thread that only sleeps
@@ -51,7 +55,7 @@ pub(super) enum Row {
 }
 
 /// All of them, in the order of the table.
-pub(super) const ALL: [Row; 12] = [
+pub(super) const ALL: [Row; 13] = [
     Row::Latency,
     Row::ThroughputSubmit,
     Row::ThroughputMap,
@@ -61,6 +65,7 @@ pub(super) const ALL: [Row; 12] = [
     Row::Echo8MiBVec,
     Row::Echo64MiB,
     Row::Compute,
+    Row::Chunks,
     Row::Boot,
     Row::IdleCpu,
     Row::WakeUp,
@@ -85,7 +90,7 @@ pub(super) struct Figure {
 }
 
 /// The fewest repeats of which a median is taken.
-const REPEATS_MIN: usize = 5;
+pub(super) const REPEATS_MIN: usize = 5;
 
 const SMALL_BYTES: usize = 64;
 const MIB: usize = 1 << 20;
@@ -113,6 +118,7 @@ impl Row {
             Row::Echo8MiBVec => echo_vector(setting, 8 * MIB, 10)?,
             Row::Echo64MiB => echo_buffer(setting, 64 * MIB, 2)?,
             Row::Compute => return compute(setting),
+            Row::Chunks => return chunks::measure(setting),
             Row::Boot if setting.spawned => boot(setting)?,
             Row::Boot => return Ok(Vec::new()),
             Row::IdleCpu => idle(setting)?,
@@ -347,7 +353,7 @@ fn repeated(setting: &Setting<'_>, mut own: impl FnMut() -> Result<f64>) -> Resu
     Ok(median(owns))
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values[values.len() / 2]
 }

@@ -2,6 +2,7 @@
 
 use futures_mpi::__raw::{self, Pattern};
 use futures_mpi::{Buffer, remote_task};
+use std::hint::black_box;
 use std::path::Path;
 use std::time::Duration;
 
@@ -56,6 +57,12 @@ fn processor_nanos_of(thread: &Path) -> Result<u64, String> {
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let nanos = text.split_whitespace().next().and_then(|nanos| nanos.parse().ok());
     nanos.ok_or_else(|| format!("{} is {text:?}", path.display()))
+}
+
+/// So many steps of work, each of which needs the one before.
+#[remote_task(id = "futures-mpi/bench/work")]
+pub(super) fn work(steps: u64) -> u64 {
+    (0..steps).fold(steps, |state, _| black_box(state.rotate_left(7).wrapping_mul(6_364_136_223_846_793_005)))
 }
 
 /// A line of the picture of the example julia, with so many points and lines.
