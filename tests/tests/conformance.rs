@@ -18,6 +18,8 @@ fn main() -> ExitCode {
         // Thousands of lines would hide those that matter.
         arguments.format.get_or_insert(FormatSetting::Terse);
     }
+    // A thread mostly waits for a run, which mostly waits.
+    arguments.test_threads.get_or_insert(3);
     let is_asked = |name: &str| !arguments.is_filtered_out(&Trial::test(name, || Ok(())));
     let runs: Vec<_> = runs().into_iter().map(|run| Arc::new(run.asking(is_asked))).collect();
     // Promise by promise: so the threads of the test runner do not all wait for the same run.

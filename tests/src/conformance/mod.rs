@@ -43,7 +43,9 @@ pub use launched::{Run, WELL};
 use std::any::Any;
 use std::ops::Deref;
 use std::panic::{self, AssertUnwindSafe};
+use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -221,8 +223,10 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
 pub fn run(setting: &Setting, parts: &[impl AsRef<str>]) -> (usize, usize) {
     let (mut kept, mut broken) = (0, Vec::new());
     let is_asked = |name: &str| parts.is_empty() || parts.iter().any(|part| name.contains(part.as_ref()));
+    let watch = watch();
     for promise in all().filter(|promise| is_asked(promise.name)) {
         println!("{} ...", promise.name);
+        watch.send(promise.name).expect("somebody watches");
         let begin = Instant::now();
         let word = match panic::catch_unwind(AssertUnwindSafe(|| (promise.check)(setting))) {
             Ok(()) => {
@@ -239,6 +243,25 @@ pub fn run(setting: &Setting, parts: &[impl AsRef<str>]) -> (usize, usize) {
     println!("{kept} promises kept, {} broken, with {} workers", broken.len(), setting.workers);
     broken.iter().for_each(|(name, why)| println!("BROKEN {name}: {why}"));
     (kept, broken.len())
+}
+
+/// Ends the process when it is told of no further promise for too long.
+fn watch() -> Sender<&'static str> {
+    let (sender, begun) = mpsc::channel();
+    thread::spawn(move || {
+        let mut last = None;
+        loop {
+            match begun.recv_timeout(PROMISE_LIMIT) {
+                Ok(promise) => last = Some(promise),
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    eprintln!("{} has not ended after {PROMISE_LIMIT:?}", last.unwrap_or("no promise"));
+                    process::abort();
+                }
+            }
+        }
+    });
+    sender
 }
 
 /// What a panic has said.
@@ -272,6 +295,9 @@ pub fn beside<T>(setting: &Setting, body: impl FnOnce() -> T) -> T {
         result
     })
 }
+
+/// No promise takes so long, unless it hangs.
+const PROMISE_LIMIT: Duration = Duration::from_secs(180);
 
 /// Long enough for anything that a test waits for; whoever waits for longer has been forgotten.
 const LONG: Duration = Duration::from_secs(60);

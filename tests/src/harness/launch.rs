@@ -33,6 +33,7 @@ pub struct Launch {
     input: Option<Vec<u8>>,
     limit: Duration,
     turn: Option<Rc<Turn>>,
+    shares_turn: bool,
     placement: Option<Placement>,
 }
 
@@ -134,6 +135,12 @@ impl Launch {
         self
     }
 
+    /// It mostly waits, and may run beside a few others of which the same is said.
+    pub fn mostly_waits(mut self) -> Launch {
+        self.shares_turn = true;
+        self
+    }
+
     /// Starts it and waits until everything has ended, by itself or at the limit.
     pub fn run(self) -> Outcome {
         self.start().wait()
@@ -141,7 +148,10 @@ impl Launch {
 
     /// Starts it. The limit counts from here, or from when the turn of this launch came.
     pub fn start(mut self) -> Running {
-        let turn = self.turn.take().or_else(|| self.mpi.map(|_| Rc::new(Turn::take())));
+        let turn = self.turn.take().or_else(|| {
+            let turn = if self.shares_turn { Turn::share } else { Turn::take };
+            self.mpi.map(|_| Rc::new(turn()))
+        });
         let limit = self.limit.mul_f64(limit_factor());
         let plan = self.into_plan();
         let folder = Folder::create();
@@ -168,6 +178,7 @@ impl Launch {
             input: None,
             limit: Duration::from_secs(60),
             turn: None,
+            shares_turn: false,
             placement: None,
         }
     }

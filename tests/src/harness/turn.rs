@@ -2,30 +2,43 @@
 
 use std::env;
 use std::fs::{File, OpenOptions};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// So many launches that mostly wait run at once.
+const PLACES: usize = 3;
 
 /// The right to run an MPI job; given back when dropped, and by the operating system when the process dies.
+///
+/// It consists of locked files. Where such files cannot be had there are none: the turn is a courtesy to the machine,
+/// and no test depends on it.
 #[derive(Debug)]
 pub(super) struct Turn {
-    _file: Option<File>,
-    _thread: MutexGuard<'static, ()>,
+    _files: Vec<File>,
 }
 
 impl Turn {
-    /// Waits until nobody else has the turn.
+    /// Waits until nobody else has a turn.
     pub(super) fn take() -> Turn {
-        static THREADS: Mutex<()> = Mutex::new(());
-        // A failed test has poisoned it; the next test is none the worse for that.
-        let thread = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
-        Turn { _file: lock_file(), _thread: thread }
+        let lock = |place| lock_file(place).filter(|file| file.lock().is_ok());
+        Turn { _files: (0..PLACES).filter_map(lock).collect() }
+    }
+
+    /// Waits until fewer others have a turn than may have one at once.
+    pub(super) fn share() -> Turn {
+        loop {
+            let files: Vec<_> = (0..PLACES).filter_map(lock_file).collect();
+            let cannot_be_had = files.is_empty();
+            let free = files.into_iter().find(|file| file.try_lock().is_ok());
+            if free.is_some() || cannot_be_had {
+                return Turn { _files: free.into_iter().collect() };
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 
-/// The lock of all test processes of this machine, or nothing where such a file cannot be had:
-/// the turn is a courtesy to the machine, and no test depends on it.
-fn lock_file() -> Option<File> {
-    let path = env::temp_dir().join("futures-mpi-tests.lock");
-    let file = OpenOptions::new().create(true).append(true).open(path).ok()?;
-    file.lock().ok()?;
-    Some(file)
+fn lock_file(place: usize) -> Option<File> {
+    let path = env::temp_dir().join(format!("futures-mpi-tests-{place}.lock"));
+    OpenOptions::new().create(true).append(true).open(path).ok()
 }
