@@ -99,10 +99,9 @@ impl Task {
         }
     }
 
-    /// Whether it is a part of one whose future nobody holds any more.
+    /// Whether it belongs to a map that is gone: nobody cancels what a worker has given back meanwhile.
     pub(super) fn is_unwanted(&self) -> bool {
-        let part = self.lease().and_then(|lease| lease.part.as_ref());
-        part.is_some_and(|(whole, _)| !whole.is_wanted())
+        self.lease().is_some() && Arc::strong_count(&self.promise) == 1
     }
 }
 

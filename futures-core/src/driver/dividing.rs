@@ -1,12 +1,12 @@
 //! Queues the calls anew that a worker has given back because its lease was over, in smaller tasks.
 
 use super::Driver;
-use super::lease::{Lease, Whole, picos};
+use super::lease::{Divided, Lease, picos};
 use crate::base::ids::{TaskNumber, WorkerNumber};
 use crate::driver::command::{Special, Task};
 use crate::driver::outcome::Outcome;
 use crate::driver::promise::Promise;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::scheduler::Event;
 use crate::wire::attachments::Encoded;
 use crate::wire::codec::DecodeFailure;
@@ -22,14 +22,19 @@ const PART: Duration = Duration::from_millis(1);
 /// Each worker can have so many of them, unless there are fewer calls.
 const PARTS_FOR_EACH: u32 = 2;
 
+/// What was sent ahead of a task that took longer than expected comes back, if it is so many tasks: they may take as long,
+/// and what was divided comes before them.
+const MANY_AHEAD: usize = 3;
+
 impl Driver {
-    /// A worker has executed the first calls of a task, with these results, and gives back the others.
+    /// A worker has executed the first calls of a task, with these results, and gives back the others. It took so many
+    /// nanoseconds for all, and for the last one.
     pub(super) fn divide(
         &mut self,
         worker: WorkerNumber,
         number: TaskNumber,
         results: Vec<Result<Payload, Error>>,
-        nanos: u64,
+        (nanos, last_nanos): (u64, u64),
     ) -> Result<(), DecodeFailure> {
         let done = results.len() as u32;
         let workers = self.boot.ready().max(1) as u32;
@@ -37,55 +42,34 @@ impl Driver {
         let Some(lease) = task.lease() else {
             return Err(DecodeFailure("it gave calls back that it was not lent".to_owned()));
         };
-        let size = calls_of_a_part(lease, done, task.count - done, workers);
+        let size = calls_of_a_part(lease, (done, last_nanos), task.count - done, workers);
         let parts = divided(&task.arguments, done, task.count, size)?;
-        let (whole, place) = match &lease.part {
-            Some((whole, place)) => (Arc::clone(whole), *place),
-            None => (Whole::new(Arc::clone(&task.promise), task.count), 0),
-        };
         let (client, function) = (task.client, task.function);
         let (limit_micros, pace) = (lease.limit_micros, Arc::clone(&lease.pace));
         let count = parts.len() as u32;
         let first = self.numbers.next_in_a_row(count.into());
-        let mut at = place + done;
+        let mut divided = Divided { results, parts: Vec::with_capacity(parts.len()) };
         for (part, (arguments, count)) in (first.0..).map(TaskNumber).zip(parts) {
-            let lease = Lease {
-                limit_micros: limit_micros.filter(|_| count > 1),
-                pace: Arc::clone(&pace),
-                part: Some((Arc::clone(&whole), at)),
-            };
+            let lease = Lease { limit_micros: limit_micros.filter(|_| count > 1), pace: Arc::clone(&pace) };
             let (promise, special) = (Promise::new(part, client), Some(Box::new(Special::Lease(lease))));
+            divided.parts.push((Arc::clone(&promise), count));
             self.tasks.insert(part.0, Task { promise, client, function, count, arguments, special });
-            at += count;
         }
-        whole.fill(place, results, &mut self.notices);
+        if self.workers[worker.index()].ahead.tasks.len() >= MANY_AHEAD {
+            self.recall(worker);
+        }
         self.handle(Event::Divide(worker, number, first, count));
-        self.take_task(number);
+        self.resolve(number, Outcome::Local(Box::new(divided)));
         self.handle(Event::Finish(worker, number, nanos));
         Ok(())
     }
-
-    /// Gives the future of a task its outcome, or its part of it.
-    pub(super) fn end_task(&mut self, task: &Task, outcome: Outcome) {
-        match task.lease().and_then(|lease| lease.part.as_ref()) {
-            Some((whole, place)) => whole.fill_from(*place, task.count, outcome, &mut self.notices),
-            None => task.promise.finish(outcome, &mut self.notices),
-        }
-    }
-
-    /// Cancels a task that is not dispatched.
-    pub(super) fn cancel_task(&mut self, task: &Task) {
-        match task.lease().and_then(|lease| lease.part.as_ref()) {
-            Some(_) => self.end_task(task, Outcome::Failed(Error::new(Kind::Cancelled, "the call was cancelled"))),
-            None => task.promise.cancelled_by_pool(&mut self.notices),
-        }
-    }
 }
 
-/// How many of the calls that are left travel together, of a task of which some are done.
-fn calls_of_a_part(lease: &Lease, done: u32, left: u32, workers: u32) -> u32 {
+/// How many of the calls that are left travel together, of a task of which some are done; the last of these took so many
+/// nanoseconds, and those behind it may take as long.
+fn calls_of_a_part(lease: &Lease, (done, last_nanos): (u32, u64), left: u32, workers: u32) -> u32 {
     let fits = |most: u64, each: u64| u32::try_from(most / each.max(1)).unwrap_or(u32::MAX);
-    let by_time = fits(picos(PART), lease.pace.picos());
+    let by_time = fits(picos(PART), lease.pace.picos().max(last_nanos.saturating_mul(1000)));
     let by_bytes = fits(LEASE_RESULT_BYTES as u64, lease.pace.result_bytes());
     let share = left.div_ceil(PARTS_FOR_EACH.saturating_mul(workers));
     by_time.min(by_bytes).min(share).min(done.saturating_mul(2)).max(1)
@@ -164,15 +148,16 @@ mod tests {
 
     #[test]
     fn long_calls_are_divided_one_by_one_and_short_ones_among_the_workers() {
-        let part = |nanos, done, left, workers| {
+        let part = |(nanos, last_nanos), done, left, workers| {
             let pace = Arc::new(Pace::default());
             pace.see(1, nanos, 8, true);
-            calls_of_a_part(&Lease { limit_micros: None, pace, part: None }, done, left, workers)
+            calls_of_a_part(&Lease { limit_micros: None, pace }, (done, last_nanos), left, workers)
         };
-        assert_eq!(part(2_000_000, 50, 1000, 2), 1);
-        assert_eq!(part(100_000, 50, 1000, 2), 10);
-        assert_eq!(part(1, 50, 1000, 2), 100, "growth is at most twofold");
-        assert_eq!(part(1, 5000, 1000, 2), 250);
-        assert_eq!(part(1, 5000, 3, 8), 1);
+        assert_eq!(part((2_000_000, 0), 50, 1000, 2), 1);
+        assert_eq!(part((1_000, 2_000_000), 50, 1000, 2), 1, "the last one was long");
+        assert_eq!(part((100_000, 0), 50, 1000, 2), 10);
+        assert_eq!(part((1, 0), 50, 1000, 2), 100, "growth is at most twofold");
+        assert_eq!(part((1, 0), 5000, 1000, 2), 250);
+        assert_eq!(part((1, 0), 5000, 3, 8), 1);
     }
 }

@@ -1,14 +1,11 @@
 //! Tasks of several calls that a worker may keep for a while: it gives the calls back that it has not begun by then.
 
-use crate::driver::outcome::Outcome;
-use crate::driver::promise::{Notices, Promise};
-use crate::error::{Error, Kind};
-use crate::wire::codec::DecodeFailure;
-use crate::wire::parts::{self, Part};
+use crate::driver::promise::Promise;
+use crate::error::Error;
 use crate::wire::payload::Payload;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// What is special about a task that is a lease.
@@ -17,8 +14,6 @@ pub(crate) struct Lease {
     pub(crate) limit_micros: Option<NonZeroU32>,
     /// What has been seen of calls like these.
     pub(crate) pace: Arc<Pace>,
-    /// What the task was a part of, and the place of its first call there.
-    pub(crate) part: Option<(Arc<Whole>, u32)>,
 }
 
 /// A duration of up to months, in picoseconds.
@@ -72,74 +67,10 @@ impl Pace {
     }
 }
 
-/// A task of which a worker has given calls back: its results come from several tasks.
-pub(crate) struct Whole {
-    promise: Arc<Promise>,
-    results: Mutex<Results>,
-}
-
-struct Results {
-    items: Vec<Option<Result<Payload, Error>>>,
-    /// How many are missing.
-    left: usize,
-}
-
-impl Whole {
-    /// A task of so many calls, whose future this is.
-    pub(super) fn new(promise: Arc<Promise>, count: u32) -> Arc<Self> {
-        let items = std::iter::repeat_with(|| None).take(count as usize).collect();
-        Arc::new(Whole { promise, results: Mutex::new(Results { items, left: count as usize }) })
-    }
-
-    /// Whether somebody holds the future.
-    pub(super) fn is_wanted(&self) -> bool {
-        Arc::strong_count(&self.promise) > 1
-    }
-
-    /// Takes the results of consecutive calls, from this place on; those of the last ones finish the future.
-    pub(super) fn fill(
-        &self,
-        place: u32,
-        results: impl IntoIterator<Item = Result<Payload, Error>>,
-        notices: &mut Notices,
-    ) {
-        let mut all = self.results.lock().unwrap_or_else(PoisonError::into_inner);
-        for (at, result) in (place as usize..).zip(results) {
-            if all.items[at].replace(result).is_none() {
-                all.left -= 1;
-            }
-        }
-        if all.left == 0 {
-            let items = std::mem::take(&mut all.items);
-            drop(all);
-            self.promise.finish(Outcome::Items(items.into_iter().flatten().collect()), notices);
-        }
-    }
-
-    /// The same of so many calls that have become one outcome.
-    pub(super) fn fill_from(&self, place: u32, count: u32, outcome: Outcome, notices: &mut Notices) {
-        match outcome {
-            Outcome::Items(items) => self.fill(place, items, notices),
-            Outcome::Failed(error) => self.fill(place, std::iter::repeat_n(Err(error), count as usize), notices),
-            Outcome::Values(payload) if count == 1 => self.fill(place, [Ok(payload)], notices),
-            Outcome::Values(payload) => {
-                let (mut bytes, mut attachments) = (payload.bytes(), payload.attachments().iter().cloned());
-                let result = || match parts::take(&mut bytes, &mut attachments) {
-                    Ok(Part::Value(value, attachments)) => Ok(Payload::received(value, attachments.into())),
-                    Ok(Part::Failure(failure)) => Err(Error::new(Kind::Codec, failure.message.clone())),
-                    Err(DecodeFailure(reason)) => Err(unreadable(&reason)),
-                };
-                self.fill(place, std::iter::repeat_with(result).take(count as usize), notices);
-            }
-            Outcome::Local(_) => {
-                let error = unreadable("it is not one of a worker");
-                self.fill(place, std::iter::repeat_n(Err(error), count as usize), notices);
-            }
-        }
-    }
-}
-
-#[cold]
-fn unreadable(reason: &str) -> Error {
-    Error::new(Kind::Codec, format!("the worker's reply cannot be read: {reason}"))
+/// What becomes of a task of which a worker has given calls back: an outcome that only a map knows.
+pub(crate) struct Divided {
+    /// The results of the first calls.
+    pub(crate) results: Vec<Result<Payload, Error>>,
+    /// The tasks of the others, in their order, and how many calls each has.
+    pub(crate) parts: Vec<(Arc<Promise>, u32)>,
 }

@@ -311,7 +311,7 @@ impl Driver {
             Action::Returned(task) => self.note_returned(task),
             Action::Cancelled(task) => {
                 if let Some(task) = self.take_task(task) {
-                    self.cancel_task(&task);
+                    task.promise.cancelled_by_pool(&mut self.notices);
                 }
             }
             Action::Unfit(client, task) => {
@@ -398,7 +398,7 @@ impl Driver {
 
     fn resolve(&mut self, task: TaskNumber, outcome: Outcome) {
         if let Some(task) = self.take_task(task) {
-            self.end_task(&task, outcome);
+            task.promise.finish(outcome, &mut self.notices);
         }
     }
 }
@@ -409,7 +409,9 @@ impl Driver {
         let reason = self.broken.clone().unwrap_or_else(shut_down);
         self.boot.fail(&reason);
         let tasks: Vec<Task> = self.tasks.drain().map(|(_, task)| task).collect();
-        tasks.iter().for_each(|task| self.end_task(task, Outcome::Failed(reason.clone())));
+        for task in tasks {
+            task.promise.finish(Outcome::Failed(reason.clone()), &mut self.notices);
+        }
         let mut notices = std::mem::take(&mut self.notices);
         // After the callbacks of their last tasks have been handed over.
         self.clients.iter().for_each(|client| notices.push(client.release(&reason)));

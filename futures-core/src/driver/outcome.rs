@@ -19,7 +19,7 @@ pub(crate) enum Outcome {
     Items(Box<[Result<Payload, Error>]>),
     /// The task as a whole has failed, or its only call.
     Failed(Error),
-    /// What a derived future was given in this process, of a type that only it knows.
+    /// What was made in this process, of a type that only the derived future or the map knows which takes it.
     Local(Box<dyn Any + Send + Sync>),
 }
 
@@ -58,6 +58,11 @@ impl<'a> Results<'a> {
             Ok(outcome) => Results::One(outcome),
             Err(error) => Results::Failed(error),
         }
+    }
+
+    /// Of some of the calls of a task.
+    pub(crate) fn some(items: &'a [Result<Payload, Error>]) -> Self {
+        Results::Items(items.iter())
     }
 
     /// The result of the next call. If its decoding panics, the next call is the one behind.

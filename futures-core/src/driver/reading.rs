@@ -12,7 +12,7 @@ use crate::wire::attachments::total_bytes;
 use crate::wire::codec::DecodeFailure;
 use crate::wire::frame::Frame;
 use crate::wire::memory::Attachment;
-use crate::wire::message::{self, Refused, Reply, Results, ToManager};
+use crate::wire::message::{self, Begun, Refused, Reply, Results, ToManager};
 use crate::wire::parts::{self, Part};
 use crate::wire::payload::Payload;
 
@@ -83,7 +83,7 @@ impl Driver {
                     self.handle(Event::Finish(worker, number, nanos));
                 }
             }
-            Read::First(results) => self.divide(worker, number, results, nanos)?,
+            Read::First(results, last_nanos) => self.divide(worker, number, results, (nanos, last_nanos))?,
         }
         self.begin_limit(worker);
         self.refill(worker);
@@ -100,7 +100,7 @@ impl Driver {
     ) -> Result<Read, DecodeFailure> {
         if let Some(lease) = task.lease() {
             let (Results::All(bytes) | Results::Mixed(bytes)) = reply.results;
-            let calls = reply.done.unwrap_or(task.count);
+            let calls = reply.done.map_or(task.count, |begun| begun.calls);
             lease.pace.see(calls, reply.nanos, bytes.len() + total_bytes(&attachments), reply.done.is_some());
         }
         match (reply.results, reply.done) {
@@ -115,11 +115,12 @@ impl Driver {
                     }
                 }))
             }
-            (Results::All(items) | Results::Mixed(items), Some(done)) if (1..task.count).contains(&done) => {
-                Ok(Read::First(self.read_items(worker, task, items, attachments, done)?))
+            (Results::All(items) | Results::Mixed(items), Some(begun)) if (1..task.count).contains(&begun.calls) => {
+                let results = self.read_items(worker, task, items, attachments, begun.calls)?;
+                Ok(Read::First(results, begun.last_nanos))
             }
-            (_, Some(done)) => {
-                Err(DecodeFailure(format!("a reply has the results of {done} calls of {}, and no more", task.count)))
+            (_, Some(Begun { calls, .. })) => {
+                Err(DecodeFailure(format!("a reply has the results of {calls} calls of {}, and no more", task.count)))
             }
         }
     }
@@ -150,6 +151,6 @@ impl Driver {
 /// What a reply says of a task.
 enum Read {
     Whole(Outcome),
-    /// The results of its first calls; the worker gives back the others.
-    First(Vec<Result<Payload, Error>>),
+    /// The results of its first calls, of which the last took so many nanoseconds; the worker gives back the others.
+    First(Vec<Result<Payload, Error>>, u64),
 }

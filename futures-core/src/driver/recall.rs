@@ -152,7 +152,7 @@ impl Driver {
             worker.ahead.recall = Recall::Emptied;
             self.handle(Event::PauseWorker(number));
         }
-        for (_, task) in tasks.into_iter().rev() {
+        for (_, task) in tasks {
             if self.late.remove(&(number, task)) {
                 // It was given up before it was begun.
                 self.handle(Event::ResumeWorker(number));

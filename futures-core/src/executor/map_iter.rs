@@ -223,7 +223,12 @@ where
 
     /// A chunk is done and has been taken out.
     #[inline]
-    fn take_out(&mut self, chunk: Chunk<B>) {
+    fn take_out(&mut self, mut chunk: Chunk<B>) {
+        let parts = chunk.divide(self.client.manager().pool());
+        if !parts.is_empty() {
+            self.room.divide(parts.len());
+            self.ahead.put_back(parts);
+        }
         self.room.remove(chunk.count, chunk.bytes, || self.client.manager().boot().round_trip());
         self.taken = Some(chunk);
     }
@@ -336,7 +341,7 @@ where
         self.last_size = size;
         let mut arguments = mem::take(&mut self.arguments);
         let (mut count, mut unencodable) = (0, Vec::new());
-        let (mut begun, mut beside) = (0, B::begin(self.items_taken));
+        let (first, mut begun, mut beside) = (self.items_taken, 0, B::begin(self.items_taken));
         let (mut whole_bytes, mut whole_attachments) = (0, 0);
         let filled = panic::catch_unwind(AssertUnwindSafe(|| {
             let limits = self.client.limits();
@@ -370,7 +375,7 @@ where
         let future = (submitted > 0).then(|| self.prepare(submitted as u32, &mut arguments));
         self.arguments = arguments;
         if count > 0 {
-            self.ahead.push(Chunk { future, count, unencodable, bytes, beside });
+            self.ahead.push(Chunk { future, first, count, unencodable, bytes, beside });
             self.room.add(count, bytes);
         }
         (count, filled.err())

@@ -9,6 +9,9 @@ pub trait Beside: Sized {
     type AndIndex;
     /// The same with the item.
     type AndItem<Item>;
+
+    /// Takes away what belongs to the items behind so many.
+    fn split_off(&mut self, count: usize) -> Self;
 }
 
 /// What a map keeps of some consecutive items until their results are taken, to put it beside these.
@@ -51,21 +54,37 @@ pub struct WithIndexAndItem<Item>(WithIndex, WithItem<Item>);
 impl Beside for Alone {
     type AndIndex = WithIndex;
     type AndItem<Item> = WithItem<Item>;
+
+    fn split_off(&mut self, _: usize) -> Self {
+        Alone
+    }
 }
 
 impl Beside for WithIndex {
     type AndIndex = WithIndex;
     type AndItem<Item> = WithIndexAndItem<Item>;
+
+    fn split_off(&mut self, count: usize) -> Self {
+        WithIndex(self.0 + count)
+    }
 }
 
 impl<Known> Beside for WithItem<Known> {
     type AndIndex = WithIndexAndItem<Known>;
     type AndItem<Item> = WithItem<Item>;
+
+    fn split_off(&mut self, count: usize) -> Self {
+        WithItem(self.0.split_off(count))
+    }
 }
 
 impl<Known> Beside for WithIndexAndItem<Known> {
     type AndIndex = WithIndexAndItem<Known>;
     type AndItem<Item> = WithIndexAndItem<Item>;
+
+    fn split_off(&mut self, count: usize) -> Self {
+        WithIndexAndItem(self.0.split_off(count), self.1.split_off(count))
+    }
 }
 
 impl<Item> Yields<Item> for Alone {
@@ -209,6 +228,16 @@ mod tests {
         assert!(matches!(three::<WithIndex>(), ((7, Ok(1)), Some((9, Err(_))))));
         assert!(matches!(three::<WithItem<char>>(), (('a', Ok(1)), Some(('c', Err(_))))));
         assert!(matches!(three::<WithIndexAndItem<char>>(), ((7, 'a', Ok(1)), Some((9, 'c', Err(_))))));
+    }
+
+    #[test]
+    fn what_is_split_off_belongs_to_the_items_behind() {
+        let mut beside = WithIndexAndItem::begin(7);
+        "abc".chars().for_each(|item| beside.keep(item));
+        let mut behind = beside.split_off(1);
+        assert!(matches!(beside.output(Ok(1)), (7, 'a', Ok(1))));
+        assert!(matches!(behind.output(Ok(2)), (8, 'b', Ok(2))));
+        assert!(matches!(behind.split_off(0).output(Ok(3)), (9, 'c', Ok(3))));
     }
 
     #[test]

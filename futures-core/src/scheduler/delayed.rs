@@ -35,7 +35,8 @@ impl Scheduler {
         }
     }
 
-    /// Queues a task anew that its worker has not begun, before the others of its client: it has had its turn.
+    /// Queues a task anew that its worker has not begun, before the others of its client, but behind those that came back
+    /// earlier: it has had its turn.
     pub(super) fn take_back(&mut self, worker: WorkerNumber, task: TaskNumber, actions: &mut Vec<Action>) {
         let Some(held) = self.workers.take(worker, task) else { return };
         self.taking_back = true;
@@ -48,7 +49,7 @@ impl Scheduler {
             return self.drained(number, actions);
         }
         self.queued.insert(task.0, held.class);
-        client.queue.push_front(task);
+        client.queue.push_ahead(task);
         client.queued += 1;
         if client.queued == 1 {
             self.round_robin.push_back(number);
@@ -56,8 +57,7 @@ impl Scheduler {
         actions.push(Action::Returned(task));
     }
 
-    /// Queues so many tasks before the others of the client whose task a worker has executed in part: it has had its
-    /// turn.
+    /// Queues so many tasks, in the same place, of the client whose task a worker has executed in part.
     pub(super) fn divide(
         &mut self,
         worker: WorkerNumber,
@@ -73,11 +73,11 @@ impl Scheduler {
             actions.extend(parts.map(|part| Action::Unfit(number, part)));
             return;
         }
-        for part in parts.rev() {
+        for part in parts {
             self.estimates.enter(function);
             let old = self.queued.insert(part.0, held.class);
             assert!(old.is_none(), "a task number is used once");
-            client.queue.push_front(part);
+            client.queue.push_ahead(part);
         }
         if client.queued == 0 && count > 0 {
             self.round_robin.push_back(number);

@@ -252,8 +252,8 @@ const AHEAD: [Event; 7] = [
 fn what_comes_back_is_given_out_first_and_in_its_order() {
     let more = |events: &[Event]| after(&[&AHEAD[..], events].concat());
     assert_eq!(more(&[]), [Dispatch(worker(0), task(1)), Dispatch(worker(0), task(2))]);
-    let back = [PauseWorker(worker(0)), TakeBack(worker(0), task(2)), TakeBack(worker(0), task(1))];
-    assert_eq!(more(&back), [Returned(task(1))]);
+    let back = [PauseWorker(worker(0)), TakeBack(worker(0), task(1)), TakeBack(worker(0), task(2))];
+    assert_eq!(more(&back), [Returned(task(2))]);
     let with = |events: &[Event]| more(&[&back[..], events].concat());
     assert_eq!(with(&[GiveOut]), [], "worker 0 is engaged");
     assert_eq!(with(&[GiveOut, Join(worker(1))])[0], Dispatch(worker(1), task(1)));

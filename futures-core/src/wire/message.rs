@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
 
 /// The version of the protocol; processes of different versions refuse each other.
-pub(crate) const PROTOCOL: u32 = 9;
+pub(crate) const PROTOCOL: u32 = 10;
 
 const HELLO: u8 = 1;
 const TASKS: u8 = 2;
@@ -136,8 +136,16 @@ pub(crate) struct Reply<'a> {
     /// How many of the frame's attachments belong to it.
     pub(crate) attachments: u32,
     pub(crate) results: Results<'a>,
-    /// How many calls of a lease have been executed, if the others are given back.
-    pub(crate) done: Option<u32>,
+    /// What has been executed of a lease, if the other calls are given back.
+    pub(crate) done: Option<Begun>,
+}
+
+/// The first calls of a lease, which a worker has executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Begun {
+    pub(crate) calls: u32,
+    /// How long the last one took; or the last few, if they were short.
+    pub(crate) last_nanos: u64,
 }
 
 /// The results of the calls of one task.
@@ -241,11 +249,12 @@ pub(crate) fn push_reply(frame: &mut Frame, reply: &Reply<'_>) {
     header[16..20].copy_from_slice(&reply.attachments.to_le_bytes());
     header[20] = mixed | partial;
     header[21..29].copy_from_slice(&(payload.len() as u64).to_le_bytes());
-    bytes.reserve(Reply::HEADER + payload.len() + size_of::<u32>());
+    bytes.reserve(Reply::HEADER + payload.len() + Begun::BYTES);
     bytes.extend_from_slice(&header);
     bytes.extend_from_slice(payload);
     if let Some(done) = reply.done {
-        bytes.extend_from_slice(&done.to_le_bytes());
+        bytes.extend_from_slice(&done.calls.to_le_bytes());
+        bytes.extend_from_slice(&done.last_nanos.to_le_bytes());
     }
 }
 
@@ -373,8 +382,16 @@ impl<'a> Reply<'a> {
             MIXED => Results::Mixed(payload),
             _ => return None,
         };
-        let done = if flags & PARTIAL == 0 { None } else { Some(take_u32(bytes)?) };
+        let done = if flags & PARTIAL == 0 { None } else { Some(Begun::read(bytes)?) };
         Some(Reply { task, nanos, attachments, results, done })
+    }
+}
+
+impl Begun {
+    const BYTES: usize = 12;
+
+    fn read(bytes: &mut &[u8]) -> Option<Self> {
+        Some(Begun { calls: take_u32(bytes)?, last_nanos: take_u64(bytes)? })
     }
 }
 

@@ -20,7 +20,7 @@ use crate::wire::failure::{Failure, FailureKind};
 use crate::wire::frame::Frame;
 use crate::wire::memory::Attachment;
 use crate::wire::message::{
-    self, Call, Envelopes, Hello, PROTOCOL, Prepared, Ready, Refused, Reply, Results, ToWorker,
+    self, Begun, Call, Envelopes, Hello, PROTOCOL, Prepared, Ready, Refused, Reply, Results, ToWorker,
 };
 use crate::wire::parts::{self, Part};
 use crate::wire::setup::Setup;
@@ -200,7 +200,7 @@ impl<'a, C: Clock> Worker<'a, C> {
             let lease = call.lease_micros.map(|micros| Lease::new(begin, micros));
             let is_over = lease.map(|mut lease| {
                 let clock = &self.clock;
-                move |done, bytes| lease.is_over(done, bytes, || clock.now())
+                move |calls, bytes| lease.is_over(calls, bytes, || clock.now())
             });
             let Ran { mixed, done } =
                 run(registry, function, &call, buffers, encoded, limits, is_over).map_err(damaged)?;
@@ -246,8 +246,8 @@ impl<'a, C: Clock> Worker<'a, C> {
 struct Ran {
     /// Whether one of them has failed.
     mixed: bool,
-    /// How many have been executed, if the others are given back.
-    done: Option<u32>,
+    /// What has been executed, if the others are given back.
+    done: Option<Begun>,
 }
 
 /// Executes the calls of a task and writes their results, until its lease is over: that is asked after each call, with
@@ -259,7 +259,7 @@ fn run(
     attachments: Vec<Attachment>,
     encoded: &mut Encoded,
     limits: Limits,
-    mut is_over: Option<impl FnMut(u32, usize) -> bool>,
+    mut is_over: Option<impl FnMut(u32, usize) -> Option<Begun>>,
 ) -> Result<Ran, DecodeFailure> {
     let Some(function) = function.map(|number| registry.function(number)) else {
         let failure = Failure::new(FailureKind::Unknown, registry.unknown(&format!("with key {:x}", call.function.0)));
@@ -279,7 +279,7 @@ fn run(
     }
     let (mut arguments, mut attachments) = (call.arguments, attachments.into_iter());
     let mut mixed = false;
-    for done in 1..=call.count {
+    for calls in 1..=call.count {
         let Part::Value(bytes, mut attachments) = parts::take(&mut arguments, &mut attachments)? else {
             return Err(DecodeFailure("a call carries a failure instead of its arguments".to_owned()));
         };
@@ -297,10 +297,10 @@ fn run(
             mixed = true;
         }
         if let Some(is_over) = &mut is_over
-            && done < call.count
-            && is_over(done, encoded.len_bytes())
+            && calls < call.count
+            && let Some(begun) = is_over(calls, encoded.len_bytes())
         {
-            return Ok(Ran { mixed, done: Some(done) });
+            return Ok(Ran { mixed, done: Some(begun) });
         }
     }
     if arguments.is_empty() {

@@ -1,15 +1,18 @@
 //! Maps whose chunk sizes the library chooses: what a worker does not come to goes to others, and every item has its
 //! own outcome.
 
+use super::gate::Gate;
 use super::tasks::*;
-use super::{Setting, promises};
+use super::{LONG, Setting, promises};
 use futures_mpi::{Buffer, Error, remote_task};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 promises![
     a_map_without_a_chunk_size_gives_every_value,
     items_behind_quick_ones_are_spread_when_they_are_long,
+    what_is_done_of_a_chunk_does_not_wait_for_the_rest,
     large_arguments_and_results_come_back_from_a_lease,
     failures_of_a_lease_are_those_of_their_items,
     a_map_that_is_dropped_leaves_its_executor_well,
@@ -23,6 +26,19 @@ fn note_worker(n: u64, millis: u64) -> (u64, String) {
         std::thread::sleep(Duration::from_millis(millis));
     }
     (n, format!("{} {:?}", std::process::id(), std::thread::current().id()))
+}
+
+/// The number, after a while for the first that is large; at a gate for one that is somewhat larger.
+#[remote_task]
+fn stand_behind(n: u64, gate: Option<PathBuf>) -> u64 {
+    if n == QUICK {
+        // Any lease is over then.
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    while gate.as_ref().is_some_and(|gate| gate.exists()) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    n
 }
 
 /// Fails for every seventh number, and panics for every eleventh; after a while for large ones.
@@ -81,6 +97,28 @@ fn items_behind_quick_ones_are_spread_when_they_are_long(setting: &Setting) {
     assert!(names.len() > 1 || workers == 1, "one of {workers} workers has done all long items");
 }
 
+fn what_is_done_of_a_chunk_does_not_wait_for_the_rest(setting: &Setting) {
+    let executor = setting.executor();
+    for is_in_order in [true, false] {
+        let gate = Gate::new();
+        let path = |n| (n == QUICK + 5).then(|| gate.path().to_owned());
+        let items = (0..QUICK + 500).map(|n| (n, path(n)));
+        let map = executor.starmap(stand_behind::ID, items).timeout(LONG);
+        let map = if is_in_order { map } else { map.unordered() };
+        let mut numbers = Vec::new();
+        for result in map {
+            let n = result.expect("it does not wait for the gate");
+            assert!(n < QUICK + 5 || !is_in_order || gate.is_open(), "{n} is behind the gate");
+            if n == QUICK {
+                gate.open();
+            }
+            numbers.push(n);
+        }
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(0..QUICK + 500));
+    }
+}
+
 fn large_arguments_and_results_come_back_from_a_lease(setting: &Setting) {
     let executor = setting.executor();
     // Every tenth travels beside the codec.
@@ -123,7 +161,7 @@ fn a_buffer_size_counts_items_where_no_chunk_size_is_set(setting: &Setting) {
     let executor = setting.executor();
     for buffersize in [1, 2, 100, 5000] {
         let taken = std::cell::Cell::new(0);
-        let items = (0i64..20_000).inspect(|_| taken.set(taken.get() + 1));
+        let items = (0i64..1000 + 3 * buffersize as i64).inspect(|_| taken.set(taken.get() + 1));
         for (n, result) in (0..).zip(executor.map(square::ID, items).buffersize(buffersize)) {
             assert_eq!(result.expect("it succeeds"), n * n);
             // Besides those ahead, the results of a chunk are taken out together.

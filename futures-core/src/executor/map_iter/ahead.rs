@@ -20,11 +20,9 @@ pub(super) enum Ahead<B> {
 
 /// Chunks that are taken out as they are done.
 pub(super) struct AsDone<B> {
-    /// By their numbers, with what listens until it is dropped.
+    /// By the indices of their first items, with what listens until it is dropped.
     chunks: BTreeMap<usize, (Chunk<B>, Option<Listening>)>,
-    /// The number of the next one.
-    next: usize,
-    /// Reports the number of each that is done.
+    /// Reports the index of each that is done.
     completions: Arc<CompletionQueue>,
     /// Whether the results are awaited, and the thread that takes them does not drive the pool.
     is_stream: bool,
@@ -33,7 +31,7 @@ pub(super) struct AsDone<B> {
 impl<B> Ahead<B> {
     pub(super) fn new(unordered: bool, is_stream: bool) -> Self {
         if unordered {
-            Ahead::AsDone(AsDone { chunks: BTreeMap::new(), next: 0, completions: Arc::default(), is_stream })
+            Ahead::AsDone(AsDone { chunks: BTreeMap::new(), completions: Arc::default(), is_stream })
         } else {
             Ahead::InOrder(VecDeque::new())
         }
@@ -61,15 +59,23 @@ impl<B> Ahead<B> {
     pub(super) fn push(&mut self, chunk: Chunk<B>) {
         match self {
             Ahead::InOrder(chunks) => chunks.push_back(chunk),
-            Ahead::AsDone(AsDone { chunks, next, completions, is_stream }) => {
-                let listening = chunk.future.as_ref().map(|future| future.report_to(completions, *next, *is_stream));
+            Ahead::AsDone(AsDone { chunks, completions, is_stream }) => {
+                let first = chunk.first;
+                let listening = chunk.future.as_ref().map(|future| future.report_to(completions, first, *is_stream));
                 if listening.is_none() {
                     // Without a task it is done.
-                    completions.report_here(*next);
+                    completions.report_here(first);
                 }
-                chunks.insert(*next, (chunk, listening));
-                *next += 1;
+                chunks.insert(first, (chunk, listening));
             }
+        }
+    }
+
+    /// Puts the parts of a chunk that has been taken out into its place.
+    pub(super) fn put_back(&mut self, parts: Vec<Chunk<B>>) {
+        match self {
+            Ahead::InOrder(chunks) => parts.into_iter().rev().for_each(|part| chunks.push_front(part)),
+            Ahead::AsDone(_) => parts.into_iter().for_each(|part| self.push(part)),
         }
     }
 
@@ -82,8 +88,8 @@ impl<B> Ahead<B> {
                 if is_late { None } else { chunks.pop_front() }
             }
             Ahead::AsDone(AsDone { chunks, completions, .. }) => {
-                let number = next_report(completions, Some(pool), deadline)?;
-                chunks.remove(&number).map(|(chunk, _)| chunk)
+                let first = next_report(completions, Some(pool), deadline)?;
+                chunks.remove(&first).map(|(chunk, _)| chunk)
             }
         }
     }
@@ -108,8 +114,8 @@ impl<B> Ahead<B> {
                 chunks.pop_front()
             }
             Ahead::AsDone(AsDone { chunks, completions, .. }) => {
-                let number = completions.poll(waker)?;
-                chunks.remove(&number).map(|(chunk, _)| chunk)
+                let first = completions.poll(waker)?;
+                chunks.remove(&first).map(|(chunk, _)| chunk)
             }
         }
     }

@@ -56,7 +56,12 @@ impl Room {
         self.bytes += bytes;
     }
 
-    /// It has been taken out; the length of the longest round trips to workers.
+    /// A task has become so many more.
+    pub(super) fn divide(&mut self, more: usize) {
+        self.tasks += more;
+    }
+
+    /// A task has been taken out; the length of the longest round trips to workers.
     #[inline]
     pub(super) fn remove(&mut self, items: usize, bytes: usize, round_trip: impl FnOnce() -> Duration) {
         self.tasks -= 1;

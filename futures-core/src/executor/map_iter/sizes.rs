@@ -135,14 +135,14 @@ impl ChunkSizes {
             ChunkSizes::Fixed(_) => return None,
             ChunkSizes::Lent(_, micros, pace) => {
                 let limit_micros = Some(*micros).filter(|_| calls > 1);
-                return Some(Lease { limit_micros, pace: Arc::clone(pace), part: None });
+                return Some(Lease { limit_micros, pace: Arc::clone(pace) });
             }
             ChunkSizes::ByPace(pace) => pace,
         };
         let expected_micros = u64::from(calls).saturating_mul(pace.picos()) / 1_000_000;
         let micros = expected_micros.saturating_mul(PATIENCE).max(LEAST_LEASE.as_micros() as u64);
         let limit_micros = NonZeroU32::new(u32::try_from(micros).unwrap_or(u32::MAX)).filter(|_| calls > 1);
-        Some(Lease { limit_micros, pace: Arc::clone(pace), part: None })
+        Some(Lease { limit_micros, pace: Arc::clone(pace) })
     }
 
     /// How long the input may take for a chunk of so many items, or it is slow: meanwhile results may have arrived.

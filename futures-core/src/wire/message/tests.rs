@@ -67,12 +67,13 @@ proptest! {
         let mut frame = Frame::default();
         let reply = Reply { task: TaskNumber(task), nanos, attachments: 3, results: Results::All(&value), done: None };
         push_reply(&mut frame, &reply);
-        push_reply(&mut frame, &Reply { results: Results::Mixed(&value), done: Some(task as u32), ..reply });
+        let done = Some(Begun { calls: task as u32, last_nanos: nanos });
+        push_reply(&mut frame, &Reply { results: Results::Mixed(&value), done, ..reply });
         push_reply(&mut frame, &reply);
         let Ok(ToManager::Replies(replies)) = to_manager(&frame.bytes) else { panic!("not a frame of replies") };
         let replies: Vec<_> = replies.collect();
         prop_assert_eq!(&replies[0], &Ok(reply));
-        prop_assert_eq!(&replies[1], &Ok(Reply { results: Results::Mixed(&value), done: Some(task as u32), ..reply }));
+        prop_assert_eq!(&replies[1], &Ok(Reply { results: Results::Mixed(&value), done, ..reply }));
         prop_assert_eq!(&replies[2], &Ok(reply));
     }
 
