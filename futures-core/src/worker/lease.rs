@@ -39,7 +39,7 @@ impl Lease {
         let last = now.saturating_sub(mem::replace(&mut self.looked, now));
         self.next_look = calls + if elapsed < SHORT * calls { SHORT_CALLS_PER_LOOK } else { 1 };
         let is_over = elapsed >= self.limit || result_bytes >= LEASE_RESULT_BYTES;
-        is_over.then(|| Begun { calls, last_nanos: last.as_nanos() as u64 })
+        is_over.then_some(Begun { calls, last_nanos: last.as_nanos() as u64 })
     }
 }
 

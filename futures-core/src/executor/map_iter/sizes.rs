@@ -58,10 +58,8 @@ const ITEMS_PER_TIME: usize = 4;
 /// The sizes of chunks.
 #[derive(Debug)]
 pub(super) enum ChunkSizes {
-    /// As the caller says.
-    Fixed(usize),
-    /// The same, and the workers give back what they have not begun after so many microseconds.
-    Lent(usize, NonZeroU32, Arc<Pace>),
+    /// As the caller says; workers may give back what they have not begun after so many microseconds.
+    Fixed(usize, Option<NonZeroU32>),
     /// As the calls show.
     ByPace(Arc<Pace>),
 }
@@ -70,11 +68,10 @@ impl ChunkSizes {
     /// Of this many items, which may be lent for so many microseconds, or as the calls show.
     pub(super) fn new(chunksize: Option<usize>, lease_micros: Option<NonZeroU32>) -> Self {
         // A chunk's calls are counted in 31 bits on the wire.
-        match (chunksize.map(|chunksize| chunksize.min(CALLS_MAX as usize)), lease_micros) {
-            (Some(chunksize), Some(micros)) => ChunkSizes::Lent(chunksize, micros, Arc::default()),
-            (Some(chunksize), None) => ChunkSizes::Fixed(chunksize),
-            (None, _) => ChunkSizes::ByPace(Arc::default()),
-        }
+        chunksize.map_or_else(
+            || ChunkSizes::ByPace(Arc::default()),
+            |chunksize| ChunkSizes::Fixed(chunksize.min(CALLS_MAX as usize), lease_micros),
+        )
     }
 
     /// How many items the next chunk has, if the input gives so many: it has so many at least and at most. Of all items
@@ -88,7 +85,7 @@ impl ChunkSizes {
         workers: usize,
     ) -> usize {
         match self {
-            ChunkSizes::Fixed(chunksize) | ChunkSizes::Lent(chunksize, ..) => *chunksize,
+            ChunkSizes::Fixed(chunksize, _) => *chunksize,
             ChunkSizes::ByPace(pace) if is_quick && pace.picos() > 0 => {
                 let left = hint.1.unwrap_or(usize::MAX) as u64;
                 let calls = usize::try_from(calls(pace, left, workers as u64)).unwrap_or(usize::MAX);
@@ -124,25 +121,22 @@ impl ChunkSizes {
     /// How many bytes the results of so many items are expected to have; 0 if that is unknown.
     pub(super) fn result_bytes(&self, items: usize) -> usize {
         match self {
-            ChunkSizes::Fixed(_) | ChunkSizes::Lent(..) => 0,
+            ChunkSizes::Fixed(..) => 0,
             ChunkSizes::ByPace(pace) => items.saturating_mul(usize::try_from(pace.result_bytes()).unwrap_or(0)),
         }
     }
 
     /// What is special about a task of so many calls.
     pub(super) fn lease(&self, calls: u32) -> Option<Lease> {
-        let pace = match self {
-            ChunkSizes::Fixed(_) => return None,
-            ChunkSizes::Lent(_, micros, pace) => {
-                let limit_micros = Some(*micros).filter(|_| calls > 1);
-                return Some(Lease { limit_micros, pace: Arc::clone(pace) });
+        let (micros, pace) = match self {
+            ChunkSizes::Fixed(_, micros) => ((*micros)?, Arc::default()),
+            ChunkSizes::ByPace(pace) => {
+                let expected_micros = u64::from(calls).saturating_mul(pace.picos()) / 1_000_000;
+                let micros = expected_micros.saturating_mul(PATIENCE).max(LEAST_LEASE.as_micros() as u64);
+                (NonZeroU32::new(u32::try_from(micros).unwrap_or(u32::MAX))?, Arc::clone(pace))
             }
-            ChunkSizes::ByPace(pace) => pace,
         };
-        let expected_micros = u64::from(calls).saturating_mul(pace.picos()) / 1_000_000;
-        let micros = expected_micros.saturating_mul(PATIENCE).max(LEAST_LEASE.as_micros() as u64);
-        let limit_micros = NonZeroU32::new(u32::try_from(micros).unwrap_or(u32::MAX)).filter(|_| calls > 1);
-        Some(Lease { limit_micros, pace: Arc::clone(pace) })
+        Some(Lease { limit_micros: (calls > 1).then_some(micros), pace })
     }
 
     /// How long the input may take for a chunk of so many items, or it is slow: meanwhile results may have arrived.
@@ -167,17 +161,12 @@ impl ChunkSizes {
 
 /// How many calls of this pace travel together while so many are left for these workers.
 fn calls(pace: &Pace, left: u64, workers: u64) -> u64 {
-    wanted(pace, left, workers).min(2 * u64::from(pace.most_calls()))
-}
-
-/// How many should, however many have travelled together before.
-fn wanted(pace: &Pace, left: u64, workers: u64) -> u64 {
     let each = pace.picos().max(1);
     let share = left.saturating_mul(each) / (SHARE * workers);
     let by_time = share.clamp(picos(LEAST), picos(MOST)) / each;
     let last = left.div_ceil(LAST_CHUNKS * workers);
     let by_bytes = (LEASE_RESULT_BYTES as u64 / 2).checked_div(pace.result_bytes()).unwrap_or(u64::MAX);
-    by_time.min(last).min(by_bytes)
+    by_time.min(last).min(by_bytes).min(2 * u64::from(pace.most_calls()))
 }
 
 #[cfg(test)]
