@@ -164,14 +164,15 @@ impl Error {
 
     /// Whether a time limit has passed: either a wait timed out (the future is not done yet), or the task exceeded its
     /// [`task_timeout`](crate::Call::task_timeout) (the future has failed). [`Future::done`](crate::Future::done) tells
-    /// them apart.
+    /// them apart. A map has no future to ask: there [`task`](Self::task) is `None` if the map itself timed out.
     pub fn is_timeout(&self) -> bool {
         self.0.kind == Kind::Timeout
     }
 
     /// Whether the executor is broken: it runs nothing any more, and every further call fails for the same reason.
     ///
-    /// Either its pool is, with all executors that share it, or its own initializer has failed.
+    /// Either its pool is, with all executors that share it, or its preparation has failed: its initializer, its state,
+    /// or a directory that a worker cannot enter.
     pub fn is_broken(&self) -> bool {
         self.0.kind == Kind::Broken
     }
@@ -202,7 +203,8 @@ impl Error {
         self.0.kind == Kind::Registry
     }
 
-    /// Whether an option or an environment variable has a value that is not accepted.
+    /// Whether an option or an environment variable has a value that is not accepted, or a task needs a
+    /// [state](crate::StateFunction) that its executor does not have.
     pub fn is_configuration(&self) -> bool {
         self.0.kind == Kind::Configuration
     }
@@ -345,7 +347,6 @@ impl Inner {
     }
 }
 
-/// The same as [`Error::other`].
 impl From<FailureKind> for Kind {
     fn from(kind: FailureKind) -> Self {
         match kind {
@@ -359,6 +360,7 @@ impl From<FailureKind> for Kind {
     }
 }
 
+/// The same as [`Error::other`].
 impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
     fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
         Error::other(error)

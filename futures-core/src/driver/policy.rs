@@ -73,8 +73,9 @@ impl fmt::Debug for TaskPolicy {
 /// The methods that set the policy, for a builder with a field `policy` of the type `Option<Arc<TaskPolicy>>`.
 macro_rules! policy_options {
     () => {
-        /// The number of times that the task may be executed again after it has failed; 0 if not set. In a map a task
-        /// is a chunk, which is retried as a whole when one of its calls has failed.
+        /// The number of times that the task may be executed again after it has failed; 0 if not set. On a map without a
+        /// chunk size the calls then travel alone, and each is retried alone. With a chunk size, the chunk is retried as
+        /// a whole when one of its calls has failed: that keeps short calls quick.
         ///
         /// Unless [`retry_if`](Self::retry_if) says otherwise, the pool retries a task that returned `Err`, one that
         /// panicked, and one whose worker was lost. Errors of the codec, cancellations, shutdowns and broken pools
@@ -113,6 +114,9 @@ macro_rules! policy_options {
         /// itself cannot be interrupted: its worker continues it and gets no other task until it has finished it; the
         /// late result is dropped. A time-out is retried only if [`retry_if`](Self::retry_if) accepts it; the retry may
         /// then run beside the attempt that timed out.
+        ///
+        /// On a map without a chunk size the calls travel alone, and each has this limit. With a chunk size, it is that of
+        /// the whole chunk: that keeps short calls quick.
         ///
         /// The time in the queue does not count. While every worker is stuck in a task that has timed out, other tasks
         /// wait until one worker is free again.

@@ -59,9 +59,9 @@ impl<Args, T, I, B> Map<Args, T, I, B> {
     /// If not set, the map chooses: short calls travel together, in chunks that grow while calls turn out to be short
     /// and shrink towards the end of the input, and a worker gives back what it has not begun of a chunk that takes
     /// longer than expected. So calls may wait behind others on their worker. Each call travels alone, as with a chunk
-    /// size of 1, where the map has [`retries`](Self::retries), a [`task_timeout`](Self::task_timeout) or
-    /// [`prefetch(false)`](Self::prefetch), and where the input is slow or does not announce its items by its
-    /// [size hint](Iterator::size_hint). **Calls that wait for one another need a chunk size of 1.**
+    /// size of 1, where the map has [`retries`](Self::retries) or a [`task_timeout`](Self::task_timeout), where
+    /// [`prefetch`](Self::prefetch) is off, for the map or its executor, and where the input is slow or does not
+    /// announce its items by its [size hint](Iterator::size_hint). **Calls that wait for one another need a chunk size of 1.**
     ///
     /// Larger chunks cost less per call and spread the work less evenly. A chunk size of 0 is an error, which the
     /// iterator yields instead of results.
@@ -81,11 +81,13 @@ impl<Args, T, I, B> Map<Args, T, I, B> {
     /// The number of items that may be submitted ahead of the results taken from the iterator; with a
     /// [`chunksize`](Self::chunksize), that of chunks.
     ///
-    /// If not set, as many as keep the workers busy: a few thousand, more when calls are short and as many results have
-    /// been taken, fewer when arguments or results take more than 64 MiB together. A buffer size of 0 is an error, which the iterator yields instead of results.
+    /// If not set, the map submits as many as keep the workers busy: a few thousand items. When calls are short it
+    /// submits more, but no more than the results that you have taken. When arguments or results take more than 64 MiB
+    /// together it submits fewer. A buffer size of 0 is an error, which the iterator yields instead of results.
     ///
-    /// The iterator takes further items from the input only while the next result is not available: with a buffer size
-    /// of 1 no result waits for the item behind it. While the iterator waits for the input it cannot yield a result. So
+    /// With a buffer size the iterator asks the input for an item only while the next result is not available: with a
+    /// buffer size of 1 no result waits for the item behind it. Without one it may ask also while a result is available,
+    /// if the input announces more items. While the iterator waits for the input it cannot yield a result. So
     /// if the input depends on the results, such as a channel that the loop over them fills, the buffer size must not
     /// exceed the number of items that the input gives without a result.
     pub fn buffersize(mut self, buffersize: usize) -> Self {
@@ -95,7 +97,7 @@ impl<Args, T, I, B> Map<Args, T, I, B> {
 
     /// Ends the iteration with an error for which [`Error::is_timeout`] holds, if the next result is not available
     /// `timeout` after the iteration began; it begins when the first calls are submitted. The remaining calls are then
-    /// cancelled.
+    /// cancelled. A result that is available is yielded also after that time, but nothing more is submitted then.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = Some(timeout);
         self

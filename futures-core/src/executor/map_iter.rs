@@ -213,9 +213,13 @@ where
         }
         if self.ahead.is_ready() {
             self.look(1);
-        } else if self.has_room() && (self.ahead.is_empty() || !self.is_late()) {
-            self.top_up(false);
-            return true;
+        } else if self.has_room() {
+            if !self.is_late() {
+                self.top_up(false);
+                return true;
+            } else if self.ahead.is_empty() {
+                self.end_late();
+            }
         }
         self.over = self.ahead.is_empty();
         self.over
@@ -231,6 +235,16 @@ where
         }
         self.room.remove(chunk.count, chunk.bytes, || self.client.manager().boot().round_trip());
         self.taken = Some(chunk);
+    }
+
+    /// Nothing is submitted any more: if the input has a further item, its result is not there in time.
+    #[cold]
+    fn end_late(&mut self) {
+        if let Some(item) = self.items.next() {
+            self.beside = B::begin(self.items_taken);
+            self.beside.keep(item);
+            self.last_word = Some(self.timed_out());
+        }
     }
 
     /// The next chunk is not done in time.
@@ -280,7 +294,7 @@ where
     /// out of tasks while their results are taken, and if the input announces more.
     fn is_half_empty(&self) -> bool {
         let is_half_left = self.room.is_large() && self.room.is_half_left(&self.sizes, self.workers());
-        is_half_left && self.has_room() && self.items.size_hint().0 > 0
+        is_half_left && self.has_room() && self.items.size_hint().0 > 0 && !self.is_late()
     }
 
     fn is_late(&self) -> bool {

@@ -89,10 +89,10 @@ impl Executor {
     /// Those workers count that are ready when the call is made: as many as [`num_workers`](Self::num_workers) says. If
     /// they are still being started, it waits for them as `num_workers` does. A worker that comes later, in the place
     /// of a lost one, gets no call; what every worker has to do before its first task is for the builder's
-    /// `initializer`.
+    /// `initializer`, and what it has to keep for its `state`.
     ///
-    /// A call waits until its worker has finished what it was given before, and then has its turn: worker by worker,
-    /// calls from here alternate with other tasks, so that neither hold up the others for long. Until it is sent it is
+    /// While a call waits, its worker gets no other tasks and finishes those that it holds; then it executes the call. If
+    /// several such calls wait for one worker, it executes another task between two of them. Until a call is sent it is
     /// pending and can be cancelled. No other worker can execute it: if its worker is lost, also before that, its
     /// future fails by an error for which [`Error::is_worker_lost`](crate::Error::is_worker_lost) holds, and which
     /// [names the worker](crate::Error::worker).
@@ -161,7 +161,8 @@ impl Executor {
     /// The returned builder makes an iterator of `Result<T, Error>`: set options such as [`chunksize`](Map::chunksize)
     /// on it and iterate. Nothing is called before the iteration begins, nor after the executor has been shut down.
     /// Items are taken from `items` during the iteration, as many ahead as keep the workers busy. Endless iterators are
-    /// fine, and so are slow ones: each item is submitted as soon as it is available. Each call that fails yields its
+    /// fine, and so are slow ones: without a chunk size each item of an input that is slow, or does not announce its
+    /// items, is submitted as soon as it is available. Each call that fails yields its
     /// error in its own place, and the others are not affected. Dropping the iterator cancels the tasks that have not
     /// been sent to a worker.
     ///

@@ -30,7 +30,8 @@ macro_rules! __executor_options {
         /// A function that makes a state on every worker, with these arguments, before it executes the executor's first
         /// task: marked [`#[remote_state]`]($crate::remote_state), its tasks borrow what it returns.
         ///
-        /// A state stays on its worker and is never sent. It belongs to this executor: other executors have states of
+        /// An executor has one state: a second call of this method replaces the first. A state stays on its worker and is
+        /// never sent. It belongs to this executor: other executors have states of
         /// their own, also where they share the workers. A worker that comes later, or replaces a lost one, makes its
         /// own before its first task. The state is dropped when the executor has ended.
         ///
@@ -110,7 +111,8 @@ macro_rules! __executor_options {
         ///
         /// Nothing comes back from a worker without a liveness connection; there nothing is sent ahead, unless this
         /// option is `true`. Then calls that wait for one another may wait forever. With `false` nothing is sent ahead
-        /// anywhere: every task begins as soon as it is sent, in the order of submission.
+        /// anywhere: every task begins as soon as it is sent, in the order of submission, and a map without a chunk size
+        /// sends each call alone.
         ///
         /// Single calls and maps have [the same option]($crate::Call::prefetch). The variable is 0 or 1, or a boolean
         /// of YAML as for [`out_of_band`](Self::out_of_band).
