@@ -4,11 +4,13 @@ use super::gate::{self, Busy, Gate, pass};
 use super::tasks::*;
 use super::{LONG, Setting, promises};
 use futures_mpi::{Error, Map, remote_task};
+use std::cell::Cell;
 use std::time::Duration;
 
 promises![
     a_map_gives_what_is_there_in_time,
     a_map_out_of_time_begins_nothing_more,
+    nothing_is_submitted_after_the_limit_however_many_results_there_are,
     a_time_out_of_a_call_does_not_end_its_map,
     two_inputs_become_one_by_zip,
     unordered_maps_yield_each_outcome_once,
@@ -69,6 +71,34 @@ fn a_map_out_of_time_begins_nothing_more(setting: &Setting) {
         assert!(busy.iter().all(|future| future.result_timeout(LONG).is_ok()));
         executor.shutdown(true, false);
         assert!(!untouched.iter().any(Gate::is_open), "none of its calls was made");
+    }
+}
+
+fn nothing_is_submitted_after_the_limit_however_many_results_there_are(setting: &Setting) {
+    let executor = setting.executor();
+    executor.bootup(true).expect("the pool starts");
+    for chunksize in [None, Some(1)] {
+        let taken = Cell::new(0);
+        let items = (0i64..).inspect(|_| taken.set(taken.get() + 1));
+        // Longer than a busy machine holds up the first result.
+        let limit = Duration::from_secs(1);
+        let map = executor.map(square::ID, items).timeout(limit);
+        let map = if let Some(chunksize) = chunksize { map.chunksize(chunksize) } else { map };
+        let mut results = map.into_iter();
+        assert_eq!(results.next().expect("there is one").expect("it succeeds"), 0);
+        std::thread::sleep(limit + Duration::from_millis(50));
+        let (before, mut next) = (taken.get(), 1);
+        let error = results.find_map(|result| match result {
+            Ok(square) => {
+                assert_eq!(square, next * next);
+                next += 1;
+                None
+            }
+            Err(error) => Some(error),
+        });
+        assert!(error.is_some_and(|error| error.is_timeout()) && results.next().is_none(), "the map ends late");
+        // Whether the input has an end shows only when it is asked.
+        assert!(taken.get() <= before + 1, "{} items are taken, {before} of them in time", taken.get());
     }
 }
 

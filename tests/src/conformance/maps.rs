@@ -23,7 +23,6 @@ promises![
     a_map_ends_at_its_limit,
     a_limit_that_is_not_reached_changes_nothing,
     a_limit_counts_from_the_beginning_of_the_iteration,
-    nothing_is_submitted_after_the_limit_however_many_results_there_are,
     an_empty_map_is_empty,
     input_is_taken_lazily,
     every_chunk_is_submitted_before_more_input_is_asked_for,
@@ -175,34 +174,6 @@ fn a_limit_counts_from_the_beginning_of_the_iteration(setting: &Setting) {
     let mut results =
         executor.map(square_after::ID, times.map(|millis| (millis % 2 * 1000, 2))).timeout(limit).into_iter();
     assert!(results.by_ref().take_while(Result::is_ok).count() < 3);
-}
-
-fn nothing_is_submitted_after_the_limit_however_many_results_there_are(setting: &Setting) {
-    let executor = setting.executor();
-    executor.bootup(true).expect("the pool starts");
-    for chunksize in [None, Some(1)] {
-        let taken = Cell::new(0);
-        let items = (0i64..).inspect(|_| taken.set(taken.get() + 1));
-        // Longer than a busy machine holds up the first result.
-        let limit = Duration::from_secs(1);
-        let map = executor.map(square::ID, items).timeout(limit);
-        let map = if let Some(chunksize) = chunksize { map.chunksize(chunksize) } else { map };
-        let mut results = map.into_iter();
-        assert_eq!(results.next().expect("there is one").expect("it succeeds"), 0);
-        std::thread::sleep(limit + Duration::from_millis(50));
-        let (before, mut next) = (taken.get(), 1);
-        let error = results.find_map(|result| match result {
-            Ok(square) => {
-                assert_eq!(square, next * next);
-                next += 1;
-                None
-            }
-            Err(error) => Some(error),
-        });
-        assert!(error.is_some_and(|error| error.is_timeout()) && results.next().is_none(), "the map ends late");
-        // Whether the input has an end shows only when it is asked.
-        assert!(taken.get() <= before + 1, "{} items are taken, {before} of them in time", taken.get());
-    }
 }
 
 fn an_empty_map_is_empty(setting: &Setting) {

@@ -36,31 +36,23 @@ impl<B: Beside> Chunk<B> {
     /// in their order, if a worker has given some back.
     #[inline]
     pub(super) fn divide(&mut self, pool: &Arc<Pool>) -> Vec<Chunk<B>> {
-        match self.future.as_ref().and_then(divided) {
-            Some(divided) => {
-                let parts = divided.parts.iter().map(|(promise, calls)| (Arc::clone(promise), *calls as usize));
-                let (done, parts) = (divided.results.len(), parts.collect());
-                self.split(done, parts, pool)
-            }
-            None => Vec::new(),
-        }
+        let outcome = self.future.as_ref().map(|future| future.wait(None));
+        let Some(divided) = outcome.as_ref().and_then(divided) else { return Vec::new() };
+        let handle = |promise: &Arc<Promise>| Handle::new(Arc::clone(promise), Arc::clone(pool));
+        let parts = divided.parts.iter().map(|(promise, calls)| (handle(promise), *calls as usize)).collect();
+        self.split(parts)
     }
 
-    /// Keeps the first of the calls that have been submitted, and makes chunks of the others.
+    /// Makes chunks of the last of the calls that have been submitted.
     #[cold]
-    fn split(&mut self, done: usize, parts: Vec<(Arc<Promise>, usize)>, pool: &Arc<Pool>) -> Vec<Chunk<B>> {
-        let mut chunks = Vec::with_capacity(parts.len());
-        let mut rest = self.split_off(done);
-        let last = parts.len() - 1;
-        for (at, (promise, calls)) in parts.into_iter().enumerate() {
-            let behind = (at < last).then(|| rest.split_off(calls));
-            rest.future = Some(Handle::new(promise, Arc::clone(pool)));
-            chunks.push(rest);
-            match behind {
-                Some(behind) => rest = behind,
-                None => break,
-            }
-        }
+    fn split(&mut self, parts: Vec<(Handle, usize)>) -> Vec<Chunk<B>> {
+        let mut kept = self.count - self.unencodable.len();
+        let last_first = parts.into_iter().rev().map(|(future, calls)| {
+            kept -= calls;
+            Chunk { future: Some(future), ..self.split_off(kept) }
+        });
+        let mut chunks: Vec<_> = last_first.collect();
+        chunks.reverse();
         chunks
     }
 
@@ -85,9 +77,9 @@ impl<B: Beside> Chunk<B> {
     }
 }
 
-/// What has become of a task of which a worker has given calls back.
-fn divided(future: &Handle) -> Option<&Divided> {
-    match future.wait(None) {
+/// What has become of a task, if a worker has given calls of it back.
+fn divided<'a>(outcome: &Result<&'a Outcome>) -> Option<&'a Divided> {
+    match outcome {
         Ok(Outcome::Local(local)) => local.downcast_ref(),
         _ => None,
     }
@@ -103,9 +95,10 @@ impl<B> Chunk<B> {
         mut self,
         results: &mut VecDeque<Result<Result<T>, Panic>>,
     ) -> B {
-        let mut submitted = self.future.as_ref().map(|future| match divided(future) {
+        let outcome = self.future.as_ref().map(|future| future.wait(None));
+        let mut submitted = outcome.map(|outcome| match divided(&outcome) {
             Some(divided) => Results::some(&divided.results),
-            None => Results::new(future.wait(None), self.count - self.unencodable.len()),
+            None => Results::new(outcome, self.count - self.unencodable.len()),
         });
         let mut places = 0..self.count;
         while !places.is_empty() {
