@@ -166,10 +166,13 @@ fn a_callback_of_one_executor_does_not_delay_the_end_of_another(setting: &Settin
     let (busy, other) = (setting.executor(), setting.executor());
     let (release, wait) = mpsc::channel::<()>();
     let (begin, begun) = mpsc::channel();
-    busy.submit(square::ID, 2).add_done_callback(move |_| {
+    // A future that is done has its callback called by this thread, which could not go on to release it.
+    let gate = Gate::new();
+    busy.submit(pass::ID, (gate.path(), 2)).add_done_callback(move |_| {
         begin.send(()).expect("the test waits");
         let _ = wait.recv();
     });
+    gate.open();
     begun.recv_timeout(LONG).expect("it is called");
     let called = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&called);
