@@ -5,9 +5,12 @@ use std::collections::VecDeque;
 /// How many consecutive numbers share a page.
 const PAGE: u64 = 256;
 
+/// So many empty pages are kept: a map over many items fills and empties about as many in turn.
+const SPARE_PAGES: usize = 16;
+
 /// A map whose keys are given out in about increasing order and removed in about any order.
 ///
-/// Values lie in pages of consecutive numbers. A page is freed with its last value, so that one old survivor keeps a
+/// Values lie in pages of consecutive numbers. A page is free with its last value, so that one old survivor keeps a
 /// page alive, and of all that came after it no more than a pointer for each page.
 #[derive(Debug)]
 pub(crate) struct PagedMap<V> {
@@ -16,8 +19,8 @@ pub(crate) struct PagedMap<V> {
     /// Consecutive pages; the first and the last are there.
     pages: VecDeque<Option<Box<Page<V>>>>,
     len: usize,
-    /// An empty page, kept so that a map that swings around a page's edge does not allocate.
-    spare: Option<Box<Page<V>>>,
+    /// A few empty pages, kept because filling memory with nothing and freeing it takes time.
+    spare: Vec<Box<Page<V>>>,
 }
 
 #[derive(Debug)]
@@ -28,7 +31,7 @@ struct Page<V> {
 
 impl<V> Default for PagedMap<V> {
     fn default() -> Self {
-        PagedMap { first: 0, pages: VecDeque::new(), len: 0, spare: None }
+        PagedMap { first: 0, pages: VecDeque::new(), len: 0, spare: Vec::new() }
     }
 }
 
@@ -42,7 +45,7 @@ impl<V> PagedMap<V> {
     pub(crate) fn insert(&mut self, number: u64, value: V) -> Option<V> {
         let at = self.make_room(number / PAGE);
         let spare = &mut self.spare;
-        let page = self.pages[at].get_or_insert_with(|| spare.take().unwrap_or_else(Page::new));
+        let page = self.pages[at].get_or_insert_with(|| spare.pop().unwrap_or_else(Page::new));
         let old = page.values[(number % PAGE) as usize].replace(value);
         if old.is_none() {
             page.len += 1;
@@ -67,7 +70,10 @@ impl<V> PagedMap<V> {
         page.len -= 1;
         self.len -= 1;
         if page.len == 0 {
-            self.spare = self.pages[at].take();
+            let empty = self.pages[at].take();
+            if self.spare.len() < SPARE_PAGES {
+                self.spare.extend(empty);
+            }
             self.trim();
         }
         Some(value)
@@ -140,15 +146,17 @@ mod tests {
     #[test]
     fn one_survivor_keeps_one_page() {
         let mut map = PagedMap::default();
-        for number in 0..10 * PAGE {
+        let numbers = 2 * SPARE_PAGES as u64 * PAGE;
+        for number in 0..numbers {
             assert_eq!(map.insert(number, number), None);
         }
-        for number in 1..10 * PAGE {
+        for number in 1..numbers {
             assert_eq!(map.remove(number), Some(number));
             assert_eq!(map.remove(number), None);
         }
         assert_eq!((map.len(), map.pages.len()), (1, 1));
-        assert_eq!(map.spare.as_ref().map(|page| page.len), Some(0));
+        assert_eq!(map.spare.len(), SPARE_PAGES);
+        assert!(map.spare.iter().all(|page| page.len == 0));
         assert_eq!(map.get(0), Some(&0));
         assert_eq!(map.insert(0, 7), Some(0));
         assert_eq!(map.iter().collect::<Vec<_>>(), [(0, &7)]);
