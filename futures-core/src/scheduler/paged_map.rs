@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 const PAGE: u64 = 256;
 
 /// So many empty pages are kept: a map over many items fills and empties about as many in turn.
-const SPARE_PAGES: usize = 16;
+const SPARE_PAGES: usize = 8;
 
 /// A map whose keys are given out in about increasing order and removed in about any order.
 ///
