@@ -5,6 +5,7 @@ mod beside;
 mod buffers;
 mod calls;
 mod cbor;
+mod chains;
 mod comm;
 mod derived;
 mod driving;
@@ -193,6 +194,7 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
         cbor::PROMISES,
         driving::PROMISES,
         derived::PROMISES,
+        chains::PROMISES,
         encoding::PROMISES,
         errors::PROMISES,
         everywhere::PROMISES,

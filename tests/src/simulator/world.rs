@@ -1,28 +1,28 @@
 //! A pool with everything around it, standing still: the real manager, executors and futures, the network, and modelled
 //! workers. Whoever holds a world chooses what happens next.
 
-use super::calls::{Call, Calls, Expected, MapCalls};
+mod clients;
+mod mishaps;
+
+use super::calls::Calls;
 use super::clock;
-use super::network::{self, Question, SharedNetwork, SimulatedTransport};
-use super::plan::{QUICK, Step, TOO_LONG, Terms};
-use super::tasks;
-use super::tasks::{Arguments, CLIENT, Ending, Preparations, simulated_initializer, simulated_long, simulated_short};
+use super::network::{Question, SharedNetwork, SimulatedTransport};
+use super::plan::{Step, Terms};
+use super::tasks::{self, Ending, Preparations};
 use super::trace::{Entry, Trace};
 use super::worker::{Life, ModelledWorker, Reply};
+use clients::Client;
+use futures_mpi_core::Error;
 use futures_mpi_core::engine::{Frame, Kind, Manager, Stepper, Transport, WorkerNumber};
-use futures_mpi_core::options::{CommonOptions, Decided, PoolOptions};
-use futures_mpi_core::{Error, Executor};
+use futures_mpi_core::options::PoolOptions;
+pub(super) use mishaps::Mishaps;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long workers may take to answer.
 pub(super) const BOOT_LIMIT: Duration = Duration::from_secs(60);
-
-/// A run takes far less real time.
-const RESULT_NEVER_COMES: Duration = Duration::from_secs(10);
 
 pub(super) struct World {
     manager: Arc<Manager>,
@@ -76,28 +76,6 @@ pub(super) enum Consequence {
     Message(u32),
 }
 
-/// An executor, and what was asked of it.
-struct Client {
-    executor: Executor,
-    shut_down: bool,
-    preparations: Option<Preparations>,
-}
-
-/// What has gone wrong, or was given up.
-#[derive(Debug, Default)]
-pub(super) struct Mishaps {
-    /// The pool never came up, or not all of it.
-    pub(super) boot: bool,
-    pub(super) abandoned: bool,
-    pub(super) ended: bool,
-    /// The workers that have died, or have sent what nobody can read.
-    pub(super) workers: Vec<WorkerNumber>,
-    /// These were all workers at some time.
-    pub(super) all: bool,
-    /// How many attempts to replace a worker may have failed, if it is tried.
-    pub(super) attempts_failed: Option<u32>,
-}
-
 impl World {
     /// A pool with one worker for each slowness, and with clients that want these preparations.
     pub(super) fn new(slowness: &[u64], clients: &[Option<Preparations>], manner: Manner) -> Self {
@@ -106,14 +84,7 @@ impl World {
         tasks::reset(slowness.len() as u32);
         let pool = PoolOptions { boot_limit: BOOT_LIMIT, replace_lost_workers: replacing, ..PoolOptions::default() };
         let (manager, stepper) = Stepper::detached(pool).expect("the task functions agree");
-        let client = |(number, preparations): (u32, &Option<Preparations>)| {
-            let options = options(number, *preparations);
-            let executor = match owning {
-                true => Executor::owning(Arc::clone(&manager), options),
-                false => Executor::sharing(Arc::clone(&manager), options),
-            };
-            Client { executor, shut_down: false, preparations: *preparations }
-        };
+        let client = |(number, wanted): (u32, &Option<Preparations>)| Client::new(&manager, owning, number, *wanted);
         let network = SharedNetwork::new(slowness.len(), isolating);
         let worker = |(number, slow): (u32, &u64)| {
             let number = WorkerNumber(number);
@@ -252,18 +223,6 @@ impl World {
         }
     }
 
-    /// Makes a worker one that never answers.
-    pub(super) fn silence(&mut self, worker: u32) {
-        self.mishaps.boot = true;
-        self.workers[worker as usize].die(0);
-    }
-
-    /// Changes the first frame to a worker so that the worker refuses it.
-    pub(super) fn spoil_greeting(&mut self, worker: u32) {
-        self.mishaps.boot = true;
-        self.network.lock().spoil(WorkerNumber(worker));
-    }
-
     /// Does what users or fate do.
     pub(super) fn act(&mut self, step: &Step) -> Consequence {
         self.add(Entry::Step(*step));
@@ -359,158 +318,9 @@ impl World {
         self.stepper.is_none()
     }
 
-    fn submit(&mut self, client: u32, long: bool, (nanos, ending): (u64, Ending), terms: Terms) {
-        let token = self.token();
-        let function = if long { simulated_long::ID } else { simulated_short::ID };
-        let executor = &self.clients[client as usize].executor;
-        let arguments = (token, nanos, ending as u8);
-        let future = if terms == Terms::default() {
-            executor.submit(function, arguments)
-        } else {
-            let backoff = Duration::from_nanos(terms.backoff_nanos);
-            let call = executor.call(function).retries(terms.retries).retry_backoff(backoff, Duration::MAX);
-            match terms.limit_nanos {
-                0 => call.submit(arguments),
-                limit => call.task_timeout(Duration::from_nanos(limit)).submit(arguments),
-            }
-        };
-        let expected = self.expected(client, token, ending, terms);
-        let number = self.calls.add(Call::new(client, expected, future));
-        self.add(Entry::Called(number, client));
-    }
-
-    /// Only workers can be named that were there from the beginning, and only after that.
-    fn submit_to(&mut self, worker: u32, client: u32, (nanos, ending): (u64, Ending)) {
-        if self.stepper.as_ref().is_none_or(|stepper| !stepper.is_booted()) {
-            return;
-        }
-        let token = self.token();
-        let executor = &self.clients[client as usize].executor;
-        let future = executor.submit_to(worker as usize, simulated_long::ID, (token, nanos, ending as u8));
-        let expected = Expected { only_on: Some(worker), ..self.expected(client, token, ending, Terms::default()) };
-        let number = self.calls.add(Call::new(client, expected, future));
-        self.add(Entry::Called(number, client));
-    }
-
-    /// One such call at a time: then all others can be executed beside it, if not before.
-    fn follow(&mut self, client: u32, long: bool) {
-        (0..QUICK).for_each(|_| self.submit(client, long, (0, Ending::Value), Terms::default()));
-        if self.follower.is_none_or(|token| self.calls.is_done(token)) {
-            self.submit(client, long, (0, Ending::Following), Terms::default());
-            self.follower = Some(self.next_token);
-        }
-    }
-
-    fn map(
-        &mut self,
-        client: u32,
-        long: bool,
-        (nanos, ending): (u64, Ending),
-        (count, chunksize, lease_micros): (u32, u32, u32),
-        terms: Terms,
-    ) {
-        let endings = (1..=count).map(|place| if place == count { ending } else { Ending::Value });
-        let items: Vec<(u64, Ending)> = endings.map(|ending| (self.token(), ending)).collect();
-        let function = if long { simulated_long::ID } else { simulated_short::ID };
-        let arguments: Vec<Arguments> = items.iter().map(|(token, ending)| (*token, nanos, *ending as u8)).collect();
-        // Real time, in which a map may be late only if a result never comes: then it ends instead of waiting for ever.
-        let map = self.clients[client as usize].executor.map(function, arguments).timeout(RESULT_NEVER_COMES);
-        let mut map = map.chunksize(chunksize as usize);
-        if let Some(micros) = NonZeroU32::new(lease_micros) {
-            map = map.lent(micros);
-        }
-        if terms != Terms::default() {
-            map = map.retries(terms.retries).retry_backoff(Duration::from_nanos(terms.backoff_nanos), Duration::MAX);
-        }
-        if terms.limit_nanos > 0 {
-            map = map.task_timeout(Duration::from_nanos(terms.limit_nanos));
-        }
-        let results = map.into_iter();
-        let items = items.into_iter().map(|(token, ending)| self.expected(client, token, ending, terms)).collect();
-        self.calls.add_map(MapCalls::new(client, items, results));
-    }
-
-    /// What is expected of a call of a client that is made now.
-    fn expected(&self, client: u32, token: u64, ending: Ending, terms: Terms) -> Expected {
-        let Client { shut_down, preparations, .. } = self.clients[client as usize];
-        let refused = self.mishaps.ended || shut_down;
-        let unfit =
-            preparations.is_some_and(|own| own.failing.is_some() || own.nanos >= TOO_LONG || self.are_held_up());
-        let prepared = preparations.map(|_| client);
-        let (cancelled, cancelled_at, given_up) = (false, 0, false);
-        let only_on = None;
-        Expected { token, ending, terms, only_on, refused, cancelled, cancelled_at, given_up, prepared, unfit }
-    }
-
-    /// Whether initializers that do not end may hold the workers up for longer than other executors have patience: one
-    /// alone comes back in time, at a worker that is not slow.
-    fn are_held_up(&self) -> bool {
-        let endless = self.clients.iter().filter(|client| client.preparations.is_some_and(|all| all.nanos >= TOO_LONG));
-        endless.count() > 1 || self.workers.iter().any(ModelledWorker::is_slow)
-    }
-
-    fn shut_down(&mut self, client: u32, cancel: bool) {
-        let client_of = &mut self.clients[client as usize];
-        client_of.executor.shutdown(false, cancel);
-        client_of.shut_down = true;
-        if cancel {
-            self.calls.cancel_all(client);
-        }
-    }
-
     fn end(&mut self) {
         self.mishaps.ended = true;
         self.manager.end();
-    }
-
-    fn works(&self, worker: u32) -> bool {
-        self.workers.get(worker as usize).is_some_and(|worker| worker.life() == Life::Working)
-    }
-
-    fn kill(&mut self, worker: u32) -> Consequence {
-        if !self.works(worker) {
-            return Consequence::Nothing;
-        }
-        self.mishap(WorkerNumber(worker));
-        self.workers[worker as usize].die(clock::now());
-        self.network.lock().unsend_after(WorkerNumber(worker), clock::now());
-        Consequence::Death(worker)
-    }
-
-    fn garble(&mut self, worker: u32) -> Consequence {
-        if !self.works(worker) {
-            return Consequence::Nothing;
-        }
-        self.mishap(WorkerNumber(worker));
-        self.network.lock().send_up(WorkerNumber(worker), clock::now(), network::garbage());
-        Consequence::Message(worker)
-    }
-
-    fn copy(&mut self, from: u32, to: u32) -> Consequence {
-        // The last word of one that refuses would be that of another.
-        if self.works(from)
-            && self.works(to)
-            && self.network.lock().copy_up(WorkerNumber(from), WorkerNumber(to), clock::now())
-        {
-            Consequence::Message(to)
-        } else {
-            Consequence::Nothing
-        }
-    }
-
-    fn mishap(&mut self, worker: WorkerNumber) {
-        if !self.mishaps.workers.contains(&worker) {
-            self.mishaps.workers.push(worker);
-            self.mishaps.all |= self.mishaps.workers.len() == self.workers.len();
-            if worker.index() >= self.originals {
-                self.mishaps.attempts_failed = self.mishaps.attempts_failed.map(|failed| failed + 1);
-            }
-        }
-        // A pool starts with the workers that are left, as long as one of the beginning is: it does not wait for
-        // others.
-        let originals = self.mishaps.workers.iter().filter(|lost| lost.index() < self.originals).count();
-        let starting = !self.stepper.as_ref().is_some_and(Stepper::is_booted);
-        self.mishaps.boot |= starting && originals == self.originals;
     }
 
     /// Takes note of the futures that are done.
@@ -532,17 +342,6 @@ impl World {
     fn stepper_mut(&mut self) -> &mut Stepper {
         self.stepper.as_mut().expect("the pool has not ended")
     }
-}
-
-/// The options of a client.
-fn options(number: u32, preparations: Option<Preparations>) -> Decided {
-    let mut options = CommonOptions::default();
-    options.boot_limit = Some(BOOT_LIMIT);
-    if let Some(Preparations { nanos, failing }) = preparations {
-        options.global(CLIENT.to_owned(), &number);
-        options.initializer(simulated_initializer::ID, (nanos, failing));
-    }
-    options.decide().expect("they are good")
 }
 
 /// Hashes text as it is written.
