@@ -95,6 +95,8 @@ pub struct MapIter<Args, T, I, B = Alone> {
     dry: bool,
     /// How many times the input was not slow, or fewer if it was.
     quick: usize,
+    /// Until when to wait for results before the input is asked again, which was slow.
+    patient_until: Option<Instant>,
     /// Scratch for the arguments of a chunk.
     arguments: Encoded,
     /// Scratch for tasks that are submitted at once.
@@ -140,12 +142,13 @@ where
             chunks_since_look: 0,
             dry: false,
             quick: 0,
+            patient_until: None,
             arguments: Encoded::default(),
             tasks: Vec::new(),
         };
         if !iter.over {
             iter.top_up(true);
-            while iter.has_room() && !iter.ahead.is_ready() {
+            while iter.has_room() && !iter.ahead.is_ready() && (is_stream || !iter.take_out_soon()) {
                 iter.top_up(false);
             }
         }
@@ -169,7 +172,7 @@ where
             if let Some(yielded) = self.at_hand() {
                 return yielded;
             }
-            if self.submit_more() {
+            if self.take_out_soon() || self.submit_more() {
                 continue;
             }
             match self.ahead.next_done(self.client.manager().pool(), self.deadline) {
@@ -223,6 +226,20 @@ where
         }
         self.over = self.ahead.is_empty();
         self.over
+    }
+
+    /// After a slow input: whether a chunk is done soon and has been taken out. Otherwise its results would wait until
+    /// the input has given its next item.
+    #[inline]
+    fn take_out_soon(&mut self) -> bool {
+        let Some(soon) = self.patient_until.filter(|_| !self.ahead.is_empty()) else { return false };
+        let soon = self.deadline.map_or(soon, |deadline| deadline.min(soon));
+        let Some(chunk) = self.ahead.next_done(self.client.manager().pool(), Some(soon)) else {
+            self.patient_until = None;
+            return false;
+        };
+        self.take_out(chunk);
+        true
     }
 
     /// A chunk is done and has been taken out.
@@ -335,7 +352,9 @@ where
             panicked = panic;
             made += usize::from(items > 0);
             let now = Instant::now();
-            is_slow = now.duration_since(before) > self.sizes.time_for_input(items);
+            let taken = now.duration_since(before);
+            is_slow = taken > self.sizes.time_for_input(items);
+            self.patient_until = is_slow.then(|| now + sizes::patience(taken));
             before = now;
         }
         self.client.submit_all(self.tasks.drain(..), self.policy.as_ref(), too_late);

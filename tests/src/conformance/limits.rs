@@ -5,6 +5,7 @@ use super::tasks::*;
 use super::{LONG, Setting, promises};
 use futures_mpi::{Error, Map, remote_task};
 use std::cell::Cell;
+use std::thread;
 use std::time::Duration;
 
 promises![
@@ -12,6 +13,7 @@ promises![
     a_map_out_of_time_begins_nothing_more,
     nothing_is_submitted_after_the_limit_however_many_results_there_are,
     a_time_out_of_a_call_does_not_end_its_map,
+    a_result_comes_before_the_next_item_of_a_slow_input,
     two_inputs_become_one_by_zip,
     unordered_maps_yield_each_outcome_once,
     a_map_that_is_over_stays_over,
@@ -126,6 +128,27 @@ fn a_time_out_of_a_call_does_not_end_its_map(setting: &Setting) {
         gate.open();
         let rest: Vec<_> = results.collect();
         assert!(rest.len() == 2, "the map goes on behind it");
+    }
+}
+
+/// A worker may be late for a while, on a machine with much to do: so the input ends when some results were in time.
+fn a_result_comes_before_the_next_item_of_a_slow_input(setting: &Setting) {
+    const ENOUGH: u32 = 5;
+    let executor = setting.executor();
+    executor.bootup(true).expect("the pool starts");
+    for unordered in [false, true] {
+        let (given, taken, in_time) = (Cell::new(0), Cell::new(0), Cell::new(0));
+        let input = std::iter::from_fn(|| {
+            in_time.set(in_time.get() + u32::from(given.get() > 0 && given.get() == taken.get()));
+            thread::sleep(Duration::from_millis(20));
+            given.set(given.get() + 1);
+            (in_time.get() < ENOUGH && given.get() < 1000).then_some(given.get())
+        });
+        for result in in_order(executor.map(square::ID, input), unordered) {
+            result.expect("it can be squared");
+            taken.set(taken.get() + 1);
+        }
+        assert_eq!(in_time.get(), ENOUGH, "of {} items, in this order: {}", given.get(), !unordered);
     }
 }
 

@@ -52,7 +52,13 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// An input that takes longer than this for a chunk is slow: meanwhile results may have arrived.
 const SLOW_INPUT: Duration = Duration::from_micros(50);
 
-/// The same for so many items of a chunk whose size is not fixed.
+/// Before a slow input is asked again, a result is awaited for this part of the time that the input took.
+const PATIENT_PART: u32 = 16;
+
+/// And no longer: the result is on its way, or its call is not a short one.
+const MOST_PATIENCE: Duration = Duration::from_millis(2);
+
+/// How slow an input is, is looked at after so many items of a chunk whose size is not fixed; they may take as long.
 const ITEMS_PER_TIME: usize = 4;
 
 /// The sizes of chunks.
@@ -157,6 +163,11 @@ impl ChunkSizes {
     pub(super) fn is_full(&self, bytes: usize) -> bool {
         bytes >= CHUNK_BYTES && !self.are_fixed()
     }
+}
+
+/// How long a result is awaited before the input is asked again that was slow and took so long.
+pub(super) fn patience(taken: Duration) -> Duration {
+    (taken / PATIENT_PART).min(MOST_PATIENCE)
 }
 
 /// How many calls of this pace travel together while so many are left for these workers.
