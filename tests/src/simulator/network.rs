@@ -83,12 +83,13 @@ impl Network {
         self.links[worker.index()].up.push_back((sent_at, frame));
     }
 
-    /// Puts the last frame that is on its way from one worker on its way from another too; whether there is one that
+    /// Puts the last frame that is on its way from one worker now on its way from another too; whether there is one that
     /// can be read.
-    pub(super) fn copy_up(&mut self, from: WorkerNumber, to: WorkerNumber, sent_at: u64) -> bool {
-        let frame = self.links[from.index()].up.back().map(|(_, frame)| frame.clone());
-        let frame = frame.filter(|frame| *frame != garbage());
-        frame.map(|frame| self.send_up(to, sent_at, frame)).is_some()
+    pub(super) fn copy_up(&mut self, from: WorkerNumber, to: WorkerNumber, now: u64) -> bool {
+        // What is executed ahead of its time is not sent yet, and may never be.
+        let frame = self.links[from.index()].up.iter().rfind(|(sent_at, _)| *sent_at <= now);
+        let frame = frame.map(|(_, frame)| frame.clone()).filter(|frame| *frame != garbage());
+        frame.map(|frame| self.send_up(to, now, frame)).is_some()
     }
 
     /// Lets the next frame of a worker arrive at the manager; returns its length in bytes.
