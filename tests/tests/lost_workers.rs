@@ -352,6 +352,50 @@ fn a_new_worker_makes_a_state_of_its_own_before_its_first_task() {
 }
 
 #[test]
+fn a_call_everywhere_does_not_wait_for_what_has_timed_out_on_its_worker() {
+    let mut pool = Pool::new(2);
+    let hanging = pool.executor.call(square::ID).task_timeout(Duration::from_secs(1)).submit(1);
+    pool.step();
+    let executor = pool.executor(|_| {});
+    let before = pool.everywhere(&executor, square::ID, (3,));
+    pool.work(1);
+    assert_eq!(before.iter().map(Future::done).collect::<Vec<_>>(), [false, true], "one waits for its turn");
+    pool.pass(2);
+    assert!(error(&hanging).is_timeout());
+    let after = pool.everywhere(&executor, square::ID, (4,));
+    pool.work(1);
+    assert_eq!(after[1].result().expect("its worker is free"), 16);
+    for late in [&before[0], &after[0]] {
+        let error = error(late);
+        assert!(error.is_timeout() && error.worker() == Some(0), "{error}");
+        assert!(error.message().contains("is still running a task that has already timed out"), "{error}");
+    }
+    pool.work(0);
+    let again = pool.everywhere(&executor, square::ID, (5,));
+    (0..2).for_each(|worker| pool.work(worker));
+    assert!(again.iter().all(|future| future.result().is_ok()), "it has answered");
+}
+
+#[test]
+fn a_call_everywhere_does_not_wait_for_the_overdue_initializer_of_another_executor() {
+    let mut pool = Pool::new(2);
+    let executor = pool.executor(|_| {});
+    let hanging = pool.executor(|options| options.initializer(square::ID, 1));
+    let before = pool.everywhere(&executor, square::ID, (3,));
+    pool.pass(60);
+    assert!(pool.start_of(&hanging).expect_err("its time is up").is_broken());
+    let after = pool.everywhere(&executor, square::ID, (4,));
+    for late in before.iter().chain(&after) {
+        let error = error(late);
+        assert!(error.is_timeout() && error.message().contains("is still running the initializer"), "{error}");
+    }
+    (0..2).for_each(|worker| pool.work(worker));
+    let again = pool.everywhere(&executor, square::ID, (5,));
+    (0..2).for_each(|worker| pool.work(worker));
+    assert!(again.iter().all(|future| future.result().is_ok()), "they have answered");
+}
+
+#[test]
 fn attempts_to_replace_a_worker_do_not_go_on_for_ever() {
     let mut pool = Pool::replacing(2);
     pool.lose(0);

@@ -2,7 +2,7 @@
 
 use crate::base::ids::WorkerNumber;
 use crate::base::latch::Latch;
-use crate::driver::command::{Preparations, shut_down};
+use crate::driver::command::{LastCalls, Preparations, shut_down};
 use crate::driver::promise::Notice;
 use crate::error::Error;
 use std::collections::BTreeSet;
@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub(super) struct Client {
     pub(super) latch: Arc<Latch>,
     pub(super) drained: bool,
+    /// What it has its workers do last.
+    pub(super) last_calls: Option<LastCalls>,
     /// Why nothing more of it can be executed, although the pool is not broken.
     pub(super) broken: Option<Error>,
     /// How far the workers are prepared for it. Boxed, because most clients want no preparations.
@@ -20,7 +22,7 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(latch: Arc<Latch>) -> Self {
-        Client { latch, drained: false, broken: None, progress: None }
+        Client { latch, drained: false, last_calls: None, broken: None, progress: None }
     }
 
     /// Why its tasks are not executed.

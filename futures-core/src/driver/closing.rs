@@ -23,7 +23,10 @@ impl Driver {
     pub(super) fn end(&mut self) {
         self.ending = true;
         for number in 0..self.clients.len() as u32 {
-            self.handle(Event::Close(ClientNumber(number)));
+            // Those that have retired are closed when they have made their last calls.
+            if !self.retired.contains(&ClientNumber(number)) {
+                self.handle(Event::Close(ClientNumber(number)));
+            }
         }
     }
 

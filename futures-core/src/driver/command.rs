@@ -29,6 +29,8 @@ pub(crate) enum Command {
     /// The queued tasks of a client are to be cancelled; then the gate is opened.
     CancelAll(ClientNumber, Arc<Latch>),
     Close(ClientNumber),
+    /// The same, for a client that has calls to be made when its last task is done.
+    Retire(ClientNumber, LastCalls),
     /// All clients are closed, and the pool is to end when they are drained.
     End,
     /// The pool is to end, whatever is still to be done.
@@ -103,6 +105,16 @@ impl Task {
     pub(super) fn is_unwanted(&self) -> bool {
         self.lease().is_some() && Arc::strong_count(&self.promise) == 1
     }
+}
+
+/// The last calls of an executor.
+pub(crate) struct LastCalls {
+    /// A task function without arguments.
+    pub(crate) function: TaskKey,
+    /// Makes the promise of a new future, as long as there is the pool.
+    pub(crate) promise: Box<dyn Fn() -> Option<Arc<Promise>> + Send>,
+    /// Where the promises go, by worker, when the calls are made.
+    pub(crate) promises: Arc<OnceLock<Vec<Arc<Promise>>>>,
 }
 
 /// Which workers there are for a client: those that are ready, and not held up by somebody else's preparations.

@@ -98,6 +98,7 @@ impl Driver {
         }
         self.boot.succeed();
         (0..self.clients.len() as u32).for_each(|client| self.conclude(ClientNumber(client)));
+        self.make_all_last_calls();
     }
 
     /// Moves a worker to another phase and returns the previous one.

@@ -4,6 +4,7 @@
 //! the manager's loop, or a simulation, calls it and says how much time has passed.
 
 mod ahead;
+mod blocking;
 pub(crate) mod boot;
 mod checking;
 mod client;
@@ -26,13 +27,14 @@ mod recalls;
 mod replacements;
 mod replacing;
 mod reporting;
+mod retiring;
 mod retrying;
 pub(crate) mod roster;
 mod round_trip;
 mod sending;
 mod worker;
 
-use crate::base::ids::{FunctionNumber, TaskNumber, TaskNumbers, WorkerNumber};
+use crate::base::ids::{ClientNumber, FunctionNumber, TaskNumber, TaskNumbers, WorkerNumber};
 use crate::driver::boot::Boot;
 use crate::driver::command::{Command, Task, shut_down};
 use crate::driver::options::PoolOptions;
@@ -76,6 +78,8 @@ pub(crate) struct Driver {
     clients: Vec<Client>,
     /// How many clients are not drained.
     clients_left: usize,
+    /// Those that wait for the start of the pool with their last calls.
+    retired: Vec<ClientNumber>,
     /// By worker number; empty until a transport is there.
     workers: Vec<Worker>,
     counts: WorkerCounts,
@@ -125,6 +129,7 @@ impl Driver {
             tasks: PagedMap::default(),
             clients: Vec::new(),
             clients_left: 0,
+            retired: Vec::new(),
             workers: Vec::new(),
             counts: WorkerCounts::default(),
             unsent: Vec::new(),
@@ -171,7 +176,10 @@ impl Driver {
             Command::SubmitTo(task, worker) => {
                 let (number, client) = (task.promise.task(), task.client);
                 if let Some(function) = self.take_in(task) {
-                    self.handle(Event::SubmitTo(client, number, function, worker));
+                    let mut actions = std::mem::take(&mut self.actions);
+                    self.schedule(Event::SubmitTo(client, number, function, worker), &mut actions);
+                    self.block_if_late(worker, &mut actions);
+                    self.act_on(actions);
                 }
             }
             Command::Roll(client, roll) => roll.answer(self.workers_for(client)),
@@ -181,6 +189,7 @@ impl Driver {
                 self.notices.push(Notice::Open(done));
             }
             Command::Close(client) => self.handle(Event::Close(client)),
+            Command::Retire(client, last) => self.retire(client, last),
             Command::End => self.end(),
             Command::Abandon => {
                 self.break_down(Error::new(
@@ -271,6 +280,7 @@ impl Driver {
         self.broken.get_or_insert(reason);
         self.forget_all_ahead();
         self.handle(Event::Break);
+        self.make_all_last_calls();
     }
 
     /// Whether the pool has come to its end.
@@ -295,6 +305,10 @@ impl Driver {
     fn handle(&mut self, event: Event) {
         let mut actions = std::mem::take(&mut self.actions);
         self.schedule(event, &mut actions);
+        self.act_on(actions);
+    }
+
+    fn act_on(&mut self, mut actions: Vec<Action>) {
         // Carrying out an action may append others.
         let mut at = 0;
         while let Some(action) = actions.get(at).copied() {
@@ -323,10 +337,15 @@ impl Driver {
                 let error = self.loss_error_of(worker, task);
                 self.resolve(task, Outcome::Failed(error));
             }
+            Action::Blocked(worker, task) => {
+                let error = self.late_error(worker, task);
+                self.resolve(task, Outcome::Failed(error));
+            }
             Action::Abandoned(task) => {
                 let reason = self.broken.clone().unwrap_or_else(shut_down);
                 self.resolve(task, Outcome::Failed(reason));
             }
+            Action::Retired(client) => self.retired(client, more),
             Action::Drained(client) => self.drained(client),
         }
     }

@@ -147,7 +147,7 @@ impl Driver {
     }
 
     /// The overdue work that keeps a worker busy.
-    fn obstacle(&self, number: WorkerNumber) -> String {
+    pub(super) fn obstacle(&self, number: WorkerNumber) -> String {
         let worker = &self.workers[number.index()];
         if worker.unanswered > 0 {
             return "is still running a task that has already timed out".to_owned();
@@ -161,11 +161,13 @@ impl Driver {
     pub(super) fn check_preparations(&mut self) {
         let mut hanging = BTreeSet::new();
         let mut hindered = BTreeSet::new();
+        let mut late = BTreeSet::new();
         while let Some((_, number, client)) = self.deadlines.first().copied().filter(|(time, ..)| *time <= self.now) {
             self.deadlines.pop_first();
             let worker = &mut self.workers[number.index()];
             let Some(at) = worker.pending.iter().position(|pending| pending.client == client) else { continue };
             worker.pending[at].given_up = true;
+            late.insert(number);
             let own = at == 0 && worker.unanswered == 0;
             if let Some(progress) = self.clients[client.index()].wanted() {
                 if own {
@@ -180,6 +182,8 @@ impl Driver {
         }
         hanging.into_iter().for_each(|client| self.break_hanging(client));
         hindered.into_iter().for_each(|client| self.conclude(client));
+        // After the clients were broken whose own preparations these are.
+        late.into_iter().for_each(|worker| self.handle(Event::Block(worker)));
     }
 
     /// Breaks a client whose own preparations exceed their limit.

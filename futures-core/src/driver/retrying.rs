@@ -146,6 +146,7 @@ impl Driver {
         }
         // The worker may never answer, and the tasks behind this one must not wait forever.
         self.recall(worker);
+        self.handle(Event::Block(worker));
         self.begin_limit(worker);
     }
 

@@ -3,12 +3,12 @@
 use crate::base::ids::{ClientNumber, WorkerNumber};
 use crate::base::latch::Latch;
 use crate::driver::boot::Boot;
-use crate::driver::command::{Command, Preparations, Roll, Special, Task, shut_down};
+use crate::driver::command::{Command, LastCalls, Preparations, Roll, Special, Task, shut_down};
 use crate::driver::outcome::Outcome;
 use crate::driver::policy::{Attempt, TaskPolicy};
 use crate::driver::promise::Promise;
-use crate::error::{Error, Result};
-use crate::executor::options::Decided;
+use crate::error::{Error, Kind, Result};
+use crate::executor::options::{Decided, ExitFunction};
 use crate::future::{Future, Handle};
 use crate::pool::manager::Manager;
 use crate::scheduler::Prefetch;
@@ -17,8 +17,9 @@ use crate::wire::codec::Limits;
 use crate::wire::payload::Payload;
 use crate::wire::setup::Setup;
 use serde::de::DeserializeOwned;
+use std::any::type_name;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// One executor's part in a pool.
@@ -35,6 +36,14 @@ pub(crate) struct Client {
     prefetch: Option<bool>,
     /// None if the workers need not be prepared.
     preparation: Option<Preparation>,
+    exit: Option<Exit>,
+}
+
+/// What each worker is to call last.
+struct Exit {
+    function: ExitFunction,
+    /// The promises of these calls, once they are made.
+    promises: Arc<OnceLock<Vec<Arc<Promise>>>>,
 }
 
 /// The preparations that the workers get at the executor's first use.
@@ -49,9 +58,10 @@ struct Preparation {
 impl Client {
     /// A client of this pool.
     pub(super) fn new(manager: Arc<Manager>, options: Decided, owns_pool: bool) -> Self {
-        let Decided { pool, setup, prefetch } = options;
+        let Decided { pool, setup, prefetch, exit } = options;
         let limits = Limits { payload_bytes: pool.payload_limit_bytes, ..Limits::of(!setup.in_band) };
-        let preparation = (!setup.is_empty()).then(|| Preparation {
+        // What comes last does so on workers that were prepared.
+        let preparation = (!setup.is_empty() || exit.is_some()).then(|| Preparation {
             first_use: Once::new(),
             setup: Mutex::new(setup),
             limit: pool.boot_limit,
@@ -60,7 +70,8 @@ impl Client {
         let drained = Arc::new(Latch::default());
         let number = manager.pool().open(Arc::clone(&drained));
         let closed = AtomicBool::new(false);
-        Client { manager, number, drained, closed, owns_pool, limits, prefetch, preparation }
+        let exit = exit.map(|function| Exit { function, promises: Arc::default() });
+        Client { manager, number, drained, closed, owns_pool, limits, prefetch, preparation, exit }
     }
 
     /// Starts the pool and has the workers prepared, unless that has been done; an error if this client is closed.
@@ -209,6 +220,46 @@ impl Client {
         self.manager.pool().push_all(tasks.into_iter().map(|task| Command::Submit(task, prefetch)));
     }
 
+    /// Shuts down and returns what the workers have returned last.
+    pub(super) fn finish<T: DeserializeOwned + 'static>(&self) -> Result<Vec<Result<T>>> {
+        let wrong = |message: String| Err(Error::new(Kind::Configuration, message));
+        let Some(Exit { function, promises }) = &self.exit else {
+            return wrong(
+                "the executor has no exit function: give it one by the method `exit` of its builder".to_owned(),
+            );
+        };
+        if function.output != type_name::<T>() {
+            let (name, output, wanted) = (function.name, function.output, type_name::<T>());
+            return wrong(format!("the exit function {name} returns {output}, and `finish` is to return {wanted}"));
+        }
+        self.shutdown(true, false);
+        let pool = self.manager.pool();
+        if let Some(promises) = promises.get().filter(|promises| !promises.is_empty()) {
+            let future = |promise| Future::<T>::new(Handle::new(promise, Arc::clone(pool)), Outcome::value);
+            return Ok(promises.iter().map(|promise| future(Arc::clone(promise)).result()).collect());
+        }
+        let breakage = self.boot().breakage().filter(|reason| !reason.is_shutdown());
+        match breakage.or_else(|| self.manager.boot().breakage().filter(|reason| !reason.is_shutdown())) {
+            Some(reason) => Err(reason),
+            // It was never used, or has no worker while replacements are on their way.
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// By which the pool learns that nothing more comes.
+    fn last_command(&self) -> Command {
+        let used = self.preparation.as_ref().is_some_and(|preparation| preparation.first_use.is_completed());
+        match self.exit.as_ref().filter(|_| used) {
+            None => Command::Close(self.number),
+            Some(Exit { function, promises }) => {
+                let (pool, number) = (Arc::downgrade(self.manager.pool()), self.number);
+                let promise = Box::new(move || pool.upgrade().map(|pool| pool.new_promise(number)));
+                let last = LastCalls { function: function.key, promise, promises: Arc::clone(promises) };
+                Command::Retire(number, last)
+            }
+        }
+    }
+
     pub(super) fn shutdown(&self, wait: bool, cancel_futures: bool) {
         if self.manager.is_elsewhere() {
             return;
@@ -219,7 +270,7 @@ impl Client {
             pool.cancel_all(self.number);
         }
         if first {
-            pool.push(Command::Close(self.number));
+            pool.push(self.last_command());
             if self.owns_pool {
                 self.manager.end();
             }

@@ -95,7 +95,9 @@ impl Executor {
     /// several such calls wait for one worker, it executes another task between two of them. Until a call is sent it is
     /// pending and can be cancelled. No other worker can execute it: if its worker is lost, also before that, its
     /// future fails by an error for which [`Error::is_worker_lost`](crate::Error::is_worker_lost) holds, and which
-    /// [names the worker](crate::Error::worker).
+    /// [names the worker](crate::Error::worker). If its worker is in a task, or in the initializer of another
+    /// executor, that has timed out and may never end, its future fails by an error for which
+    /// [`Error::is_timeout`](crate::Error::is_timeout) holds, and which names the worker as well.
     ///
     /// # Errors
     ///
@@ -251,6 +253,60 @@ impl Executor {
     #[doc(hidden)]
     pub fn undisturbed<R>(&self, work: impl FnOnce() -> R) -> R {
         self.client.manager().pool().undisturbed(work)
+    }
+
+    /// Shuts the executor down as [`shutdown`](Self::shutdown) does, waits, and returns what the exit function of its
+    /// builder (`exit`) has returned on each worker: one item for each worker that was ready when all other tasks were
+    /// done, in the order of their numbers.
+    ///
+    /// An item is an error if the function has failed or panicked there. It is one for which
+    /// [`Error::is_worker_lost`](crate::Error::is_worker_lost) holds if the worker was lost meanwhile, and one for which
+    /// [`Error::is_timeout`](crate::Error::is_timeout) holds if the worker was still in a task, or in the initializer of
+    /// another executor, that had timed out: then it has not called the function. Each of them
+    /// [names the worker](crate::Error::worker). Workers that were lost before have no item. There are none at all if
+    /// the executor was never used. Called again, it returns the same.
+    ///
+    /// Without this method the executor ends as well, when it is dropped, and calls the exit function; only nobody
+    /// learns how that went.
+    ///
+    /// # Errors
+    ///
+    /// If the builder has set no exit function, or one that returns another type than `T`; the executor is as before
+    /// then. If the executor is broken, with the reason.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod futures_mpi { pub use futures_mpi_core::*; pub use futures_mpi_macros::{remote_state, remote_task}; }
+    /// use futures_mpi::{ThreadPoolExecutor, remote_state, remote_task};
+    ///
+    /// #[derive(Default)]
+    /// struct Seen(u64);
+    ///
+    /// #[remote_state]
+    /// fn seen() -> Seen {
+    ///     Seen::default()
+    /// }
+    ///
+    /// #[remote_task]
+    /// fn look(#[state] seen: &mut Seen, _item: u64) {
+    ///     seen.0 += 1;
+    /// }
+    ///
+    /// #[remote_task]
+    /// fn report(#[state] seen: &Seen) -> u64 {
+    ///     seen.0
+    /// }
+    ///
+    /// let executor = ThreadPoolExecutor::builder().max_workers(3).state(seen::ID, ()).exit(report::ID).build()?;
+    /// executor.map(look::ID, 0..100).into_iter().collect::<Result<Vec<()>, _>>()?;
+    /// let counts = executor.finish::<u64>()?; // each worker calls `report`
+    /// assert_eq!(counts.len(), 3);
+    /// assert_eq!(counts.into_iter().sum::<Result<u64, _>>()?, 100);
+    /// # Ok::<(), futures_mpi::Error>(())
+    /// ```
+    pub fn finish<T: DeserializeOwned + 'static>(&self) -> Result<Vec<Result<T>>> {
+        self.client.finish()
     }
 
     /// Shuts the executor down: it accepts no more tasks, and its part of the pool is freed when its futures are done.

@@ -26,6 +26,18 @@ impl Scheduler {
         if let Some(refusal) = self.refusal(client, task) {
             return actions.push(refusal);
         }
+        self.take_bound(client, task, function, worker, actions);
+    }
+
+    /// Takes a task that is not refused.
+    pub(super) fn take_bound(
+        &mut self,
+        client: ClientNumber,
+        task: TaskNumber,
+        function: FunctionNumber,
+        worker: WorkerNumber,
+        actions: &mut Vec<Action>,
+    ) {
         if !self.workers.is_present(worker) {
             return actions.push(Action::Lost(worker, task));
         }
@@ -56,6 +68,7 @@ impl Scheduler {
     fn concerned(&self, event: Event) -> Option<WorkerNumber> {
         match event {
             Event::SubmitTo(_, _, _, worker)
+            | Event::SubmitLast(_, _, _, worker)
             | Event::Withdraw(worker, _)
             | Event::Postpone(worker, _)
             | Event::ResumeWorker(worker)
@@ -120,15 +133,19 @@ impl Scheduler {
         self.drained(client, actions);
     }
 
-    /// Ends what waits for a worker that is gone.
-    pub(super) fn lose_bound(&mut self, worker: WorkerNumber, actions: &mut Vec<Action>) {
-        self.bound.owing.remove(&worker);
+    /// Ends what waits for a worker that will not come to it.
+    pub(super) fn end_waiting(
+        &mut self,
+        worker: WorkerNumber,
+        end: fn(WorkerNumber, TaskNumber) -> Action,
+        actions: &mut Vec<Action>,
+    ) {
         let waiting = self.bound.waiting.get(&worker).into_iter().flatten();
         let waiting: Vec<TaskNumber> = waiting.flat_map(|(_, tasks)| tasks.iter().copied()).collect();
         for task in waiting {
             let class = self.delayed.remove(&task).expect("what waits for a worker rests");
             self.clients[self.classes.get(class).client.index()].delayed -= 1;
-            self.end_bound(task, class, Action::Lost(worker, task), actions);
+            self.end_bound(task, class, end(worker, task), actions);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The scheduler's invariants, derived anew from its state in one pass over tasks, clients and workers.
 
 use super::classes::{TaskClass, TaskClassNumber};
+use super::retiring::Retiring;
 use super::{FunctionNumber, Scheduler};
 use std::collections::BTreeMap;
 
@@ -55,6 +56,8 @@ impl Scheduler {
             assert_eq!(in_queue, client.queued, "client {number} has its tasks in its queue");
             assert_eq!(places[number], usize::from(client.queued > 0), "client {number} has a turn when it has a task");
             let done = client.closed && client.queued + client.dispatched + client.delayed == 0;
+            assert!(!done || client.retiring != Retiring::Waits, "client {number} is told when its last task is done");
+            let done = done && client.retiring.is_over();
             assert_eq!(done, client.drained, "client {number} is drained when it is done");
             assert!(!client.broken || client.queued == 0, "client {number} is broken and has nothing queued");
         }

@@ -12,6 +12,7 @@ mod bindings;
 mod bound;
 mod check;
 mod classes;
+mod closing;
 mod delayed;
 mod fairness;
 mod in_flight;
@@ -19,6 +20,7 @@ mod in_flight;
 mod mixed_load;
 pub(crate) mod paged_map;
 mod queue;
+mod retiring;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -33,6 +35,7 @@ use crate::scheduler::classes::{TaskClass, TaskClassNumber, TaskClasses};
 use crate::scheduler::in_flight::InFlight;
 use crate::scheduler::paged_map::PagedMap;
 use crate::scheduler::queue::Queue;
+use crate::scheduler::retiring::Retiring;
 use crate::scheduler::window::Estimates;
 use crate::scheduler::workers::{Room, Workers};
 use std::collections::{BTreeMap, VecDeque};
@@ -46,6 +49,8 @@ pub enum Event {
     Submit(ClientNumber, TaskNumber, FunctionNumber, Prefetch),
     /// The same, for a task that only this worker may execute.
     SubmitTo(ClientNumber, TaskNumber, FunctionNumber, WorkerNumber),
+    /// The same, of a client that has retired.
+    SubmitLast(ClientNumber, TaskNumber, FunctionNumber, WorkerNumber),
     /// A task's future was cancelled; of no effect unless the task is queued.
     Cancel(TaskNumber),
     /// A dispatched task has been withdrawn: it was not sent, because its future was cancelled at the same moment, or
@@ -67,6 +72,8 @@ pub enum Event {
     CancelAll(ClientNumber),
     /// A client submits nothing more.
     Close(ClientNumber),
+    /// The same, for a client that has something to do when its last task is done; it is closed after that.
+    Retire(ClientNumber),
     /// Nothing more of this client can be executed; what has been dispatched goes on.
     BreakClient(ClientNumber),
     /// A worker is ready for tasks.
@@ -76,6 +83,8 @@ pub enum Event {
     PauseWorker(WorkerNumber),
     /// A worker is released: it has done the other work.
     ResumeWorker(WorkerNumber),
+    /// This worker has been engaged by something that may never end: what waits for it alone does so in vain.
+    Block(WorkerNumber),
     /// Nothing comes back from this worker, which may not have joined yet: no task that may have to is sent there ahead
     /// of another.
     Isolate(WorkerNumber),
@@ -104,8 +113,12 @@ pub enum Action {
     Unfit(ClientNumber, TaskNumber),
     /// Fail the task's future: it was on the worker that is gone, or bound to it.
     Lost(WorkerNumber, TaskNumber),
+    /// Fail the task's future: the only worker that may execute it may never come to it.
+    Blocked(WorkerNumber, TaskNumber),
     /// Fail the task's future: the pool is broken.
     Abandoned(TaskNumber),
+    /// The client retires and its last task is done: it is to be closed when its last ones are submitted.
+    Retired(ClientNumber),
     /// The client is closed and its last task is done.
     Drained(ClientNumber),
 }
@@ -146,6 +159,7 @@ struct Client {
     delayed: usize,
     closed: bool,
     drained: bool,
+    retiring: Retiring,
     /// Whether nothing more of it can be executed; then it has no queued tasks.
     broken: bool,
 }
@@ -161,6 +175,9 @@ impl Scheduler {
             Event::SubmitTo(client, task, function, worker) => {
                 self.submit_to(client, task, function, worker, actions);
             }
+            Event::SubmitLast(client, task, function, worker) => {
+                self.submit_last(client, task, function, worker, actions);
+            }
             Event::Cancel(task) => self.cancel(task, actions),
             Event::Withdraw(worker, task) => self.withdraw(worker, task, actions),
             Event::Postpone(worker, task) => self.postpone(worker, task),
@@ -170,9 +187,11 @@ impl Scheduler {
             Event::Divide(worker, task, first, count) => self.divide(worker, task, (first, count), actions),
             Event::CancelAll(client) => self.cancel_all(client, actions),
             Event::Close(client) => self.close(client, actions),
+            Event::Retire(client) => self.retire(client, actions),
             Event::BreakClient(client) => self.break_client(client, actions),
             Event::PauseWorker(worker) => self.pause_worker(worker),
             Event::ResumeWorker(worker) => self.resume_worker(worker),
+            Event::Block(worker) => self.end_waiting(worker, Action::Blocked, actions),
             Event::Isolate(worker) => self.isolate(worker),
             Event::Join(worker) => self.join(worker),
             Event::Finish(worker, task, nanos) => self.finish(worker, task, nanos, actions),
@@ -278,10 +297,6 @@ impl Scheduler {
         self.forget(&held, actions);
     }
 
-    fn cancel_all(&mut self, number: ClientNumber, actions: &mut Vec<Action>) {
-        self.empty_queue(number, actions, Action::Cancelled);
-    }
-
     fn break_client(&mut self, number: ClientNumber, actions: &mut Vec<Action>) {
         self.clients[number.index()].broken = true;
         self.empty_queue(number, actions, |task| Action::Unfit(number, task));
@@ -299,11 +314,6 @@ impl Scheduler {
         client.queued = 0;
         self.round_robin.retain(|turn| *turn != number);
         self.end_all_delayed(number, actions, end);
-        self.drained(number, actions);
-    }
-
-    fn close(&mut self, number: ClientNumber, actions: &mut Vec<Action>) {
-        self.clients[number.index()].closed = true;
         self.drained(number, actions);
     }
 
@@ -343,7 +353,8 @@ impl Scheduler {
             actions.push(Action::Lost(number, held.task));
             self.forget(&held, actions);
         }
-        self.lose_bound(number, actions);
+        self.bound.owing.remove(&number);
+        self.end_waiting(number, Action::Lost, actions);
     }
 
     fn break_down(&mut self, actions: &mut Vec<Action>) {
@@ -407,15 +418,6 @@ impl Scheduler {
             self.release(held.task);
         }
         self.drained(client, actions);
-    }
-
-    fn drained(&mut self, number: ClientNumber, actions: &mut Vec<Action>) {
-        let client = &mut self.clients[number.index()];
-        if client.closed && !client.drained && client.queued + client.dispatched + client.delayed == 0 {
-            client.drained = true;
-            self.classes.forget(number);
-            actions.push(Action::Drained(number));
-        }
     }
 
     /// The clients that have queued tasks.

@@ -456,8 +456,37 @@ fn bound_tasks_end_with_their_worker_and_hold_nobody_when_they_are_cancelled() {
     assert_eq!(after(&[&cancelled[..], &[submit(A, 5)]].concat()), [Dispatch(worker(0), task(5))]);
     let paused = [Open(A), Join(worker(0)), PauseWorker(worker(0)), submit_to(A, 1, 0)];
     assert_eq!(after(&paused), []);
+    assert_eq!(after(&[&paused[..], &[Block(worker(0))]].concat()), [Blocked(worker(0), task(1))]);
+    let blocked = [&paused[..], &[Block(worker(0)), submit(A, 2), ResumeWorker(worker(0))]].concat();
+    assert_eq!(after(&blocked), [Dispatch(worker(0), task(2))], "others have it when it is free");
     assert_eq!(after(&[&paused[..], &[ResumeWorker(worker(0))]].concat()), [Dispatch(worker(0), task(1))]);
     assert_eq!(after(&[&paused[..], &[Close(A), CancelAll(A)]].concat()), [Cancelled(task(1)), Drained(A)]);
+}
+
+#[test]
+fn a_client_that_retires_is_told_when_its_last_task_is_done_and_is_closed_after_that() {
+    let last = |number, to| SubmitLast(A, task(number), FunctionNumber(2), worker(to));
+    let events = [Open(A), Join(worker(0)), Join(worker(1)), submit(A, 1), submit(A, 2), Retire(A)];
+    assert_eq!(after(&events), []);
+    assert_eq!(after(&[&events[..], &[submit(A, 3)]].concat()), [Rejected(task(3))]);
+    assert_eq!(after(&[&events[..], &[last(3, 0)]].concat()), [Rejected(task(3))], "it is not told yet");
+    // The pool ends meanwhile, which changes nothing.
+    let events = [&events[..], &[Finish(worker(0), task(1), 300), Close(A), Finish(worker(1), task(2), 300)]].concat();
+    assert_eq!(after(&events), [Retired(A)]);
+    assert_eq!(after(&[&events[..], &[Close(A)]].concat()), [Drained(A)], "it has none");
+    let events = [&events[..], &[last(3, 0), last(4, 1)]].concat();
+    assert_eq!(after(&events), [Dispatch(worker(1), task(4))]);
+    assert_eq!(after(&[&events[..], &[CancelAll(A)]].concat()), [], "these are not cancelled");
+    let events = [&events[..], &[Close(A), last(5, 1)]].concat();
+    assert_eq!(after(&events), [Rejected(task(5))], "it is closed");
+    assert_eq!(after(&[&events[..], &[CancelAll(A)]].concat()), [], "nor are they then");
+    let events = [&events[..], &[Lose(worker(0))]].concat();
+    assert_eq!(after(&events), [Lost(worker(0), task(3))]);
+    let events = [&events[..], &[Finish(worker(1), task(4), 300)]].concat();
+    assert_eq!(after(&events), [Drained(A)]);
+    assert_eq!(after(&[Open(A), Retire(A)]), [Retired(A)]);
+    assert_eq!(after(&[Open(A), Close(A), Retire(A)]), [], "it is closed already");
+    assert_eq!(after(&[Open(A), submit(A, 1), Retire(A), Break]), [Abandoned(task(1)), Retired(A)]);
 }
 
 /// One step of a random history; the numbers choose among what is possible then.
@@ -474,6 +503,7 @@ enum Step {
     Lose(u8),
     CancelAll(u8),
     Close(u8),
+    Retire(u8),
     BreakClient(u8),
     PauseWorker(u8),
     ResumeWorker(u8),
@@ -495,6 +525,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<u8>().prop_map(Step::Lose),
         1 => any::<u8>().prop_map(Step::CancelAll),
         1 => any::<u8>().prop_map(Step::Close),
+        1 => any::<u8>().prop_map(Step::Retire),
         1 => any::<u8>().prop_map(Step::BreakClient),
         2 => any::<u8>().prop_map(Step::PauseWorker),
         3 => any::<u8>().prop_map(Step::ResumeWorker),
@@ -529,6 +560,7 @@ struct History {
     clients: BTreeMap<TaskNumber, ClientNumber>,
     prefetch: BTreeMap<TaskNumber, Prefetch>,
     bound: BTreeMap<TaskNumber, WorkerNumber>,
+    retired: BTreeSet<ClientNumber>,
     fairness: Fairness,
 }
 
@@ -546,6 +578,7 @@ impl History {
             clients: BTreeMap::new(),
             prefetch: BTreeMap::new(),
             bound: BTreeMap::new(),
+            retired: BTreeSet::new(),
             fairness: Fairness::default(),
         };
         history.handle(Open(A));
@@ -608,11 +641,15 @@ impl History {
             Step::Lose(_) => {}
             Step::CancelAll(number) => self.handle(CancelAll(client(number))),
             Step::Close(number) => self.handle(Close(client(number))),
+            Step::Retire(number) => self.handle(Retire(client(number))),
             Step::BreakClient(number) => self.handle(BreakClient(client(number))),
             Step::PauseWorker(which) if !self.workers.is_empty() => {
                 let paused = self.workers[usize::from(which) % self.workers.len()];
                 self.paused.push(paused);
                 self.handle(PauseWorker(paused));
+                if which % 3 == 0 {
+                    self.handle(Block(paused));
+                }
             }
             Step::ResumeWorker(which) if !self.paused.is_empty() => {
                 let released = self.paused.remove(usize::from(which) % self.paused.len());
@@ -649,6 +686,7 @@ impl History {
         }
         assert_eq!(self.ended.len() as u64, self.submitted, "every task has ended");
         assert_eq!(self.scheduler.tasks().count(), 0);
+        [A, B].into_iter().for_each(|client| self.handle(Close(client)));
     }
 
     fn running_task(&self, which: u16) -> Option<(TaskNumber, WorkerNumber)> {
@@ -667,6 +705,18 @@ impl History {
         self.fairness.see(&dispatched.collect::<Vec<_>>(), &self.scheduler);
         for action in actions {
             match action {
+                Retired(client) => {
+                    assert!(self.retired.insert(client), "{client} is told once");
+                    for to in self.workers.clone() {
+                        self.submitted += 1;
+                        let number = task(self.submitted);
+                        self.clients.insert(number, client);
+                        self.prefetch.insert(number, Prefetch::Never);
+                        self.bound.insert(number, to);
+                        self.handle(SubmitLast(client, number, FunctionNumber(3), to));
+                    }
+                    self.handle(Close(client));
+                }
                 Dispatch(worker, task) => {
                     assert!(self.workers.contains(&worker), "{worker} is there");
                     assert!(self.bound.get(&task).is_none_or(|to| *to == worker), "{task} is bound to another");
@@ -690,6 +740,11 @@ impl History {
                 Lost(worker, task) => {
                     assert!(self.bound.get(&task).is_none_or(|to| *to == worker), "{task} is bound to another");
                     assert!(!self.workers.contains(&worker), "{worker} is gone");
+                    self.end(task);
+                }
+                Blocked(worker, task) => {
+                    assert_eq!(self.bound.get(&task), Some(&worker), "{task} is bound to it");
+                    assert!(!self.running.contains_key(&task), "{task} was not dispatched");
                     self.end(task);
                 }
                 Abandoned(task) => self.end(task),

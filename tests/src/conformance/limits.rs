@@ -88,7 +88,7 @@ fn nothing_is_submitted_after_the_limit_however_many_results_there_are(setting: 
         let map = if let Some(chunksize) = chunksize { map.chunksize(chunksize) } else { map };
         let mut results = map.into_iter();
         assert_eq!(results.next().expect("there is one").expect("it succeeds"), 0);
-        std::thread::sleep(limit + Duration::from_millis(50));
+        thread::sleep(limit + Duration::from_millis(50));
         let (before, mut next) = (taken.get(), 1);
         let error = results.find_map(|result| match result {
             Ok(square) => {

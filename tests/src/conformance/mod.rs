@@ -12,6 +12,7 @@ mod driving;
 mod encoding;
 mod errors;
 mod everywhere;
+mod exits;
 mod futures;
 mod gate;
 mod groups;
@@ -137,6 +138,7 @@ macro_rules! options {
 options! {
     initializer[Args, T, A: IntoArgs<Args>](function: TaskId<Args, T>, args: A);
     state[Args, T, A: IntoArgs<Args>](function: StateId<Args, T>, args: A);
+    exit[T](function: TaskId<(), T>);
     global[V: GlobalValue + ?Sized](name: &str, value: &V);
     out_of_band[](out_of_band: bool);
     prefetch[](prefetch: bool);
@@ -197,6 +199,7 @@ pub fn all() -> impl Iterator<Item = &'static Promise> {
         chains::PROMISES,
         encoding::PROMISES,
         errors::PROMISES,
+        exits::PROMISES,
         everywhere::PROMISES,
         futures::PROMISES,
         groups::PROMISES,

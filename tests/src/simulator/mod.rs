@@ -20,6 +20,7 @@ mod clock;
 mod exhaustive;
 mod fairness;
 mod far;
+mod last;
 mod limits;
 mod mixed;
 mod network;

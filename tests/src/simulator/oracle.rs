@@ -1,6 +1,7 @@
 //! Judges a run that is over: what became of every call, against what may have become of it.
 
 use super::calls::Expected;
+use super::last;
 use super::tasks::{self, Ending, Execution};
 use super::world::{Mishaps, World};
 use futures_mpi_core::Error;
@@ -71,6 +72,7 @@ pub(super) fn judge(world: &mut World) -> Result<Tally, String> {
             tally.add(outcome);
         }
     }
+    last::judge(world)?;
     Ok(tally)
 }
 
@@ -163,7 +165,8 @@ impl Judge<'_> {
             Err(error) if error.is_panic() => require(ending == Ending::Panic && executed, || told(error)),
             Err(error) => {
                 require(self.may_fail_by(error), || told(error))?;
-                let may_have_begun = error.is_worker_lost() || error.is_broken() || error.is_timeout();
+                let timed_out = error.is_timeout() && terms.limit_nanos > 0;
+                let may_have_begun = error.is_worker_lost() || error.is_broken() || timed_out;
                 let tried = error.is_cancelled() && terms.retries > 0;
                 require(!executed || may_have_begun || tried, || {
                     format!("it was executed, and failed all the same: {}", told(error))
@@ -184,7 +187,9 @@ impl Judge<'_> {
         } else if error.is_worker_lost() {
             error.worker().is_some_and(|worker| lost(worker) && self.may_be_on(worker))
         } else if error.is_timeout() {
-            self.expected.terms.limit_nanos > 0
+            // Or it was for a worker that was in a task which has timed out.
+            let bound = self.expected.only_on.is_some_and(|only_on| error.worker() == Some(only_on as usize));
+            self.expected.terms.limit_nanos > 0 || bound
         } else if error.is_shutdown() {
             self.expected.refused
         } else {

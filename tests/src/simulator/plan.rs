@@ -1,7 +1,7 @@
 //! What is going to happen in a run, made from a seed: a plain value, so that it can be printed, changed and run again.
 
 use super::random::Random;
-use super::tasks::{Ending, Preparations};
+use super::tasks::{Ending, LAST_NANOS, Preparations};
 
 /// A millisecond of virtual time.
 const MILLI: u64 = 1_000_000;
@@ -33,6 +33,8 @@ pub(super) struct Plan {
     pub(super) clients: u32,
     /// By client: what the workers are to do first for it.
     pub(super) preparations: Vec<Option<Preparations>>,
+    /// Whether the workers do something last for each client.
+    pub(super) exits: bool,
     /// Whether the only client owns the pool.
     pub(super) owning: bool,
     pub(super) boot: Boot,
@@ -162,6 +164,7 @@ impl Plan {
             slowness: vec![1; workers as usize],
             clients,
             preparations: vec![None; clients as usize],
+            exits: false,
             owning: clients == 1,
             boot: Boot::Good,
             boot_nanos: 0,
@@ -187,6 +190,7 @@ impl Plan {
             slowness: (0..workers).map(|_| if random.percent(20) { random.between(1, slow) } else { 1 }).collect(),
             clients,
             preparations: (0..clients).map(|_| preparations(&mut random, workers)).collect(),
+            exits: random.percent(25),
             owning: clients == 1 && random.percent(50),
             boot: Boot::Good,
             boot_nanos: random.magnitude(300 * MILLI),
@@ -222,7 +226,8 @@ impl Plan {
         let calls: u64 = self.steps.iter().map(|(_, step)| step.nanos()).sum();
         // What takes too long is waited for in any case, and time passes in large steps then.
         let preparations = self.preparations.iter().flatten().map(|preparations| 2 * preparations.nanos);
-        let work = calls + preparations.sum::<u64>();
+        let last = u64::from(self.exits) * u64::from(self.clients) * LAST_NANOS;
+        let work = calls + preparations.sum::<u64>() + last;
         let waits = |step: &Step| matches!(step, Step::Meet { .. } | Step::Follow { .. });
         let meetings = self.steps.iter().filter(|(_, step)| waits(step)).count() as u64;
         let last = self.steps.iter().map(|(time, _)| *time).max().unwrap_or(0);

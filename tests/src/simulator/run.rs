@@ -110,8 +110,8 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(plan: &'a Plan) -> Self {
         let workers = plan.workers as usize;
-        let Plan { owning, apart, isolating, .. } = *plan;
-        let manner = Manner { owning, replacing: plan.replacing.is_some(), apart, isolating };
+        let Plan { exits, owning, apart, isolating, .. } = *plan;
+        let manner = Manner { exits, owning, replacing: plan.replacing.is_some(), apart, isolating };
         let mut run = Run {
             plan,
             world: World::new(&plan.slowness, &plan.preparations, manner),

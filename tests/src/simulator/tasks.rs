@@ -41,6 +41,12 @@ pub(super) struct Preparations {
     pub(super) failing: Option<(u32, bool)>,
 }
 
+/// The token of what the workers do last for the first client; those of the other clients follow.
+pub(super) const FIRST_LAST: u64 = 1 << 40;
+
+/// How long that takes on the fastest worker.
+pub(super) const LAST_NANOS: u64 = 10_000;
+
 /// The name of the global value that says for which client a call is executed.
 pub(super) const CLIENT: &str = "client";
 
@@ -106,6 +112,14 @@ pub(super) fn simulated_short(token: u64, nanos: u64, ending: u8) -> Result<u64,
 #[remote_task]
 pub(super) fn simulated_long(token: u64, nanos: u64, ending: u8) -> Result<u64, String> {
     play(token, nanos, ending)
+}
+
+/// What the workers do last for a client, if it wants that: returns the worker's number.
+#[remote_task]
+pub(super) fn simulated_exit() -> Result<u32, String> {
+    let client: u32 = futures_mpi::global(CLIENT).map_err(|error| error.to_string())?;
+    play(FIRST_LAST + u64::from(client), LAST_NANOS, Ending::Value as u8)?;
+    Ok(STAGE.with_borrow(|stage| stage.worker))
 }
 
 /// What a call with this token returns.

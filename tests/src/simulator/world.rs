@@ -11,7 +11,7 @@ use super::plan::{Step, Terms};
 use super::tasks::{self, Ending, Preparations};
 use super::trace::{Entry, Trace};
 use super::worker::{Life, ModelledWorker, Reply};
-use clients::Client;
+pub(super) use clients::Client;
 use futures_mpi_core::Error;
 use futures_mpi_core::engine::{Frame, Kind, Manager, Stepper, Transport, WorkerNumber};
 use futures_mpi_core::options::PoolOptions;
@@ -38,6 +38,7 @@ pub(super) struct World {
     /// What has happened that may cost tasks their workers or their pool.
     pub(super) mishaps: Mishaps,
     next_token: u64,
+    exits: bool,
     /// The last call that waits for another one.
     follower: Option<u64>,
     /// Whether workers look at calls one by one.
@@ -47,6 +48,8 @@ pub(super) struct World {
 /// How a world is made.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Manner {
+    /// Whether the workers do something last for each client.
+    pub(super) exits: bool,
     /// Whether the only client owns the pool.
     pub(super) owning: bool,
     /// Whether lost workers are replaced.
@@ -79,12 +82,13 @@ pub(super) enum Consequence {
 impl World {
     /// A pool with one worker for each slowness, and with clients that want these preparations.
     pub(super) fn new(slowness: &[u64], clients: &[Option<Preparations>], manner: Manner) -> Self {
-        let Manner { owning, replacing, apart, isolating } = manner;
+        let Manner { exits, owning, replacing, apart, isolating } = manner;
         clock::set(0);
         tasks::reset(slowness.len() as u32);
         let pool = PoolOptions { boot_limit: BOOT_LIMIT, replace_lost_workers: replacing, ..PoolOptions::default() };
         let (manager, stepper) = Stepper::detached(pool).expect("the task functions agree");
-        let client = |(number, wanted): (u32, &Option<Preparations>)| Client::new(&manager, owning, number, *wanted);
+        let client =
+            |(number, wanted): (u32, &Option<Preparations>)| Client::new(&manager, (owning, exits), number, *wanted);
         let network = SharedNetwork::new(slowness.len(), isolating);
         let worker = |(number, slow): (u32, &u64)| {
             let number = WorkerNumber(number);
@@ -101,6 +105,7 @@ impl World {
             mishaps: Mishaps { attempts_failed: replacing.then_some(0), ..Mishaps::default() },
             originals: slowness.len(),
             next_token: 0,
+            exits,
             follower: None,
             apart,
         }
@@ -276,6 +281,15 @@ impl World {
             worker.hang_up();
         }
         forgotten
+    }
+
+    pub(super) fn clients(&self) -> &[Client] {
+        &self.clients
+    }
+
+    /// How many workers there were at the beginning.
+    pub(super) fn originals(&self) -> usize {
+        self.originals
     }
 
     pub(super) fn workers(&self) -> &[ModelledWorker] {

@@ -49,6 +49,26 @@ macro_rules! __executor_options {
             self
         }
 
+        /// A task function without arguments that every worker calls last, when all other tasks of the executor are
+        /// done; [`finish`]($crate::Executor::finish) returns what it returns.
+        ///
+        /// It may borrow the [`state`](Self::state) of its worker, by a `#[state]` parameter: to return what the worker
+        /// has gathered, or to close a file and say whether that went well. Each worker calls it once, also one that has
+        /// come in the place of a lost one. It is also called if the executor ends without `finish`: when it is dropped
+        /// or shut down, also in a panic; then what it returns is dropped. No `shutdown` cancels it.
+        ///
+        /// It is not called if the executor was never used, or is broken, nor in a program that ends without dropping
+        /// the executor. A worker does not call it while it is in a task, or in the initializer of another executor,
+        /// that has timed out. As a task it may take as long as it likes: the end of the executor waits for it, and for
+        /// what the worker was given before, by executors that share the workers as well.
+        pub fn exit<F>(mut self, function: F) -> Self
+        where
+            F: $crate::TaskFunction<Args = ()>,
+        {
+            self.common.exit(function.id());
+            self
+        }
+
         /// A named value that the executor's tasks, and its initializer, read with [`global`]($crate::global()).
         ///
         /// It is encoded here, sent to each worker once, before the first task, and dropped there when the executor has

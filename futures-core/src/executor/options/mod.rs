@@ -18,6 +18,7 @@ use crate::task::{IntoArgs, StateId, TaskId, encode};
 use crate::wire::attachments::Encoded;
 use crate::wire::codec::Limits;
 use crate::wire::setup::{Global, GlobalValue, Setup, SetupCall};
+use std::any::type_name;
 use std::path::Path;
 use std::time::Duration;
 
@@ -78,6 +79,7 @@ pub struct CommonOptions {
     /// Whether tasks may be sent to workers that have others to do before.
     pub prefetch: Option<bool>,
     setup: Setup,
+    exit: Option<ExitFunction>,
     /// The first error.
     refusal: Option<Error>,
 }
@@ -90,12 +92,22 @@ pub struct Decided {
     pub(crate) setup: Setup,
     /// Whether its tasks may be sent ahead, to workers that still have others to do, if that was set.
     pub(crate) prefetch: Option<bool>,
+    pub(crate) exit: Option<ExitFunction>,
+}
+
+/// A task function without arguments that every worker calls last.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ExitFunction {
+    pub(crate) name: &'static str,
+    pub(crate) key: TaskKey,
+    /// The type of its value.
+    pub(crate) output: &'static str,
 }
 
 impl Decided {
     /// For executors whose workers need not be prepared, on pools of these options.
     pub fn without_setup(pool: PoolOptions) -> Self {
-        Decided { pool, setup: Setup::default(), prefetch: None }
+        Decided { pool, setup: Setup::default(), prefetch: None, exit: None }
     }
 }
 
@@ -125,6 +137,18 @@ impl CommonOptions {
         encode::append_arguments(name, args.as_args(), &mut encoded, &Limits::of(false))
             .map_err(|error| Error::new(Kind::Codec, format!("{option}: {}", error.message())))?;
         Ok(SetupCall { name: name.to_owned(), arguments: encoded.bytes })
+    }
+
+    /// Sets the task function that every worker calls last.
+    pub fn exit<T>(&mut self, function: TaskId<(), T>) {
+        let (name, key) = (function.name(), function.key());
+        match Registry::global() {
+            Ok(registry) if registry.get(key).is_none() => {
+                self.refuse(Error::new(Kind::Registry, format!("exit: {}", registry.unknown(&format!("`{name}`")))));
+            }
+            Ok(_) => self.exit = Some(ExitFunction { name, key, output: type_name::<T>() }),
+            Err(error) => self.refuse(error),
+        }
     }
 
     /// Adds a named value, or replaces the one of this name.
@@ -186,7 +210,7 @@ impl CommonOptions {
             ..defaults
         };
         let setup = Setup { in_band: !OUT_OF_BAND.decide(self.out_of_band)?.unwrap_or(true), ..self.setup };
-        Ok(Decided { pool, setup, prefetch: PREFETCH.decide(self.prefetch)? })
+        Ok(Decided { pool, setup, prefetch: PREFETCH.decide(self.prefetch)?, exit: self.exit })
     }
 
     fn refuse(&mut self, error: Error) {

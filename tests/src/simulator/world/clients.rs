@@ -1,10 +1,10 @@
 //! What programs do with their executors.
 
-use super::{BOOT_LIMIT, World};
+use super::{BOOT_LIMIT, Mishaps, World};
 use crate::simulator::calls::{Call, Expected, MapCalls};
 use crate::simulator::plan::{QUICK, TOO_LONG, Terms};
 use crate::simulator::tasks::{
-    Arguments, CLIENT, Ending, Preparations, simulated_initializer, simulated_long, simulated_short,
+    Arguments, CLIENT, Ending, Preparations, simulated_exit, simulated_initializer, simulated_long, simulated_short,
 };
 use crate::simulator::trace::Entry;
 use crate::simulator::worker::ModelledWorker;
@@ -19,21 +19,29 @@ use std::time::Duration;
 const RESULT_NEVER_COMES: Duration = Duration::from_secs(10);
 
 /// An executor, and what was asked of it.
-pub(super) struct Client {
-    executor: Executor,
+pub(in crate::simulator) struct Client {
+    pub(in crate::simulator) executor: Executor,
     shut_down: bool,
     preparations: Option<Preparations>,
+    /// Whether the workers are to do something last for it; known when it is shut down.
+    pub(in crate::simulator) exits: bool,
 }
 
 impl Client {
-    /// One that wants these preparations, and may be the only one of its pool.
-    pub(super) fn new(manager: &Arc<Manager>, owning: bool, number: u32, preparations: Option<Preparations>) -> Self {
-        let options = options(number, preparations);
+    /// One that wants these preparations; it may be the only one of its pool, and its workers may have to do something
+    /// last.
+    pub(super) fn new(
+        manager: &Arc<Manager>,
+        (owning, exits): (bool, bool),
+        number: u32,
+        preparations: Option<Preparations>,
+    ) -> Self {
+        let options = options(number, preparations, exits);
         let executor = match owning {
             true => Executor::owning(Arc::clone(manager), options),
             false => Executor::sharing(Arc::clone(manager), options),
         };
-        Client { executor, shut_down: false, preparations }
+        Client { executor, shut_down: false, preparations, exits: false }
     }
 }
 
@@ -121,6 +129,17 @@ impl World {
         Expected { token, ending, terms, only_on, refused, cancelled, cancelled_at, given_up, prepared, unfit }
     }
 
+    /// Whether initializers may keep workers from anything else for too long.
+    pub(in crate::simulator) fn may_hang(&self) -> bool {
+        self.clients.iter().filter_map(|client| client.preparations).any(|all| all.nanos >= TOO_LONG)
+    }
+
+    /// Whether nothing can break this client.
+    pub(in crate::simulator) fn is_fit(&self, client: &Client) -> bool {
+        let Mishaps { boot, abandoned, all, .. } = self.mishaps;
+        !boot && !abandoned && !all && client.preparations.is_none_or(|own| own.failing.is_none())
+    }
+
     /// Whether initializers that do not end may hold the workers up for longer than other executors have patience: one
     /// alone comes back in time, at a worker that is not slow.
     fn are_held_up(&self) -> bool {
@@ -131,6 +150,8 @@ impl World {
     pub(super) fn shut_down(&mut self, client: u32, cancel: bool) {
         let client_of = &mut self.clients[client as usize];
         client_of.executor.shutdown(false, cancel);
+        // What is shut down after the end of the pool comes too late.
+        client_of.exits |= self.exits && !client_of.shut_down && !self.mishaps.ended;
         client_of.shut_down = true;
         if cancel {
             self.calls.cancel_all(client);
@@ -139,11 +160,16 @@ impl World {
 }
 
 /// The options of a client.
-fn options(number: u32, preparations: Option<Preparations>) -> Decided {
+fn options(number: u32, preparations: Option<Preparations>, exits: bool) -> Decided {
     let mut options = CommonOptions::default();
     options.boot_limit = Some(BOOT_LIMIT);
-    if let Some(Preparations { nanos, failing }) = preparations {
+    if preparations.is_some() || exits {
         options.global(CLIENT.to_owned(), &number);
+    }
+    if exits {
+        options.exit(simulated_exit::ID);
+    }
+    if let Some(Preparations { nanos, failing }) = preparations {
         options.initializer(simulated_initializer::ID, (nanos, failing));
     }
     options.decide().expect("they are good")
