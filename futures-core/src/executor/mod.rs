@@ -26,8 +26,8 @@ use std::sync::Arc;
 /// This is what all kinds of executors have in common: [`ThreadPoolExecutor`](crate::ThreadPoolExecutor) and
 /// `MpiPoolExecutor` dereference to it, so that a function that takes `&Executor` works with each of them.
 ///
-/// Dropping an executor shuts it down and waits until its futures are done; while the thread panics it cancels what is
-/// queued and does not wait.
+/// Dropping an executor shuts it down and waits until its futures are done and its exit function, if it has one, has been
+/// called; while the thread panics it cancels what is queued and does not wait.
 #[derive(Debug)]
 pub struct Executor {
     client: Arc<Client>,
@@ -257,22 +257,24 @@ impl Executor {
 
     /// Shuts the executor down as [`shutdown`](Self::shutdown) does, waits, and returns what the exit function of its
     /// builder (`exit`) has returned on each worker: one item for each worker that was ready when all other tasks were
-    /// done, in the order of their numbers.
+    /// done, in the order of their numbers. `T` is the type that the function returns; for a function that returns
+    /// `Result<T, E>`, it is `T`.
     ///
     /// An item is an error if the function has failed or panicked there. It is one for which
     /// [`Error::is_worker_lost`](crate::Error::is_worker_lost) holds if the worker was lost meanwhile, and one for which
     /// [`Error::is_timeout`](crate::Error::is_timeout) holds if the worker was still in a task, or in the initializer of
     /// another executor, that had timed out: then it has not called the function. Each of them
-    /// [names the worker](crate::Error::worker). Workers that were lost before have no item. There are none at all if
-    /// the executor was never used. Called again, it returns the same.
+    /// [names the worker](crate::Error::worker). Workers that were lost before have no item, nor have those that come in
+    /// their places later; so there may be none. There are none if the executor was never used. Called again, it returns
+    /// the same.
     ///
-    /// Without this method the executor ends as well, when it is dropped, and calls the exit function; only nobody
-    /// learns how that went.
+    /// An executor that is dropped without `finish` calls the exit function, too, but then nobody learns how that went.
     ///
     /// # Errors
     ///
-    /// If the builder has set no exit function, or one that returns another type than `T`; the executor is as before
-    /// then. If the executor is broken, with the reason.
+    /// If the builder has set no exit function, or one that returns another type than `T`; then the executor goes on as
+    /// before. If the executor was broken before the workers were to call the function, with the reason; if it breaks
+    /// later, the items are errors.
     ///
     /// # Examples
     ///
@@ -309,10 +311,11 @@ impl Executor {
         self.client.finish()
     }
 
-    /// Shuts the executor down: it accepts no more tasks, and its part of the pool is freed when its futures are done.
+    /// Shuts the executor down: it accepts no more tasks. When its futures are done, its workers call the exit function,
+    /// if it has one; then its part of the pool is freed.
     ///
-    /// With `cancel_futures`, tasks that have not been sent to a worker are cancelled; the others go on. With `wait`,
-    /// returns when all futures are done and the resources are freed. Call it again to wait or to cancel after all.
+    /// With `cancel_futures`, tasks that have not been sent to a worker are cancelled, but never the exit function; the
+    /// others go on. With `wait`, returns when all of this is done. Call it again to wait or to cancel after all.
     pub fn shutdown(&self, wait: bool, cancel_futures: bool) {
         self.client.shutdown(wait, cancel_futures);
     }

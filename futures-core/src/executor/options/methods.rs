@@ -49,18 +49,21 @@ macro_rules! __executor_options {
             self
         }
 
-        /// A task function without arguments that every worker calls last, when all other tasks of the executor are
-        /// done; [`finish`]($crate::Executor::finish) returns what it returns.
+        /// A task function without arguments that every worker calls last;
+        /// [`finish`]($crate::Executor::finish) returns what it returns.
         ///
         /// It may borrow the [`state`](Self::state) of its worker, by a `#[state]` parameter: to return what the worker
-        /// has gathered, or to close a file and say whether that went well. Each worker calls it once, also one that has
-        /// come in the place of a lost one. It is also called if the executor ends without `finish`: when it is dropped
-        /// or shut down, also in a panic; then what it returns is dropped. No `shutdown` cancels it.
+        /// has gathered, or to close a file and say whether that went well. If a panic has spoiled the state, it gets a
+        /// new one. Each worker that is ready when the last task of the executor is done calls it once, also one that
+        /// has come in the place of a lost one. It is also called if the executor ends without `finish`, when it is
+        /// dropped or shut down; then what it returns is dropped. No `shutdown` cancels it, and no panic that the
+        /// program catches.
         ///
         /// It is not called if the executor was never used, or is broken, nor in a program that ends without dropping
-        /// the executor. A worker does not call it while it is in a task, or in the initializer of another executor,
-        /// that has timed out. As a task it may take as long as it likes: the end of the executor waits for it, and for
-        /// what the worker was given before, by executors that share the workers as well.
+        /// the executor; and perhaps not if `main` itself panics, because the program then gives its pools up. A worker
+        /// does not call it while it is in a task, or in the initializer of another executor, that has timed out. Like
+        /// a task it may take as long as it likes. The end of the executor waits for it, and for all tasks that its
+        /// worker was given before, also by other executors that share the worker.
         pub fn exit<F>(mut self, function: F) -> Self
         where
             F: $crate::TaskFunction<Args = ()>,
@@ -111,7 +114,8 @@ macro_rules! __executor_options {
         /// The time limit of the workers' disconnection when the pool ends; if not set the variable
         /// `FUTURES_MPI_SHUTDOWN_LIMIT` in seconds, else 10 s.
         ///
-        /// It begins when the last future is done, and does not limit how long tasks take. When it passes, because a
+        /// It begins when the last future is done and the exit function has been called, and does not limit how long
+        /// these take. When it passes, because a
         /// worker hangs in an initializer or in a task that has timed out, the pool ends without that worker and prints
         /// its number on standard error. In command line mode the variable decides, this option has no effect, and a
         /// job whose workers hang is ended with a status that is not 0.
