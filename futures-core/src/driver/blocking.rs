@@ -6,8 +6,10 @@ use crate::error::{Error, Kind};
 use crate::scheduler::{Action, Event};
 
 impl Driver {
-    /// Fails the calls that wait for this worker alone, if it is in something that has timed out.
-    pub(super) fn block_if_late(&mut self, worker: WorkerNumber, more: &mut Vec<Action>) {
+    /// Schedules the submission of a call to this worker alone; it fails if the worker is in something that has timed
+    /// out.
+    pub(super) fn schedule_bound(&mut self, submission: Event, worker: WorkerNumber, more: &mut Vec<Action>) {
+        self.schedule(submission, more);
         if self.is_late(worker) {
             self.schedule(Event::Block(worker), more);
         }

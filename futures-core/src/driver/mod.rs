@@ -176,10 +176,9 @@ impl Driver {
             Command::SubmitTo(task, worker) => {
                 let (number, client) = (task.promise.task(), task.client);
                 if let Some(function) = self.take_in(task) {
-                    let mut actions = std::mem::take(&mut self.actions);
-                    self.schedule(Event::SubmitTo(client, number, function, worker), &mut actions);
-                    self.block_if_late(worker, &mut actions);
-                    self.act_on(actions);
+                    self.carry_out(|driver, actions| {
+                        driver.schedule_bound(Event::SubmitTo(client, number, function, worker), worker, actions);
+                    });
                 }
             }
             Command::Roll(client, roll) => roll.answer(self.workers_for(client)),
@@ -303,12 +302,13 @@ impl Driver {
     }
 
     fn handle(&mut self, event: Event) {
-        let mut actions = std::mem::take(&mut self.actions);
-        self.schedule(event, &mut actions);
-        self.act_on(actions);
+        self.carry_out(|driver, actions| driver.schedule(event, actions));
     }
 
-    fn act_on(&mut self, mut actions: Vec<Action>) {
+    /// Carries out the actions that `schedule` asks the scheduler for.
+    fn carry_out(&mut self, schedule: impl FnOnce(&mut Driver, &mut Vec<Action>)) {
+        let mut actions = std::mem::take(&mut self.actions);
+        schedule(self, &mut actions);
         // Carrying out an action may append others.
         let mut at = 0;
         while let Some(action) = actions.get(at).copied() {

@@ -26,9 +26,7 @@ impl Driver {
     /// The start of the pool is decided: clients that have waited for that make their last calls.
     pub(super) fn make_all_last_calls(&mut self) {
         for number in std::mem::take(&mut self.retired) {
-            let mut actions = std::mem::take(&mut self.actions);
-            self.make_last_calls(number, &mut actions);
-            self.act_on(actions);
+            self.carry_out(|driver, actions| driver.make_last_calls(number, actions));
         }
     }
 
@@ -46,8 +44,7 @@ impl Driver {
                 let known =
                     self.take_in(Task { promise, client: number, function, count: 1, arguments, special: None });
                 if let Some(function) = known {
-                    self.schedule(Event::SubmitLast(number, task, function, worker), more);
-                    self.block_if_late(worker, more);
+                    self.schedule_bound(Event::SubmitLast(number, task, function, worker), worker, more);
                 }
             }
         }

@@ -238,12 +238,9 @@ impl Client {
             let future = |promise| Future::<T>::new(Handle::new(promise, Arc::clone(pool)), Outcome::value);
             return Ok(promises.iter().map(|promise| future(Arc::clone(promise)).result()).collect());
         }
-        let breakage = self.boot().breakage().filter(|reason| !reason.is_shutdown());
-        match breakage.or_else(|| self.manager.boot().breakage().filter(|reason| !reason.is_shutdown())) {
-            Some(reason) => Err(reason),
-            // It was never used, or has no worker while replacements are on their way.
-            None => Ok(Vec::new()),
-        }
+        let mut breakages = [self.boot(), self.manager.boot()].into_iter().filter_map(Boot::breakage);
+        // Without one it was never used, or has no worker while replacements are on their way.
+        breakages.find(|reason| !reason.is_shutdown()).map_or_else(|| Ok(Vec::new()), Err)
     }
 
     /// By which the pool learns that nothing more comes.

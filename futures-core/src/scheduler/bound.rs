@@ -9,35 +9,23 @@ use super::bindings::Binding;
 use super::classes::{Prefetch, TaskClass, TaskClassNumber};
 use super::in_flight::InFlight;
 use super::window::LONG;
-use super::{Action, Event, Scheduler};
+use super::{Action, Client, Event, Scheduler};
 use crate::base::ids::{ClientNumber, FunctionNumber, TaskNumber, WorkerNumber};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Scheduler {
-    /// Takes a task of a client that only this worker may execute.
+    /// Takes a task of a client that only this worker may execute, if the client may submit it.
     pub(super) fn submit_to(
         &mut self,
         client: ClientNumber,
         task: TaskNumber,
-        function: FunctionNumber,
-        worker: WorkerNumber,
+        (function, worker): (FunctionNumber, WorkerNumber),
+        may_submit: fn(&Client) -> bool,
         actions: &mut Vec<Action>,
     ) {
-        if let Some(refusal) = self.refusal(client, task) {
+        if let Some(refusal) = self.refusal(client, task, may_submit) {
             return actions.push(refusal);
         }
-        self.take_bound(client, task, function, worker, actions);
-    }
-
-    /// Takes a task that is not refused.
-    pub(super) fn take_bound(
-        &mut self,
-        client: ClientNumber,
-        task: TaskNumber,
-        function: FunctionNumber,
-        worker: WorkerNumber,
-        actions: &mut Vec<Action>,
-    ) {
         if !self.workers.is_present(worker) {
             return actions.push(Action::Lost(worker, task));
         }

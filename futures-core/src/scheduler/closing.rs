@@ -2,7 +2,19 @@
 
 use super::retiring::Retiring;
 use super::{Action, Client, Scheduler};
-use crate::base::ids::{ClientNumber, FunctionNumber, TaskNumber, WorkerNumber};
+use crate::base::ids::ClientNumber;
+
+impl Client {
+    /// Whether it may submit tasks.
+    pub(super) fn is_open(&self) -> bool {
+        !self.closed
+    }
+
+    /// Whether it may submit its last ones: it retires, and was told that all others are done.
+    pub(super) fn is_told(&self) -> bool {
+        self.retiring == Retiring::Told
+    }
+}
 
 impl Scheduler {
     /// A client submits nothing more.
@@ -44,25 +56,5 @@ impl Scheduler {
             client.retiring = Retiring::Waits;
             self.drained(number, actions);
         }
-    }
-
-    /// Takes one of the last tasks of a client that was told to submit them.
-    pub(super) fn submit_last(
-        &mut self,
-        client: ClientNumber,
-        task: TaskNumber,
-        function: FunctionNumber,
-        worker: WorkerNumber,
-        actions: &mut Vec<Action>,
-    ) {
-        let Client { retiring, broken, .. } = self.clients[client.index()];
-        if retiring != Retiring::Told {
-            return actions.push(Action::Rejected(task));
-        } else if self.broken {
-            return actions.push(Action::Abandoned(task));
-        } else if broken {
-            return actions.push(Action::Unfit(client, task));
-        }
-        self.take_bound(client, task, function, worker, actions);
     }
 }

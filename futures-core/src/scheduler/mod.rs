@@ -173,10 +173,10 @@ impl Scheduler {
                 self.submit(task, TaskClass { client, function, prefetch }, actions);
             }
             Event::SubmitTo(client, task, function, worker) => {
-                self.submit_to(client, task, function, worker, actions);
+                self.submit_to(client, task, (function, worker), Client::is_open, actions);
             }
             Event::SubmitLast(client, task, function, worker) => {
-                self.submit_last(client, task, function, worker, actions);
+                self.submit_to(client, task, (function, worker), Client::is_told, actions);
             }
             Event::Cancel(task) => self.cancel(task, actions),
             Event::Withdraw(worker, task) => self.withdraw(worker, task, actions),
@@ -214,7 +214,7 @@ impl Scheduler {
 
     fn submit(&mut self, task: TaskNumber, class: TaskClass, actions: &mut Vec<Action>) {
         let number = class.client;
-        if let Some(refusal) = self.refusal(number, task) {
+        if let Some(refusal) = self.refusal(number, task, Client::is_open) {
             return actions.push(refusal);
         }
         self.estimates.enter(class.function);
@@ -228,9 +228,9 @@ impl Scheduler {
     }
 
     /// Why a client's task is not taken, if it is not.
-    fn refusal(&self, number: ClientNumber, task: TaskNumber) -> Option<Action> {
+    fn refusal(&self, number: ClientNumber, task: TaskNumber, may_submit: fn(&Client) -> bool) -> Option<Action> {
         let client = &self.clients[number.index()];
-        if client.closed {
+        if !may_submit(client) {
             Some(Action::Rejected(task))
         } else if self.broken {
             Some(Action::Abandoned(task))

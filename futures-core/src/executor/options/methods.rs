@@ -115,10 +115,9 @@ macro_rules! __executor_options {
         /// `FUTURES_MPI_SHUTDOWN_LIMIT` in seconds, else 10 s.
         ///
         /// It begins when the last future is done and the exit function has been called, and does not limit how long
-        /// these take. When it passes, because a
-        /// worker hangs in an initializer or in a task that has timed out, the pool ends without that worker and prints
-        /// its number on standard error. In command line mode the variable decides, this option has no effect, and a
-        /// job whose workers hang is ended with a status that is not 0.
+        /// these take. When it passes, because a worker hangs in an initializer or in a task that has timed out, the pool
+        /// ends without that worker and prints its number on standard error. In command line mode the variable decides,
+        /// this option has no effect, and a job whose workers hang is ended with a status that is not 0.
         pub fn shutdown_limit(mut self, limit: std::time::Duration) -> Self {
             self.common.shutdown_limit = Some(limit);
             self

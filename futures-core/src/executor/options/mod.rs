@@ -128,11 +128,17 @@ impl CommonOptions {
         }
     }
 
-    fn setup_call<Args, A: IntoArgs<Args>>(option: &str, name: &str, key: TaskKey, args: A) -> Result<SetupCall> {
+    /// An error that names the option if the program has no such function.
+    fn look_up(option: &str, name: &str, key: TaskKey) -> Result<()> {
         let registry = Registry::global()?;
         if registry.get(key).is_none() {
             return Err(Error::new(Kind::Registry, format!("{option}: {}", registry.unknown(&format!("`{name}`")))));
         }
+        Ok(())
+    }
+
+    fn setup_call<Args, A: IntoArgs<Args>>(option: &str, name: &str, key: TaskKey, args: A) -> Result<SetupCall> {
+        Self::look_up(option, name, key)?;
         let mut encoded = Encoded::default();
         encode::append_arguments(name, args.as_args(), &mut encoded, &Limits::of(false))
             .map_err(|error| Error::new(Kind::Codec, format!("{option}: {}", error.message())))?;
@@ -142,11 +148,8 @@ impl CommonOptions {
     /// Sets the task function that every worker calls last.
     pub fn exit<T>(&mut self, function: TaskId<(), T>) {
         let (name, key) = (function.name(), function.key());
-        match Registry::global() {
-            Ok(registry) if registry.get(key).is_none() => {
-                self.refuse(Error::new(Kind::Registry, format!("exit: {}", registry.unknown(&format!("`{name}`")))));
-            }
-            Ok(_) => self.exit = Some(ExitFunction { name, key, output: type_name::<T>() }),
+        match Self::look_up("exit", name, key) {
+            Ok(()) => self.exit = Some(ExitFunction { name, key, output: type_name::<T>() }),
             Err(error) => self.refuse(error),
         }
     }
